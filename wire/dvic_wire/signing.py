@@ -1,0 +1,247 @@
+"""Keys, fingerprints and signed messages: the one module that signs and verifies.
+
+Rules:
+- Everything signed is a compact JWS (RFC 7515) with EdDSA over Ed25519 (RFC 8037).
+- The algorithm and the key come from the record of who is expected, never from the message's header.
+- A signature serves one purpose (`typ`), one audience (`aud`), a span of time (`iat`, `exp`) and one use (`jti`, a nonce
+  or a serial, which the caller checks): a message for one door opens no other.
+- A key's fingerprint is its JWK thumbprint (RFC 7638), 43 characters of base64url.
+
+    >>> key = PrivateKey.generate()
+    >>> text = sign(key, Purpose.RUN, {"aud": "n-abc", "jti": "1"}, now=1000, ttl=60)
+    >>> verify(text, key.public, Purpose.RUN, audience="n-abc", now=1010)["jti"]
+    '1'
+"""
+
+import base64
+import hashlib
+import json
+import os
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
+
+from .errors import LimitExceeded, MalformedMessage, SignatureRefused
+from .limits import MAX_SIGNED_BYTES
+
+ALGORITHM = "EdDSA"
+
+CLOCK_LEEWAY = 60
+"""Seconds by which a signer's clock may be ahead of the verifier's, or the message older than its expiry."""
+
+_BASE64URL = re.compile(rb"[A-Za-z0-9_-]*\Z")
+
+
+class Purpose(StrEnum):
+    """What a signature is for: the JWS header's `typ`."""
+
+    HUB_PROOF = "dvic-hub-proof+jws"
+    NODE_PROOF = "dvic-node-proof+jws"
+    ENROL_TOKEN = "dvic-enrol-token+jws"
+    ENROL_NODE = "dvic-enrol-node+jws"
+    ENROLLED = "dvic-enrolled+jws"
+    KEEPALIVE_WS = "dvic-keepalive-ws+jws"
+    KEEPALIVE_POST = "dvic-keepalive-post+jws"
+    KEEPALIVE_UDP = "dvic-keepalive-udp+jws"
+    RECORDS_POST = "dvic-records-post+jws"
+    RUN = "dvic-run+jws"
+    CANCEL = "dvic-cancel+jws"
+    OPERATOR = "dvic-operator+jws"
+
+
+def b64encode(data: bytes) -> str:
+    """base64url without padding (RFC 7515, section 2)."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def b64decode(text: str | bytes) -> bytes:
+    """The inverse of b64encode; raises MalformedMessage on padding, other alphabets and stray bits."""
+    data = text.encode("ascii", "replace") if isinstance(text, str) else text
+    if not _BASE64URL.match(data) or len(data) % 4 == 1:
+        raise MalformedMessage("is not base64url")
+    decoded = base64.urlsafe_b64decode(data + b"=" * (-len(data) % 4))
+    if b64encode(decoded).encode() != data:
+        raise MalformedMessage("is not canonical base64url")
+    return decoded
+
+
+@dataclass(frozen=True)
+class PublicKey:
+    """An Ed25519 public key: 32 bytes."""
+
+    raw: bytes
+
+    def __post_init__(self) -> None:
+        if len(self.raw) != 32:
+            raise MalformedMessage("an Ed25519 public key has 32 bytes", "x")
+
+    @property
+    def fingerprint(self) -> str:
+        """RFC 7638 thumbprint with SHA-256: members in lexical order, no white space."""
+        canonical = json.dumps(self.jwk(), sort_keys=True, separators=(",", ":"))
+        return b64encode(hashlib.sha256(canonical.encode()).digest())
+
+    @property
+    def node_id(self) -> str:
+        """The id of the node that owns this key: `n-` and 100 bits of the key's hash in base32, so no id can be taken over."""
+        digest = hashlib.sha256(b"dvic-node" + self.raw).digest()
+        return "n-" + base64.b32encode(digest)[:20].decode("ascii").lower()
+
+    def jwk(self) -> dict[str, str]:
+        """The key as RFC 8037 writes it."""
+        return {"crv": "Ed25519", "kty": "OKP", "x": b64encode(self.raw)}
+
+    @classmethod
+    def from_jwk(cls, value: object) -> "PublicKey":
+        """Read a JWK; raises MalformedMessage unless it is a plain Ed25519 public key."""
+        if not isinstance(value, dict) or value.get("kty") != "OKP" or value.get("crv") != "Ed25519":
+            raise MalformedMessage("is not an Ed25519 key (kty OKP, crv Ed25519)", "jwk")
+        if "d" in value or not isinstance(value.get("x"), str):
+            raise MalformedMessage("must hold the public part x and no private part", "jwk")
+        return cls(b64decode(value["x"]))
+
+
+class PrivateKey:
+    """An Ed25519 private key. Its text is shown by no repr."""
+
+    def __init__(self, key: Ed25519PrivateKey):
+        self._key = key
+        self.public = PublicKey(key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw))
+
+    @classmethod
+    def generate(cls) -> "PrivateKey":
+        return cls(Ed25519PrivateKey.generate())
+
+    @classmethod
+    def from_seed(cls, seed: bytes) -> "PrivateKey":
+        """From the 32 bytes of RFC 8032; raises MalformedMessage on another length."""
+        if len(seed) != 32:
+            raise MalformedMessage("an Ed25519 seed has 32 bytes", "d")
+        return cls(Ed25519PrivateKey.from_private_bytes(seed))
+
+    @classmethod
+    def load(cls, path: Path) -> "PrivateKey":
+        """Read a PKCS #8 PEM file; raises OSError, or MalformedMessage when it holds something else."""
+        try:
+            key = load_pem_private_key(path.read_bytes(), None)
+        except ValueError as error:
+            raise MalformedMessage("is not an unencrypted PEM private key", str(path)) from error
+        if not isinstance(key, Ed25519PrivateKey):
+            raise MalformedMessage("is not an Ed25519 key", str(path))
+        return cls(key)
+
+    def save(self, path: Path) -> None:
+        """Write a new PEM file, mode 0600 from the first moment; never over an existing one (FileExistsError).
+
+        The file appears whole or not at all: it is written beside and linked into place.
+        """
+        pem = self._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        beside = path.with_name(f".{path.name}.{os.getpid()}.new")
+        beside.unlink(missing_ok=True)
+        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(pem)
+                file.flush()
+                os.fsync(file.fileno())
+            os.link(beside, path)
+        finally:
+            beside.unlink(missing_ok=True)
+
+    def sign_bytes(self, data: bytes) -> bytes:
+        """The bare Ed25519 signature, 64 bytes."""
+        return self._key.sign(data)
+
+    @property
+    def fingerprint(self) -> str:
+        return self.public.fingerprint
+
+
+def sign(key: PrivateKey, purpose: Purpose, claims: dict, *, now: float, ttl: float) -> str:
+    """Sign `claims` for `purpose` from `now` (Unix seconds) for `ttl` seconds; returns the compact JWS."""
+    header = {"alg": ALGORITHM, "typ": str(purpose), "kid": key.fingerprint}
+    payload = {**claims, "iat": int(now), "exp": int(now + ttl)}
+    signed = f"{_segment(header)}.{_segment(payload)}"
+    return f"{signed}.{b64encode(key.sign_bytes(signed.encode('ascii')))}"
+
+
+def verify(text: str, key: PublicKey, purpose: Purpose, *, audience: str, now: float | None,
+           leeway: float = CLOCK_LEEWAY) -> dict:
+    """Return the claims of a JWS when everything holds; raise SignatureRefused, MalformedMessage or LimitExceeded.
+
+    `now` is Unix seconds; None skips the check of time, for exchanges whose freshness rests on a nonce of the
+    verifier's own (a machine with a wrong clock must still be able to connect and be told so).
+    The signature is checked before the claims are parsed.
+    """
+    header_part, payload_part, signature = _split(text)
+    header = _object(header_part, "header")
+    if header.get("alg") != ALGORITHM:
+        raise SignatureRefused("the algorithm is not the one of the key on record")
+    if header.get("typ") != str(purpose):
+        raise SignatureRefused(f"signed for another purpose than {purpose}")
+    if set(header) - {"alg", "typ", "kid"}:
+        raise SignatureRefused("the header holds more than alg, typ and kid")
+    try:
+        Ed25519PublicKey.from_public_bytes(key.raw).verify(signature, f"{header_part}.{payload_part}".encode("ascii"))
+    except InvalidSignature:
+        raise SignatureRefused("the signature is wrong") from None
+    claims = _object(payload_part, "claims")
+    _check_claims(claims, audience, now, leeway)
+    return claims
+
+
+def peek(text: str) -> tuple[dict, dict]:
+    """The header and claims of a JWS **unverified**: only to find out whose key to verify with."""
+    header_part, payload_part, _ = _split(text)
+    return _object(header_part, "header"), _object(payload_part, "claims")
+
+
+def _check_claims(claims: dict, audience: str, now: float | None, leeway: float) -> None:
+    if claims.get("aud") != audience:
+        raise SignatureRefused("signed for another audience")
+    issued, expires = claims.get("iat"), claims.get("exp")
+    if type(issued) is not int or type(expires) is not int:
+        raise SignatureRefused("iat and exp must be whole seconds")
+    if now is None:
+        return
+    if now > expires + leeway:
+        raise SignatureRefused(f"expired {int(now - expires)} s ago by this machine's clock")
+    if issued > now + leeway:
+        raise SignatureRefused(f"issued {int(issued - now)} s in the future by this machine's clock")
+
+
+def _segment(value: dict) -> str:
+    return b64encode(json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode())
+
+
+def _split(text: str) -> tuple[str, str, bytes]:
+    if len(text) > MAX_SIGNED_BYTES:
+        raise LimitExceeded("MAX_SIGNED_BYTES", MAX_SIGNED_BYTES, len(text))
+    parts = text.split(".")
+    if len(parts) != 3:
+        raise MalformedMessage("a compact JWS has three parts", "jws")
+    signature = b64decode(parts[2])
+    if len(signature) != 64:
+        raise MalformedMessage("an Ed25519 signature has 64 bytes", "jws")
+    return parts[0], parts[1], signature
+
+
+def _object(segment: str, name: str) -> dict:
+    try:
+        value = json.loads(b64decode(segment))
+    except (ValueError, RecursionError):
+        raise MalformedMessage("is not JSON", name) from None
+    if not isinstance(value, dict):
+        raise MalformedMessage("must be an object", name)
+    return value

@@ -1,0 +1,62 @@
+"""Streams: what a node reports, as sources that can be read again from a cursor.
+
+The one rule, on which everything rests: the hub commits a batch's records and its new cursor together, and only when
+the batch starts at the cursor that the hub holds. `accept` is that rule; both sides and the tests use it.
+
+    hub holds ""      batch "" -> "a"    committed, hub holds "a"
+    hub holds "a"     batch "" -> "a"    answered with "a": the agent reads again from there
+    hub holds "a"     batch "a" -> "b"   committed, hub holds "b"
+
+Names of streams and the records that they carry:
+
+    journal                     log records of journald; the cursor is journald's own
+    file:<dev>:<inode>          log records of one dvic_log file; the cursor is an offset and a fingerprint of its head
+    hardware, demos             metric samples and process states, out of the ring; the cursor is <ring id>:<serial>
+    run:<run id>                output and end of one run
+"""
+
+from dataclasses import dataclass
+
+JOURNAL = "journal"
+HARDWARE = "hardware"
+DEMOS = "demos"
+FILE_PREFIX = "file:"
+RUN_PREFIX = "run:"
+
+START = ""
+"""The cursor before everything."""
+
+LEVELS = ("debug", "info", "notice", "warning", "error", "critical")
+"""Levels of log records, least first."""
+
+LEVEL_OF_PRIORITY = ("critical", "critical", "critical", "error", "warning", "notice", "info", "debug")
+"""syslog priority (0 to 7) to level."""
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A source lost a part of its past. `reason` is one of GAP_REASONS; `detail` is for people; `missed` counts what
+    is known to be lost, in `unit` (-1: unknown)."""
+
+    reason: str
+    detail: str = ""
+    missed: int = -1
+    unit: str = "records"
+
+
+GAP_REASONS = ("vacuumed", "truncated", "deleted", "replaced", "overrun", "corrupt", "rate", "cut", "reset")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What to do with a batch: store it (`accepted`), and the `cursor` to answer with."""
+
+    accepted: bool
+    cursor: str
+
+
+def accept(held: str, from_cursor: str, to_cursor: str) -> Verdict:
+    """The compare-and-set rule: a batch counts only when it starts at the cursor that is held."""
+    if from_cursor == held:
+        return Verdict(True, to_cursor)
+    return Verdict(False, held)
