@@ -1,0 +1,196 @@
+"""The nouns of the hub, as frozen records: what the store keeps and the services hand around.
+
+Times are whole microseconds since 1970 (UTC); 0 means never.
+"""
+
+from dataclasses import dataclass, field
+
+from dvic_wire.runs import QUEUED, RunSpec
+
+ROLES = ("viewer", "operator", "admin")
+"""What a person may do, each including the one before: look; act on nodes; manage people, tokens and the hub."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """A machine or device. `state` is derived from the rest and now (domain.liveness), never stored."""
+
+    id: str
+    name: str
+    public_key: bytes
+    tags: dict[str, str] = field(default_factory=dict)
+    facts: dict[str, str] = field(default_factory=dict)
+    agent_version: str = ""
+    address: str = ""
+    enrolled: int = 0
+    last_seen: int = 0
+    period: int = 0
+    """Seconds in which the node promised its next keepalive; 0: none promised yet."""
+    serial: int = 0
+    serial_window: int = 0
+    """Bit i set: serial - i was seen (see limits.REPLAY_WINDOW)."""
+    revoked: int = 0
+    conflict: str = ""
+    """Set while two agents use this node's key: says who."""
+    status: str = ""
+
+    @property
+    def os(self) -> str:
+        return self.facts.get("os", "")
+
+
+@dataclass(frozen=True)
+class Token:
+    """An enrolment token as the hub keeps it: `id` is the fingerprint of its public half. `uses` left, -1 unlimited."""
+
+    id: str
+    expires: int
+    uses: int
+    tags: dict[str, str]
+    created: int
+    created_by: str
+    note: str = ""
+    revoked: int = 0
+
+
+@dataclass(frozen=True)
+class Run:
+    """One order to many nodes. `batch`: "" (all at once), "10" or "25%". `max_failures`: -1 none counted; when more
+    than this many nodes ended badly no further node is started. `queue_until`: how long nodes that are offline are
+    waited for."""
+
+    id: str
+    selector: str
+    spec: RunSpec
+    created: int
+    created_by: str
+    reason: str = ""
+    batch: str = ""
+    max_failures: int = -1
+    queue_until: int = 0
+    cancelled: int = 0
+    ended: int = 0
+    operator: str = ""
+    """The operator's own JWS, passed on to the executors that ask for one."""
+
+
+@dataclass(frozen=True)
+class RunNode:
+    """One node in a run. `position` is its place in the order of dispatch."""
+
+    run: str
+    node: str
+    position: int
+    state: str = QUEUED
+    reason: str = ""
+    exit_code: int = -1
+    dispatched: int = 0
+    started: int = 0
+    ended: int = 0
+    cut: int = 0
+
+
+@dataclass(frozen=True)
+class User:
+    name: str
+    role: str
+    password_hash: str
+    created: int
+    must_change: bool = False
+    disabled: int = 0
+
+
+@dataclass(frozen=True)
+class ApiToken:
+    """A token for programs, and what a login gives. `hash`: SHA-256 of the secret. `expires` 0: never."""
+
+    id: str
+    hash: bytes
+    user: str
+    role: str
+    created: int
+    expires: int = 0
+    last_used: int = 0
+    note: str = ""
+    kind: str = "token"
+    """token (made by hand) or login."""
+
+
+@dataclass(frozen=True)
+class AuditEntry:
+    """Who did what to what, written before it is carried out. `outcome`: "" until known, then ok or the error."""
+
+    id: int
+    time: int
+    actor: str
+    address: str
+    action: str
+    target: str
+    detail: dict
+    outcome: str = ""
+
+
+@dataclass(frozen=True)
+class LogQuery:
+    """Which log records. Empty fields don't filter. `nodes`: ids (None: all). `level`: least level. `grep`: text that
+    the message holds, case ignored. `sources`/`units`: globs. `before`: paging cursor, opaque."""
+
+    nodes: frozenset[str] | None = None
+    since: int = 0
+    until: int = 0
+    level: str = ""
+    source: str = ""
+    unit: str = ""
+    grep: str = ""
+    limit: int = 100
+    before: str = ""
+
+
+@dataclass(frozen=True)
+class LogItem:
+    """A stored log record: `record` is as in dvic_wire.records."""
+
+    node: str
+    source: str
+    record: dict
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of whatever is listed. `next` is the cursor of the following page, "" at the end."""
+
+    items: list
+    next: str = ""
+
+
+@dataclass(frozen=True)
+class IncomingBatch:
+    """A batch as it is committed. `records_json` is the JSON array of records as it came; `frame` the zlib frame that
+    held it (b"" where it came as text): stored as it is, so nothing is compressed twice."""
+
+    node: str
+    stream: str
+    from_cursor: str
+    to_cursor: str
+    source: str
+    about: dict
+    closed: bool
+    records_json: bytes
+    count: int
+    first_time: int
+    last_time: int
+    levels: int
+    """Bit i set: a record of level LEVELS[i] is in it."""
+    frame: bytes = b""
+    run_end: dict | None = None
+    """Of a run's last batch: the `end` record's content; the run node's state is committed with it."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """One metric of one node: equally long lists. `values` are means where `step` made buckets."""
+
+    node: str
+    name: str
+    times: list[int]
+    values: list[float]

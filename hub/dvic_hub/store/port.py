@@ -1,0 +1,157 @@
+"""What a store promises. Services know only this; SQLite (and, later, PostgreSQL) are behind it.
+
+- Every method that changes something returns after the change is on the disk (synchronous=FULL), committed in groups.
+- Nothing here decides: rules are in domain/. Conditional updates take what must still be true and return whether it was.
+- StoreFull is raised, and nothing kept, when the disk has no room; StoreError for what else the database says.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from dvic_hub.domain.model import (
+    ApiToken,
+    AuditEntry,
+    IncomingBatch,
+    LogQuery,
+    Node,
+    Page,
+    Run,
+    RunNode,
+    Series,
+    Token,
+    User,
+)
+from dvic_wire.streams import Verdict
+
+
+class Streams(Protocol):
+    """Records and cursors."""
+
+    async def cursors(self, node: str) -> dict[str, str]: ...
+
+    async def commit(self, batch: IncomingBatch) -> Verdict:
+        """Records and cursor in one transaction, by dvic_wire.streams.accept; a closed batch removes the cursor.
+        With `run_end`, the run node's terminal state is written in the same transaction (if it is not terminal yet)."""
+
+    async def search(self, query: LogQuery) -> Page:
+        """Log records (LogItem), newest first."""
+
+    async def run_output(self, run: str, node: str, after: str, limit: int) -> Page:
+        """Records of a run's stream on one node, oldest first, as dicts; `after` is the paging cursor."""
+
+    async def series(self, nodes: list[str], names: list[str], since: int, until: int, step: int) -> list[Series]:
+        """Metrics; `names` are globs (empty: all), `step` seconds of each bucket (0: as sampled)."""
+
+    async def latest(self, node: str) -> dict:
+        """The newest hardware sample: {time, values}; {} when there is none."""
+
+    async def demos(self, node: str) -> list[dict]:
+        """The newest known state of each demo process."""
+
+    async def drop_before(self, day: str) -> int:
+        """Forget whole days before `day` (YYYYMMDD); returns how many were dropped."""
+
+    async def compact(self) -> int:
+        """Join small blocks into large ones, a bounded piece of work; returns how many were joined."""
+
+
+class Nodes(Protocol):
+    async def add(self, node: Node) -> None:
+        """Raises Conflict when the id or the name exists."""
+
+    async def get(self, id_or_name: str) -> Node | None: ...
+    async def all(self) -> list[Node]: ...
+
+    async def update(self, id: str, **changes: object) -> Node | None:
+        """Change fields of Node by name; None when there is no such node; Conflict when a name is taken."""
+
+    async def seen(self, id: str, time: int, address: str, period: int, serial: int, serial_window: int) -> None:
+        """A keepalive counted. Written with the next group commit; returns when it is on the disk."""
+
+    async def remove(self, id: str) -> bool:
+        """The node, its cursors and its runs' rows; its history goes with its days."""
+
+    async def forbid_key(self, node: Node, time: int) -> None:
+        """Remember a removed or revoked key, so that it can't come back."""
+
+    async def key_forbidden(self, id: str) -> bool: ...
+
+
+class Tokens(Protocol):
+    async def add(self, token: Token) -> None: ...
+    async def get(self, id: str) -> Token | None: ...
+    async def all(self) -> list[Token]: ...
+
+    async def enrol(self, id: str, node: Node, now: int) -> str:
+        """Use the token once and add the node, in one transaction. Returns "ok", "known" (this very node had used it
+        before: nothing is used up), "expired", "used-up", "revoked", "unknown", "name-taken"."""
+
+    async def revoke(self, id: str, now: int) -> bool: ...
+
+
+class Runs(Protocol):
+    async def add(self, run: Run, nodes: list[RunNode]) -> None: ...
+    async def get(self, id: str) -> Run | None: ...
+    async def list(self, limit: int, before: str = "") -> Page: ...
+    async def nodes(self, run: str) -> list[RunNode]: ...
+
+    async def active(self) -> list[str]:
+        """Ids of runs that have not ended."""
+
+    async def active_on(self, node: str) -> list[RunNode]:
+        """Rows of this node that are not terminal."""
+
+    async def move(self, run: str, node: str, from_states: frozenset[str], to: str, **changes: object) -> bool:
+        """Conditional update of one node's state; False when it was in none of `from_states`."""
+
+    async def update(self, id: str, **changes: object) -> None: ...
+
+
+class People(Protocol):
+    async def add_user(self, user: User) -> None: ...
+    async def user(self, name: str) -> User | None: ...
+    async def users(self) -> list[User]: ...
+    async def update_user(self, name: str, **changes: object) -> bool: ...
+    async def remove_user(self, name: str) -> bool: ...
+    async def add_token(self, token: ApiToken) -> None: ...
+    async def token(self, id: str) -> ApiToken | None: ...
+    async def tokens(self, user: str = "") -> list[ApiToken]: ...
+    async def remove_token(self, id: str) -> bool: ...
+    async def remove_tokens_of(self, user: str) -> int: ...
+    async def touch_token(self, id: str, now: int) -> None: ...
+
+
+class Audit(Protocol):
+    async def add(self, entry: AuditEntry) -> int:
+        """Returns the entry's id; the `id` given is ignored."""
+
+    async def outcome(self, id: int, outcome: str) -> None: ...
+
+    async def list(self, limit: int, before: str = "", actor: str = "", action: str = "", target: str = "") -> Page: ...
+
+
+class Store(Protocol):
+    streams: Streams
+    nodes: Nodes
+    tokens: Tokens
+    runs: Runs
+    people: People
+    audit: Audit
+
+    async def open(self) -> None: ...
+    async def close(self) -> None: ...
+
+    async def get_value(self, key: str) -> str | None:
+        """Small settings of the hub itself."""
+
+    async def set_value(self, key: str, value: str) -> None: ...
+
+    async def backup(self, target: Path, progress: Callable[[int, int], None] | None = None) -> None:
+        """A consistent copy while serving; `progress(done, total)` in pages."""
+
+    async def check(self) -> list[str]:
+        """What is wrong with the database, in sentences; empty when all is well."""
+
+    def stats(self) -> dict[str, float]:
+        """For /metrics: sizes in bytes, counters of commits, batches, records."""
