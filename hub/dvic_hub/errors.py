@@ -15,11 +15,20 @@
 
 
 class HubError(Exception):
-    """Base. `code` names the kind of problem for programs, `title` for people; str(error) is the detail."""
+    """Base. `code` names the kind of problem for programs, `title` for people; str(error) is the detail.
+
+    `field` names what of the input is meant, `limit` the bound that it passed; both go into the problem document.
+    """
 
     status = 500
     code = "internal"
     title = "The hub failed"
+
+    def __init__(self, detail: str = "", *, code: str = "", field: str = "", limit: int | float | None = None):
+        super().__init__(detail)
+        self.code = code or type(self).code
+        self.field = field
+        self.limit = limit
 
 
 class BadRequest(HubError):
