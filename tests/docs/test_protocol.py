@@ -1,0 +1,56 @@
+"""docs/protocol.md is true: each message has an example that decodes, and the diagram is the code's table.
+
+    python tests/docs/test_protocol.py      redraw the table of run states in the document
+"""
+
+import json
+import re
+from pathlib import Path
+
+from dvic_wire import codec
+from dvic_wire.messages import KINDS
+from dvic_wire.runs import TRANSITIONS
+from dvic_wire.signing import Purpose
+from dvic_wire.streams import GAP_REASONS, LEVELS
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "protocol.md"
+MARK = "<!-- drawn from the table by tests/docs/test_protocol.py -->\n```\n"
+
+
+def drawn() -> str:
+    """The table of run states as text."""
+    order = list(TRANSITIONS)
+    return "\n".join(f"{state:<11} -> {', '.join(sorted(to, key=order.index)) or '(end)'}"
+                     for state, to in TRANSITIONS.items())
+
+
+def test_every_message_has_an_example_that_decodes():
+    sections = re.findall(r"^#### (\w+)\n```json\n(.+?)\n```", DOCUMENT.read_text(), re.M | re.S)
+    assert [name for name, _ in sections] == list(KINDS)
+    for name, example in sections:
+        assert codec.KIND_OF[type(codec.decode(example))] == name
+
+
+def test_every_other_example_is_json():
+    blocks = re.findall(r"```json\n(.+?)\n```", DOCUMENT.read_text(), re.S)
+    for block in blocks:
+        try:
+            json.loads(block)
+        except ValueError:
+            for line in block.splitlines():
+                json.loads(line)
+
+
+def test_the_table_of_run_states_is_the_code_s():
+    assert MARK + drawn() + "\n```" in DOCUMENT.read_text()
+
+
+def test_purposes_levels_and_gap_reasons_are_all_named():
+    text = DOCUMENT.read_text()
+    for word in [*Purpose, *LEVELS, *GAP_REASONS]:
+        assert f"`{word}`" in text, word
+
+
+if __name__ == "__main__":
+    before, _, rest = DOCUMENT.read_text().partition(MARK)
+    DOCUMENT.write_text(before + MARK + drawn() + rest[rest.index("\n```"):])
