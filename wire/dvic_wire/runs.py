@@ -21,7 +21,8 @@ REFUSED = "refused"
 EXPIRED = "expired"
 LOST = "lost"
 
-TERMINAL = frozenset({FINISHED, FAILED, TIMED_OUT, CANCELLED, REFUSED, EXPIRED, LOST})
+_ENDS = (FINISHED, FAILED, TIMED_OUT, CANCELLED, REFUSED, EXPIRED, LOST)
+TERMINAL = frozenset(_ENDS)
 
 _ENDS_OF_A_STARTED_RUN = frozenset({FINISHED, FAILED, TIMED_OUT, CANCELLED, LOST})
 
@@ -31,7 +32,7 @@ TRANSITIONS: dict[str, frozenset[str]] = {
     # sent, nothing heard yet; a short run may report its end before its start was noted
     DISPATCHED: frozenset({RUNNING, REFUSED, EXPIRED, QUEUED}) | _ENDS_OF_A_STARTED_RUN,
     RUNNING: _ENDS_OF_A_STARTED_RUN,
-    **{state: frozenset() for state in TERMINAL},
+    **{state: frozenset() for state in _ENDS},
 }
 
 STATES = tuple(TRANSITIONS)
