@@ -4,6 +4,7 @@
     +-- MalformedMessage     the bytes are no message: not JSON, unknown kind, a missing or wrong field
     +-- LimitExceeded        a named limit was passed; says which, how much was sent and how much may be
     +-- SignatureRefused     a signature, its purpose, audience, time or nonce does not hold
+        +-- SignatureExpired     it was good once, but its time is over
     +-- InvalidSelector      a selector can't be parsed; says where
     +-- InvalidToken         an enrolment token can't be read
     +-- InvalidTransition    a run was told to go where its table of states has no arrow
@@ -43,6 +44,12 @@ class SignatureRefused(WireError):
     """A signed message does not hold. The reason is for logs; a peer is told no more than `code`."""
 
     code = "signature"
+
+
+class SignatureExpired(SignatureRefused):
+    """A signed message holds in everything but its time: it comes too late by this machine's clock."""
+
+    code = "expired"
 
 
 class InvalidSelector(WireError):

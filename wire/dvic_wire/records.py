@@ -19,6 +19,8 @@ Run (stream `run:...`), one or the other of, besides time:
               cut: bytes of output left out
 """
 
+import base64
+
 from .streams import Gap
 
 
@@ -45,6 +47,19 @@ def sample(time: int, values: dict[str, float]) -> dict:
 def facts(time: int, values: dict[str, str]) -> dict:
     """What the machine is; sent at start and when something of it changes."""
     return {"time": time, "facts": values}
+
+
+def run_start(time: int, pid: int, user: str) -> dict:
+    """The first record of a run's stream: the command has been started."""
+    return {"time": time, "start": {"pid": pid, "user": user}}
+
+
+def run_output(time: int, stream: str, data: bytes) -> dict:
+    """A piece of output; `stream` is out or err. Bytes that are not UTF-8 travel as base64."""
+    try:
+        return {"time": time, stream: data.decode("utf-8")}
+    except UnicodeDecodeError:
+        return {"time": time, stream: "", "binary": base64.b64encode(data).decode("ascii")}
 
 
 def run_end(time: int, state: str, exit_code: int = -1, reason: str = "", cut: int = 0) -> dict:

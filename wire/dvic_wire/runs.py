@@ -6,6 +6,8 @@ A run is sent to many nodes; on each it goes its own way and ends in exactly one
     queued -> cancelled | expired;   dispatched -> refused | cancelled | expired | lost | failed | ...
 """
 
+import hashlib
+import json
 from dataclasses import dataclass
 
 from .errors import InvalidTransition, MalformedMessage
@@ -73,6 +75,11 @@ class RunSpec:
                  "cpu": self.cpu, "output": self.output}
         default = _DEFAULTS
         return {key: value for key, value in plain.items() if value != default[key]}
+
+    def digest(self) -> str:
+        """SHA-256 (hex) of the canonical JSON (sorted keys, no white space, defaults left out): what an operator signs."""
+        canonical = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
 
     @classmethod
     def from_json(cls, value: object) -> "RunSpec":

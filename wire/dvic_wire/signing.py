@@ -32,7 +32,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from .errors import LimitExceeded, MalformedMessage, SignatureRefused
+from .errors import LimitExceeded, MalformedMessage, SignatureExpired, SignatureRefused
 from .limits import MAX_SIGNED_BYTES
 
 ALGORITHM = "EdDSA"
@@ -197,28 +197,30 @@ def verify(text: str, key: PublicKey, purpose: Purpose, *, audience: str, now: f
     except InvalidSignature:
         raise SignatureRefused("the signature is wrong") from None
     claims = _object(payload_part, "claims")
-    _check_claims(claims, audience, now, leeway)
+    if claims.get("aud") != audience:
+        raise SignatureRefused("signed for another audience")
+    check_time(claims, now, leeway)
     return claims
 
 
-def peek(text: str) -> tuple[dict, dict]:
-    """The header and claims of a JWS **unverified**: only to find out whose key to verify with."""
-    header_part, payload_part, _ = _split(text)
-    return _object(header_part, "header"), _object(payload_part, "claims")
-
-
-def _check_claims(claims: dict, audience: str, now: float | None, leeway: float) -> None:
-    if claims.get("aud") != audience:
-        raise SignatureRefused("signed for another audience")
+def check_time(claims: dict, now: float | None, leeway: float = CLOCK_LEEWAY) -> None:
+    """Refuse claims that are not valid at `now` (Unix seconds; None checks only their form): SignatureExpired when they
+    are over, SignatureRefused when they lie in the future. For verifiers that first look up what a message is about."""
     issued, expires = claims.get("iat"), claims.get("exp")
     if type(issued) is not int or type(expires) is not int:
         raise SignatureRefused("iat and exp must be whole seconds")
     if now is None:
         return
     if now > expires + leeway:
-        raise SignatureRefused(f"expired {int(now - expires)} s ago by this machine's clock")
+        raise SignatureExpired(f"expired {int(now - expires)} s ago by this machine's clock")
     if issued > now + leeway:
         raise SignatureRefused(f"issued {int(issued - now)} s in the future by this machine's clock")
+
+
+def peek(text: str) -> tuple[dict, dict]:
+    """The header and claims of a JWS **unverified**: only to find out whose key to verify with."""
+    header_part, payload_part, _ = _split(text)
+    return _object(header_part, "header"), _object(payload_part, "claims")
 
 
 def _segment(value: dict) -> str:
