@@ -23,6 +23,7 @@ from dvic_hub.domain.people import ADMIN, HUB, Actor
 from dvic_hub.errors import BadRequest, Conflict, Forbidden, NotFound, NotSignedIn, TooMany
 from dvic_hub.services.audit import AuditService
 from dvic_hub.store.port import People
+from dvic_wire.limits import MAX_NAME
 
 LOGIN_TTL = 7 * 86400
 """Seconds that a login lasts."""
@@ -238,7 +239,7 @@ class PeopleService:
 
     def _count_attempt(self, name: str, address: str) -> list[tuple[Attempts, str]]:
         """Count the attempt in all books before any work is done; raises TooMany."""
-        now, place, short = self._clock(), network_of(address), name[:rules.MAX_NAME].lower()
+        now, place, short = self._clock(), network_of(address), name[:MAX_NAME].lower()
         taken: list[tuple[Attempts, str]] = []
         for book, key in ((self._addresses, place), (self._pairs, f"{short}\0{place}"), (self._users, short)):
             wait = book.take(key, now)
