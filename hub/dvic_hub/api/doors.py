@@ -1,0 +1,44 @@
+"""Everything that the doors lead to: the services, put together by `app.py` and handed to each handler."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dvic_hub.config import HubConfig
+    from dvic_hub.services.agents import AgentService
+    from dvic_hub.services.audit import AuditService
+    from dvic_hub.services.enrolment import EnrolmentService
+    from dvic_hub.services.ingest import IngestService
+    from dvic_hub.services.live import LiveService
+    from dvic_hub.services.people import PeopleService
+    from dvic_hub.services.runs import RunService
+    from dvic_hub.services.watch import FleetService
+    from dvic_hub.store.port import Store
+    from dvic_wire.signing import PrivateKey
+
+
+@dataclass(frozen=True)
+class Doors:
+    """`clock` gives Unix seconds; `started` is Unix seconds too."""
+
+    config: HubConfig
+    identity: PrivateKey
+    clock: Callable[[], float]
+    started: float
+    version: str
+    store: Store
+    audit: AuditService
+    people: PeopleService
+    fleet: FleetService
+    agents: AgentService
+    ingest: IngestService
+    enrolment: EnrolmentService
+    runs: RunService
+    live: LiveService
+
+    def now(self) -> int:
+        """Microseconds since 1970."""
+        return int(self.clock() * 1_000_000)
