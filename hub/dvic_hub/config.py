@@ -1,0 +1,125 @@
+"""HubConfig: everything that can be set of the hub, read once from hub.toml, each with its unit and bounds.
+
+    listen = "127.0.0.1:8420"          # or "unix:/run/dvic-hub/hub.sock"
+    url = "https://dvic.example.org"   # how machines and people reach it
+    retention_days = 90
+
+A key that is not here is refused with the nearest one that is, so a mistyped setting can't be silently without effect.
+There are no secrets among them: those are files of their own in `state_dir`. `docs/settings.md` lists them all.
+"""
+
+import difflib
+import ipaddress
+import tomllib
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from dvic_hub.errors import HubError
+
+DEFAULT_FILE = Path("/etc/dvic-hub/hub.toml")
+
+
+class ConfigError(HubError):
+    """A setting can't be used; str(error) names the file and the key."""
+
+    code, title = "config", "A setting can't be used"
+
+
+def _setting(default: object, unit: str, about: str, least: int | None = None, most: int | None = None):
+    return field(default=default, metadata={"unit": unit, "about": about, "least": least, "most": most})
+
+
+@dataclass(frozen=True)
+class HubConfig:
+    """The hub's settings. Units and bounds are in each field's metadata."""
+
+    listen: str = _setting("127.0.0.1:8420", "address:port, or unix:/path", "Where the hub listens, behind nginx.")
+    url: str = _setting("", "URL", "The hub's base address as machines and people reach it; empty: http:// and `listen`.")
+    state_dir: Path = _setting(Path("/var/lib/dvic-hub"), "path", "Where key, database and history are kept.")
+    retention_days: int = _setting(30, "days", "Logs, metrics and output of runs older than this are dropped.", 1, 3650)
+    keepalive_period: int = _setting(10, "s", "How often nodes are asked to send a keepalive.", 1, 3600)
+    hardware_period: int = _setting(10, "s", "How often nodes are asked to sample their hardware.", 1, 3600)
+    metrics_public: bool = _setting(False, "yes or no", "Serve /metrics without a token.")
+    trusted_proxies: tuple[str, ...] = _setting(
+        (), "addresses, networks", "Proxies whose X-Forwarded-For is believed; over a unix socket it always is.")
+    max_nodes: int = _setting(10_000, "nodes", "Nodes that may be enrolled.", 1, 1_000_000)
+    max_agents: int = _setting(5_000, "connections", "Agents that may be connected at a time.", 1, 100_000)
+    max_active_runs: int = _setting(500, "runs", "Runs that may go on at a time.", 1, 10_000)
+
+    def __post_init__(self) -> None:
+        self.endpoint()
+        if not self.url:
+            kind, _ = self.endpoint()
+            object.__setattr__(self, "url", f"http://{self.listen}" if kind == "tcp" else "http://localhost")
+        parts = urlsplit(self.url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+            raise ConfigError(f"url: {self.url!r} is not an http or https address", field="url")
+        object.__setattr__(self, "url", self.url.rstrip("/"))
+        for proxy in self.trusted_proxies:
+            try:
+                ipaddress.ip_network(proxy, strict=False)
+            except ValueError:
+                raise ConfigError(f"trusted_proxies: {proxy!r} is no network", field="trusted_proxies") from None
+
+    def endpoint(self) -> tuple[str, tuple[str, int] | str]:
+        """Where to listen: ("tcp", (host, port)) or ("unix", path)."""
+        if self.listen.startswith("unix:"):
+            path = self.listen.removeprefix("unix:")
+            if not path.startswith("/"):
+                raise ConfigError("listen: unix: needs an absolute path", field="listen")
+            return "unix", path
+        host, colon, port = self.listen.rpartition(":")
+        host = host.removeprefix("[").removesuffix("]")
+        if not colon or not host or not port.isdecimal() or int(port) > 65535:
+            raise ConfigError(f"listen: {self.listen!r} is neither address:port nor unix:/path", field="listen")
+        return "tcp", (host, int(port))
+
+
+def load(path: Path | None = None, **overrides: object) -> HubConfig:
+    """Read a file (None: the default one, which may be absent) and put `overrides` that are not None over it.
+
+    Raises ConfigError that names the key. A relative `state_dir` counts from the file's folder.
+    """
+    file = path or DEFAULT_FILE
+    try:
+        values = tomllib.loads(file.read_text("utf-8"))
+    except FileNotFoundError:
+        if path is not None:
+            raise ConfigError(f"{file} does not exist") from None
+        values = {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{file}: {error}") from None
+    try:
+        checked = {name: _checked(name, value) for name, value in values.items()}
+        if "state_dir" in checked:
+            checked["state_dir"] = file.parent / checked["state_dir"]
+        checked.update({name: value for name, value in overrides.items() if value is not None})
+        return HubConfig(**checked)
+    except ConfigError as error:
+        raise ConfigError(f"{file}: {error}", field=error.field) from None
+
+
+def _checked(name: str, value: object) -> object:
+    """The value as its field wants it; raises ConfigError."""
+    known = {each.name: each for each in fields(HubConfig)}
+    if name not in known:
+        near = difflib.get_close_matches(name, known, 1)
+        raise ConfigError(f"there is no setting {name!r}" + (f" (did you mean {near[0]}?)" if near else ""), field=name)
+    wanted = known[name]
+    if isinstance(wanted.default, Path) and isinstance(value, str):
+        return Path(value)
+    if isinstance(wanted.default, tuple):
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise ConfigError(f"{name}: must be a list of texts", field=name)
+        return tuple(value)
+    if type(value) is not type(wanted.default):
+        raise ConfigError(f"{name}: must be a {_KIND[type(wanted.default)]}, got {value!r}", field=name)
+    least, most = wanted.metadata["least"], wanted.metadata["most"]
+    if least is not None and not least <= value <= most:
+        unit = wanted.metadata["unit"]
+        raise ConfigError(f"{name}: must be {least} to {most} ({unit}), got {value}", field=name, limit=most)
+    return value
+
+
+_KIND = {bool: "true or false", int: "whole number", str: "text", Path: "text with a path"}

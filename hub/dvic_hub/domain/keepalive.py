@@ -1,0 +1,53 @@
+"""What a keepalive may say, checked after its signature held."""
+
+import math
+from dataclasses import dataclass, field
+
+from dvic_hub.domain.replay import MAX_SERIAL
+from dvic_wire.errors import LimitExceeded, MalformedMessage, SignatureRefused
+from dvic_wire.limits import MAX_KEEPALIVE_NUMBERS, MAX_NAME, MAX_STATUS_TEXT
+
+MAX_PERIOD = 86_400
+"""Seconds; the longest time to the next keepalive that a node may promise."""
+
+
+@dataclass(frozen=True)
+class Beat:
+    """One keepalive. `period`: seconds in which the next one is promised."""
+
+    serial: int
+    period: int
+    status: str = ""
+    numbers: dict[str, float] = field(default_factory=dict)
+
+
+def read_beat(claims: dict, node: str) -> Beat:
+    """The claims of a verified keepalive; raises SignatureRefused when it speaks for another node, MalformedMessage or
+    LimitExceeded naming the claim."""
+    if claims.get("iss") != node:
+        raise SignatureRefused("the keepalive speaks for another node")
+    serial, period = claims.get("serial"), claims.get("period")
+    if type(serial) is not int or not 1 <= serial <= MAX_SERIAL:
+        raise MalformedMessage(f"must be 1 to {MAX_SERIAL}", "serial")
+    if type(period) is not int or not 1 <= period <= MAX_PERIOD:
+        raise MalformedMessage(f"must be 1 to {MAX_PERIOD} whole seconds", "period")
+    status = claims.get("status", "")
+    if not isinstance(status, str):
+        raise MalformedMessage("must be text", "status")
+    if len(status) > MAX_STATUS_TEXT:
+        raise LimitExceeded("MAX_STATUS_TEXT", MAX_STATUS_TEXT, len(status))
+    return Beat(serial, period, "".join(letter for letter in status if letter.isprintable()),
+                _numbers(claims.get("numbers", {})))
+
+
+def _numbers(value: object) -> dict[str, float]:
+    if not isinstance(value, dict):
+        raise MalformedMessage("must be an object", "numbers")
+    if len(value) > MAX_KEEPALIVE_NUMBERS:
+        raise LimitExceeded("MAX_KEEPALIVE_NUMBERS", MAX_KEEPALIVE_NUMBERS, len(value))
+    for name, number in value.items():
+        if not 0 < len(name) <= MAX_NAME or not name.isprintable():
+            raise MalformedMessage(f"a name has 1 to {MAX_NAME} characters", "numbers")
+        if type(number) not in (int, float) or not math.isfinite(number) or abs(number) > 1e300:
+            raise MalformedMessage("must be a finite number", f"numbers.{name}")
+    return {name: float(number) for name, number in value.items()}

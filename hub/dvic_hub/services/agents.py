@@ -1,0 +1,238 @@
+"""The agents that are connected, and the keepalives of all nodes.
+
+- One connection a node. A second agent with the same key (another `instance`) is refused while the first one answers, and
+  both are named in the node's `conflict` and in the audit log; a dead first one makes room.
+- A keepalive's serial counts once, whatever transport it came by, and is on the disk before it is answered.
+- Nothing here trusts an id that the peer merely names: the caller proves it first (domain.session), or the signature does.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Protocol
+
+from dvic_hub.domain.keepalive import Beat, read_beat
+from dvic_hub.domain.model import Node
+from dvic_hub.domain.people import Actor
+from dvic_hub.domain.replay import Window
+from dvic_hub.domain.session import Proved
+from dvic_hub.errors import BadRequest, Conflict, Forbidden, NotFound, TooMany
+from dvic_hub.services.audit import AuditService
+from dvic_hub.services.watch import FleetService
+from dvic_hub.store.port import Store
+from dvic_wire.errors import SignatureRefused
+from dvic_wire.messages import Goodbye, Message, Welcome
+from dvic_wire.runs import RUNNING
+from dvic_wire.signing import CLOCK_LEEWAY, PublicKey, Purpose, peek, verify
+
+CONFLICT_RETRY = 60
+"""Seconds after which the second of two agents with one key may try again."""
+
+CONFLICT_MEMORY = 180
+"""Seconds without another attempt, after which a conflict of two agents counts as settled."""
+
+NODE_ACTOR = Actor("node", "")
+
+log = logging.getLogger("dvic.agents")
+
+
+class AgentLine(Protocol):
+    """One agent's connection, as its driver (api/agent_socket.py) offers it. `machine`: what it calls itself."""
+
+    instance: str
+    address: str
+    machine: str
+
+    async def send(self, message: Message) -> bool:
+        """Hand a message to the connection; False when it is closed. Ends the connection when it takes nothing any more."""
+
+    async def answers(self) -> bool:
+        """True when the agent shows within a few seconds that it is there."""
+
+    async def close(self, code: str, reason: str, retry: int = 0) -> None:
+        """Refuse and close; an empty code closes without a word. Returns when it is closed."""
+
+
+class AgentService:
+    """Connections and keepalives. `hub` is the hub's fingerprint, `settings` what every agent is asked for (see
+    messages.Settings), `clock` gives Unix seconds."""
+
+    def __init__(self, store: Store, fleet: FleetService, audit: AuditService, hub: str, clock: Callable[[], float], *,
+                 settings: dict[str, int] | None = None, max_agents: int = 5000):
+        self._store = store
+        self._fleet = fleet
+        self._audit = audit
+        self._hub = hub
+        self._clock = clock
+        self._settings = settings or {}
+        self._max_agents = max_agents
+        self._lines: dict[str, AgentLine] = {}
+        self._arriving: set[str] = set()
+        self._connected: dict[str, float] = {}
+        self._left: dict[str, float] = {}
+        self._conflicts: dict[str, float] = {}
+        self.started = clock()
+        self.replays = 0
+        self.refused = 0
+
+    # ---- connections
+
+    def connected(self, node: str) -> bool:
+        """True while the node's connection stands (after Welcome)."""
+        return node in self._connected
+
+    def since(self, node: str) -> float:
+        """Connected, or not connected, since then (Unix seconds); this service's start at the earliest."""
+        return self._connected.get(node, self._left.get(node, self.started))
+
+    def count(self) -> int:
+        return len(self._connected)
+
+    async def attach(self, node: str, line: AgentLine) -> None:
+        """Make `line` the node's connection. Raises Conflict when another agent with this key is connected and answers,
+        TooMany when there is no room or another one is arriving right now."""
+        if node in self._arriving:
+            raise TooMany("another connection of this node is being set up", retry=5)
+        older = self._lines.get(node)
+        if older is None and len(self._lines) >= self._max_agents:
+            raise TooMany(f"this hub holds at most {self._max_agents} agents", retry=60)
+        self._arriving.add(node)
+        try:
+            if older is not None:
+                if older.instance != line.instance and await older.answers():
+                    await self._note_conflict(node, older, line)
+                    raise Conflict(f"another agent with this key is connected from {older.address}")
+                self.detach(node, older)
+                await older.close("", "")
+            self._lines[node] = line
+        finally:
+            self._arriving.discard(node)
+
+    async def welcome(self, proved: Proved, address: str) -> Welcome:
+        """Note who has come and build what it is greeted with."""
+        now = int(self._clock() * 1_000_000)
+        facts = dict(proved.facts)
+        facts.pop("clock_offset", None)
+        if abs(proved.clock) > CLOCK_LEEWAY:
+            facts["clock_offset"] = f"{proved.clock} s"
+        row = await self._store.nodes.update(proved.node, facts=facts, agent_version=proved.agent_version, address=address,
+                                             last_seen=now)
+        if row is None or row.revoked:
+            raise Forbidden("this node was revoked", code="revoked")
+        node = await self._fleet.announce(proved.node) or row
+        running = [each.run for each in await self._store.runs.active_on(node.id) if each.state == RUNNING]
+        return Welcome(node.id, node.name, await self._store.streams.cursors(node.id), node.serial, now, running,
+                       dict(self._settings))
+
+    def ready(self, node: str, line: AgentLine) -> bool:
+        """The connection stands: messages may be sent. False when it lost its place meanwhile."""
+        if self._lines.get(node) is not line:
+            return False
+        self._connected[node] = self._clock()
+        self._left.pop(node, None)
+        return True
+
+    def detach(self, node: str, line: AgentLine) -> bool:
+        """The connection is over; True when it was the node's."""
+        if self._lines.get(node) is not line:
+            return False
+        del self._lines[node]
+        if self._connected.pop(node, None) is not None:
+            self._left[node] = self._clock()
+        return True
+
+    async def send(self, node: str, message: Message) -> bool:
+        """Hand a message to the node's connection. False: it is not connected, nothing was sent. True: it was handed over,
+        and may still be lost with the connection."""
+        line = self._lines.get(node)
+        return line is not None and node in self._connected and await line.send(message)
+
+    async def disconnect(self, node: str, code: str, reason: str) -> None:
+        """End the node's connection, if there is one, and tell why."""
+        line = self._lines.get(node)
+        if line is not None:
+            self.detach(node, line)
+            await line.close(code, reason)
+
+    async def close_all(self) -> None:
+        """The hub stops: say goodbye and close every connection."""
+        lines = list(self._lines.items())
+        await asyncio.gather(*(line.send(Goodbye("restarting")) for _, line in lines), return_exceptions=True)
+        await asyncio.gather(*(line.close("", "") for _, line in lines), return_exceptions=True)
+
+    # ---- two agents with one key
+
+    async def _note_conflict(self, node: str, older: AgentLine, newer: AgentLine) -> None:
+        self._conflicts[node] = self._clock()
+        text = (f"{older.address} (machine {older.machine or 'unknown'}) and "
+                f"{newer.address} (machine {newer.machine or 'unknown'}) use the same key")
+        row = self._fleet.node(node)
+        if row is None or row.conflict == text:
+            return
+        log.warning("node %s: %s", row.name, text)
+        async with self._audit.record(Actor(f"node {row.name}", "", newer.address), "node.conflict", row.name,
+                                      {"id": node, "conflict": text}):
+            await self._store.nodes.update(node, conflict=text)
+        await self._fleet.announce(node)
+
+    async def tick(self, now: float) -> None:
+        """Forget conflicts that are settled. Called each second."""
+        for view in self._fleet.views() if not self._conflicts else ():
+            if view.node.conflict:
+                self._conflicts.setdefault(view.id, now)
+        for node, last in list(self._conflicts.items()):
+            if now - last > CONFLICT_MEMORY or now < last:
+                del self._conflicts[node]
+                if await self._store.nodes.update(node, conflict="") is not None:
+                    await self._fleet.announce(node)
+
+    # ---- keepalives
+
+    async def beat(self, node: str, jws: str, purpose: Purpose, address: str) -> tuple[Node, Beat]:
+        """Take a keepalive of `node`. Returns when it is on the disk.
+
+        Raises NotFound `unknown`, Forbidden `revoked` or `signature`, BadRequest `clock`, Conflict `replay`, and what is wrong with
+        its claims as MalformedMessage or LimitExceeded.
+        """
+        row = self._fleet.node(node)
+        if row is None:
+            raise NotFound("no such node is enrolled here", code="unknown")
+        if row.revoked:
+            raise Forbidden("this node's key was revoked", code="revoked")
+        beat = read_beat(await self._verified(row, jws, purpose), node)
+        row = self._fleet.node(node)
+        if row is None or row.revoked:
+            raise Forbidden("this node's key was revoked", code="revoked")
+        window = Window(row.serial, row.serial_window).take(beat.serial)
+        if window is None:
+            self.replays += 1
+            raise Conflict(f"serial {beat.serial} counted already or is too old; the highest is {row.serial}", code="replay")
+        now = int(self._clock() * 1_000_000)
+        status_changed = beat.status != row.status
+        self._fleet.heard(node, last_seen=now, address=address, period=beat.period, serial=window.serial,
+                          serial_window=window.seen, status=beat.status)
+        await self._store.nodes.seen(node, now, address, beat.period, window.serial, window.seen)
+        if status_changed:
+            await self._store.nodes.update(node, status=beat.status)
+        return row, beat
+
+    async def beat_posted(self, jws: str, address: str) -> tuple[Node, Beat]:
+        """A keepalive that came by POST: the node is the one that it claims and that its signature then proves."""
+        claimed = peek(jws)[1].get("iss")
+        if not isinstance(claimed, str):
+            raise NotFound("no such node is enrolled here", code="unknown")
+        return await self.beat(claimed, jws, Purpose.KEEPALIVE_POST, address)
+
+    async def _verified(self, row: Node, jws: str, purpose: Purpose) -> dict:
+        """The claims; the reason of a refusal goes to the log, the peer learns the code."""
+        key, now = PublicKey(row.public_key), self._clock()
+        try:
+            return await asyncio.to_thread(verify, jws, key, purpose, audience=self._hub, now=now)
+        except SignatureRefused as error:
+            self.refused += 1
+            log.info("a keepalive for node %s was refused: %s", row.name, error)
+            try:
+                await asyncio.to_thread(verify, jws, key, purpose, audience=self._hub, now=None)
+            except SignatureRefused:
+                raise Forbidden("the signature does not hold", code="signature") from None
+            raise BadRequest(f"the keepalive is out of its time; the hub's clock is {int(now)}", code="clock") from None
