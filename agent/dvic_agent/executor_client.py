@@ -1,0 +1,66 @@
+"""Hands signed requests to the executor over its Unix socket: one JSON line there, one back, one connection each.
+
+The agent looks into none of them: what a request may do is the executor's to check.
+"""
+
+import asyncio
+import json
+from pathlib import Path
+
+from .errors import ExecutorError
+
+MAX_LINE = 1024 * 1024
+"""Bytes of one request or answer."""
+
+ANSWER_SECONDS = 60.0
+"""Longest wait for an answer; starting a unit can take its time on a loaded machine."""
+
+
+class ExecutorClient:
+    """Talks to the executor at `path`. Every call raises ExecutorError when there is no answer."""
+
+    def __init__(self, path: Path, answer_seconds: float = ANSWER_SECONDS):
+        self._path = path
+        self._answer_seconds = answer_seconds
+
+    async def run(self, run: str, jws: str) -> dict:
+        """Ask to start a run; asking again is harmless."""
+        return await self._ask({"request": "run", "run": run, "jws": jws})
+
+    async def cancel(self, run: str, jws: str) -> dict:
+        return await self._ask({"request": "cancel", "run": run, "jws": jws})
+
+    async def forget(self, run: str) -> dict:
+        """The hub has all of this run: its directory may go."""
+        return await self._ask({"request": "forget", "run": run})
+
+    async def ping(self) -> dict:
+        return await self._ask({"request": "ping"})
+
+    async def _ask(self, request: dict) -> dict:
+        try:
+            async with asyncio.timeout(self._answer_seconds):
+                reader, writer = await asyncio.open_unix_connection(str(self._path), limit=MAX_LINE)
+        except (OSError, asyncio.TimeoutError) as error:
+            raise ExecutorError(f"the executor at {self._path} is not reachable ({error or 'no answer'}): "
+                                "is dvic-executor.socket started?", delivered=False) from None
+        try:
+            async with asyncio.timeout(self._answer_seconds):
+                writer.write(json.dumps(request).encode() + b"\n")
+                await writer.drain()
+                line = await reader.readline()
+        except (OSError, ValueError, asyncio.TimeoutError) as error:
+            raise ExecutorError(f"the executor gave no answer ({error or 'no answer in time'})", delivered=True) from None
+        finally:
+            writer.close()
+        return _read_answer(line)
+
+
+def _read_answer(line: bytes) -> dict:
+    try:
+        answer = json.loads(line)
+    except (ValueError, RecursionError):
+        answer = None
+    if not isinstance(answer, dict) or not isinstance(answer.get("state"), str):
+        raise ExecutorError("the executor ended without an answer", delivered=True)
+    return answer
