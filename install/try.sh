@@ -1,0 +1,35 @@
+#!/bin/sh
+# Try DVIC on this machine: a hub, an agent enrolled at it, an executor and a small program that logs. Ctrl-C ends all of it.
+#
+#   install/try.sh [--port N] [--yes]
+#
+#   --port N   where the hub listens on 127.0.0.1 (8420)
+#   --yes      ask nothing (as with CI=true)
+#
+# Everything is kept in .dvic/ in this checkout; remove that folder to begin anew.
+set -eu
+
+DVIC_TOP=$(cd "$(dirname "$0")/.." && pwd)
+port=8420
+yes=''
+usage() { sed -n '2,9s/^# \{0,1\}//p' "$0"; }
+while [ $# -gt 0 ]; do
+    case $1 in
+        --port) port=${2:?--port needs a number}; shift ;;
+        --port=*) port=${1#--port=} ;;
+        --yes | -y) yes=1 ;;
+        --help | -h) usage; exit 0 ;;
+        *) echo "dvic: unknown option $1" >&2; usage >&2; exit 2 ;;
+    esac
+    shift
+done
+. "$DVIC_TOP/install/common.sh"
+case $port in '' | *[!0-9]*) fail "--port needs a number, got $port" ;; esac
+
+make_state
+need_packages "$BUILD_PACKAGES"
+find_python
+need_venv "$state/venv" -e "${DVIC_TOP}[hub,agent]" -e "$DVIC_TOP/libraries/python"
+
+# From here on it is this very process: a signal to it ends everything.
+exec "$state/venv/bin/python" "$DVIC_TOP/install/trial" --state "$state" --port "$port"
