@@ -146,18 +146,21 @@ class PrivateKey:
 
         The file appears whole or not at all: it is written beside and linked into place.
         """
-        pem = self._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         beside = path.with_name(f".{path.name}.{os.getpid()}.new")
         beside.unlink(missing_ok=True)
         handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(pem)
+                file.write(self.pem().encode())
                 file.flush()
                 os.fsync(file.fileno())
             os.link(beside, path)
         finally:
             beside.unlink(missing_ok=True)
+
+    def pem(self) -> str:
+        """The private key as unencrypted PKCS #8 PEM text."""
+        return self._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode("ascii")
 
     def sign_bytes(self, data: bytes) -> bytes:
         """The bare Ed25519 signature, 64 bytes."""
