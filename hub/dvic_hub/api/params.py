@@ -13,6 +13,7 @@ import msgspec
 from aiohttp import web
 
 from dvic_hub.errors import BadRequest, HubError, TooLarge
+from dvic_wire.limits import MAX_NAME
 
 BODY_SECONDS = 30
 """Seconds in which a request's body must have come."""
@@ -26,6 +27,11 @@ LATEST = 253402300799999999
 
 Struct = TypeVar("Struct", bound=msgspec.Struct)
 
+NO_NUL = r"^[^\x00]*$"
+"""Pattern of a text that may hold anything else."""
+
+Name = Annotated[str, msgspec.Meta(max_length=MAX_NAME, pattern=NO_NUL)]
+Note = Annotated[str, msgspec.Meta(max_length=200, pattern=NO_NUL)]
 Limit = Annotated[int, msgspec.Meta(ge=1, le=1000, description="Items of one page.")]
 Cursor = Annotated[str, msgspec.Meta(max_length=512, description="`next` of the page before; empty for the first.")]
 SelectorText = Annotated[str, msgspec.Meta(max_length=1000, description="Which nodes: `tag:room=lab and web-*`.")]

@@ -1,0 +1,86 @@
+"""Searching stored log records."""
+
+from typing import Annotated, Any
+
+import msgspec
+
+from dvic_hub.api.doors import Doors
+from dvic_hub.api.params import NO_NUL, Cursor, Limit, SelectorText, Time, TimeText, read_time, show_time
+from dvic_hub.api.route import Call
+from dvic_hub.domain.model import LogItem, LogQuery
+from dvic_hub.errors import BadRequest
+from dvic_wire.streams import LEVELS
+
+Glob = Annotated[str, msgspec.Meta(max_length=200, pattern=NO_NUL, description="A shell glob; empty: all.")]
+
+
+class LogsQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """`level`: this one and worse. `grep`: text that the message holds, in capitals or not."""
+
+    selector: SelectorText = "all"
+    since: TimeText = ""
+    until: TimeText = ""
+    level: Annotated[str, msgspec.Meta(max_length=16, description=f"One of {', '.join(LEVELS)}.")] = ""
+    source: Glob = ""
+    unit: Glob = ""
+    grep: Annotated[str, msgspec.Meta(max_length=1000, pattern=NO_NUL)] = ""
+    limit: Limit = 100
+    cursor: Cursor = ""
+
+
+class LogEntry(msgspec.Struct, omit_defaults=True):
+    """One record. `binary`: base64 of a message that was not UTF-8; `cut`: bytes left out of a long one; `gap`: the
+    record stands for a loss; `fields`: further named values."""
+
+    time: Time | None
+    node: str
+    node_id: str
+    source: str
+    level: str
+    message: str
+    unit: str | None = None
+    pid: int | None = None
+    identifier: str | None = None
+    uid: int | None = None
+    boot: str | None = None
+    priority: int | None = None
+    binary: str | None = None
+    cut: int | None = None
+    gap: dict[str, Any] | None = None
+    fields: dict[str, Any] | None = None
+
+
+class LogList(msgspec.Struct):
+    """Newest first."""
+
+    items: list[LogEntry]
+    next: str
+
+
+_OPTIONAL = ("unit", "pid", "identifier", "uid", "boot", "priority", "binary", "cut", "gap", "fields")
+
+
+async def search_logs(doors: Doors, call: Call) -> LogList:
+    query: LogsQuery = call.query
+    now = doors.now()
+    if query.level and query.level not in LEVELS:
+        raise BadRequest(f"there is no level {query.level!r} (there are {', '.join(LEVELS)})", field="level")
+    page = await doors.store.streams.search(LogQuery(
+        nodes=selected(doors, query.selector), since=read_time(query.since, now, "since"),
+        until=read_time(query.until, now, "until"), level=query.level, source=query.source, unit=query.unit,
+        grep=query.grep, limit=query.limit, before=query.cursor))
+    names = {view.id: view.name for view in doors.fleet.views()}
+    return LogList([show_record(item, names.get(item.node, item.node)) for item in page.items], page.next)
+
+
+def selected(doors: Doors, selector: str) -> frozenset[str] | None:
+    """Ids of the nodes; None for all, whose history may be of nodes that are gone."""
+    views = doors.fleet.select(selector)
+    return None if selector.strip().lower() in ("", "all") else frozenset(view.id for view in views)
+
+
+def show_record(item: LogItem, name: str) -> LogEntry:
+    """A stored record as the API shows one."""
+    record = item.record
+    return LogEntry(show_time(record["time"]), name, item.node, item.source, record["level"], record["message"],
+                    **{key: record[key] for key in _OPTIONAL if key in record})

@@ -1,0 +1,239 @@
+"""Runs: ordering commands on nodes, following them, reading their output, cancelling them."""
+
+from typing import Annotated, Any
+
+import msgspec
+
+from dvic_hub.api.doors import Doors
+from dvic_hub.api.nodes import find
+from dvic_hub.api.params import Cursor, Limit, Time, show_time
+from dvic_hub.api.route import Call
+from dvic_hub.domain.dispatch import RunOrder
+from dvic_hub.domain.model import Run, RunNode
+from dvic_hub.errors import BadRequest, NotFound
+from dvic_wire.limits import MAX_SELECTOR, MAX_SIGNED_BYTES
+from dvic_wire.runs import RunSpec
+
+MAX_QUEUE = 30 * 86400
+"""Seconds for which a run waits for nodes that are offline."""
+
+MAX_TIMEOUT = 30 * 86400
+"""Seconds that a run may take on a node."""
+
+READS_A_PAGE = 200
+"""Nodes whose stored output is looked into for one page; most of a large run may have written nothing."""
+
+_BIG = 2**53 - 1
+Count = Annotated[int, msgspec.Meta(ge=0, le=_BIG)]
+Text = Annotated[str, msgspec.Meta(max_length=MAX_SIGNED_BYTES)]
+
+
+class NewRun(msgspec.Struct, forbid_unknown_fields=True):
+    """`argv` is started as it is, without a shell; `script` is text with a `#!` line, `argv` its arguments.
+
+    Of each node: `user` (empty: as the machine's policy says), `cwd`, `env`, `stdin`, `timeout` s, `memory` bytes and
+    `cpu` percent of a core (0: no limit), `output` bytes kept. Of the whole: `batch` nodes at a time (`10` or `25%`;
+    empty: all), no further node after more than `max_failures` ended badly (-1: not counted), `queue` seconds to wait
+    for nodes that are offline, `reason` for the audit log, `operator`: a signature of the operator's own key.
+    """
+
+    selector: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_SELECTOR)]
+    argv: Annotated[list[Text], msgspec.Meta(max_length=4096)] = []
+    script: Text = ""
+    user: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    cwd: Annotated[str, msgspec.Meta(max_length=4096)] = ""
+    env: dict[Annotated[str, msgspec.Meta(max_length=256)], Text] = {}
+    stdin: Text = ""
+    timeout: Annotated[int, msgspec.Meta(ge=1, le=MAX_TIMEOUT)] = 300
+    memory: Count = 0
+    cpu: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 0
+    output: Count = 10 * 1024 * 1024
+    batch: Annotated[str, msgspec.Meta(max_length=16)] = ""
+    max_failures: Annotated[int, msgspec.Meta(ge=-1, le=1_000_000)] = -1
+    queue: Annotated[int, msgspec.Meta(ge=0, le=MAX_QUEUE)] = 0
+    reason: Annotated[str, msgspec.Meta(max_length=500)] = ""
+    operator: Text = ""
+
+
+class CancelBody(msgspec.Struct, forbid_unknown_fields=True):
+    """`nodes`: ids or names; absent: all of the run."""
+
+    nodes: Annotated[list[Annotated[str, msgspec.Meta(max_length=200)]], msgspec.Meta(max_length=10_000)] | None = None
+
+
+class RunNodeItem(msgspec.Struct):
+    """One node in the run. `state`: queued, dispatched, running, or at the end finished, failed, timed-out, cancelled,
+    refused, expired, lost. `exit_code`: -1 where there is none. `cut`: bytes of output left out."""
+
+    node: str
+    node_id: str
+    state: str
+    reason: str
+    exit_code: int
+    dispatched: Time | None
+    started: Time | None
+    ended: Time | None
+    cut: int
+
+
+class RunItem(msgspec.Struct, omit_defaults=True):
+    """`counts`: nodes by state. `cancelled`, `ended`: when. `nodes` only where one run is asked for."""
+
+    id: str
+    selector: str
+    argv: list[str]
+    script: str
+    user: str
+    timeout: int
+    created: Time | None
+    created_by: str
+    reason: str
+    batch: str
+    max_failures: int
+    queue_until: Time | None
+    cancelled: Time | None
+    ended: Time | None
+    counts: dict[str, int]
+    nodes: list[RunNodeItem] | None = None
+
+
+class RunsQuery(msgspec.Struct, forbid_unknown_fields=True):
+    limit: Annotated[int, msgspec.Meta(ge=1, le=200, description="Runs of one page.")] = 50
+    cursor: Cursor = ""
+
+
+class RunList(msgspec.Struct):
+    """Newest first."""
+
+    items: list[RunItem]
+    next: str
+
+
+class OutputQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """`node`: id or name; absent: one node after the other."""
+
+    node: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    limit: Limit = 500
+    cursor: Cursor = ""
+
+
+class OutputItem(msgspec.Struct, omit_defaults=True):
+    """A piece of output. `stream`: out or err. `binary`: base64 where it was not UTF-8; `text` is empty then."""
+
+    time: Time | None
+    node: str
+    stream: str
+    text: str = ""
+    binary: str | None = None
+
+
+class OutputList(msgspec.Struct):
+    """Oldest first, one node after the other. A page can be empty and still have a `next`."""
+
+    items: list[OutputItem]
+    next: str
+
+
+async def add_run(doors: Doors, call: Call) -> RunItem:
+    body: NewRun = call.body
+    spec = RunSpec.from_json({key: getattr(body, key) for key in (
+        "argv", "script", "user", "cwd", "env", "stdin", "timeout", "memory", "cpu", "output")})
+    order = RunOrder(selector=body.selector, spec=spec, batch=body.batch, max_failures=body.max_failures,
+                     queue=body.queue, reason=body.reason, operator=body.operator)
+    return await shown(doors, await doors.runs.create(order, call.actor), True)
+
+
+async def list_runs(doors: Doors, call: Call) -> RunList:
+    page = await doors.store.runs.list(call.query.limit, call.query.cursor)
+    return RunList([await shown(doors, run, False) for run in page.items], page.next)
+
+
+async def show_run(doors: Doors, call: Call) -> RunItem:
+    return await shown(doors, await find_run(doors, call.path["run"]), True)
+
+
+async def cancel_run(doors: Doors, call: Call) -> RunItem:
+    body: CancelBody = call.body
+    run = await find_run(doors, call.path["run"])
+    rows = {row.node for row in await doors.store.runs.nodes(run.id)}
+    nodes = None if body.nodes is None else [view.id for view in (find(doors, text) for text in body.nodes)]
+    for id in nodes or ():
+        if id not in rows:
+            raise BadRequest(f"{id} is not in this run", field="nodes")
+    await doors.runs.cancel(run.id, call.actor, nodes)
+    return await shown(doors, await find_run(doors, run.id), True)
+
+
+async def run_output(doors: Doors, call: Call) -> OutputList:
+    query: OutputQuery = call.query
+    run = await find_run(doors, call.path["run"])
+    rows = sorted(await doors.store.runs.nodes(run.id), key=lambda row: row.position)
+    if query.node:
+        wanted = find(doors, query.node).id
+        rows = [row for row in rows if row.node == wanted]
+        if not rows:
+            raise NotFound(f"the node {query.node} is not in this run")
+    place, inner = read_output_cursor(query.cursor, len(rows))
+    items: list[OutputItem] = []
+    names = node_names(doors)
+    for _ in range(READS_A_PAGE):
+        if place >= len(rows) or len(items) >= query.limit:
+            break
+        row = rows[place]
+        page = await doors.store.streams.run_output(run.id, row.node, inner, query.limit - len(items))
+        name = names.get(row.node, row.node)
+        items += [item for record in page.items if (item := show_piece(record, name))]
+        place, inner = (place, page.next) if page.next else (place + 1, "")
+    return OutputList(items, f"{place}.{inner}" if place < len(rows) else "")
+
+
+def read_output_cursor(text: str, count: int) -> tuple[int, str]:
+    """Which node, and the cursor within its stream; raises BadRequest."""
+    if not text:
+        return 0, ""
+    place, dot, inner = text.partition(".")
+    if not dot or not (place.isascii() and place.isdecimal()) or len(place) > 6 or int(place) >= max(count, 1):
+        raise BadRequest("the cursor is not one of this list", field="cursor")
+    return int(place), inner
+
+
+def show_piece(record: dict[str, Any], node: str) -> OutputItem | None:
+    """A record of a run's stream as a piece of output; None for its start and end."""
+    for stream in ("out", "err"):
+        if stream in record:
+            return OutputItem(show_time(record["time"]), node, stream, record[stream], record.get("binary"))
+    return None
+
+
+async def find_run(doors: Doors, id: str) -> Run:
+    """The run; raises NotFound."""
+    run = await doors.store.runs.get(id)
+    if run is None:
+        raise NotFound(f"there is no run {id}")
+    return run
+
+
+async def shown(doors: Doors, run: Run, with_nodes: bool) -> RunItem:
+    """A run as the API shows one."""
+    rows = sorted(await doors.store.runs.nodes(run.id), key=lambda row: row.position)
+    counts: dict[str, int] = {}
+    for row in rows:
+        counts[row.state] = counts.get(row.state, 0) + 1
+    names = node_names(doors) if with_nodes else {}
+    return RunItem(
+        id=run.id, selector=run.selector, argv=list(run.spec.argv), script=run.spec.script, user=run.spec.user,
+        timeout=run.spec.timeout, created=show_time(run.created), created_by=run.created_by, reason=run.reason,
+        batch=run.batch, max_failures=run.max_failures, queue_until=show_time(run.queue_until),
+        cancelled=show_time(run.cancelled), ended=show_time(run.ended), counts=counts,
+        nodes=[show_row(row, names.get(row.node, row.node)) for row in rows] if with_nodes else None)
+
+
+def show_row(row: RunNode, name: str) -> RunNodeItem:
+    """One node of a run as the API shows it."""
+    return RunNodeItem(name, row.node, row.state, row.reason, row.exit_code, show_time(row.dispatched),
+                       show_time(row.started), show_time(row.ended), row.cut)
+
+
+def node_names(doors: Doors) -> dict[str, str]:
+    """Names by id of the nodes that there are."""
+    return {view.id: view.name for view in doors.fleet.views()}

@@ -1,0 +1,95 @@
+"""How the hub itself is: for people, for load balancers, for Prometheus."""
+
+import msgspec
+from aiohttp import web
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from dvic_hub.api.doors import Doors
+from dvic_hub.api.params import Time, show_time
+from dvic_hub.api.route import Call
+
+PROMETHEUS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class HubStatus(msgspec.Struct):
+    """`nodes`: how many in each state. `agents`, `streams`: open WebSockets. `store`: sizes in bytes, and counters."""
+
+    fingerprint: str
+    version: str
+    url: str
+    started: Time | None
+    time: Time | None
+    nodes: dict[str, int]
+    agents: int
+    streams: int
+    runs_active: int
+    store: dict[str, float]
+
+
+class Health(msgspec.Struct):
+    """`status`: ok."""
+
+    status: str
+
+
+async def hub_status(doors: Doors, call: Call) -> HubStatus:
+    views = doors.fleet.views()
+    return HubStatus(
+        fingerprint=doors.identity.fingerprint, version=doors.version, url=doors.config.url,
+        started=show_time(int(doors.started * 1_000_000)), time=show_time(doors.now()), nodes=doors.fleet.counts(),
+        agents=sum(doors.agents.connected(view.id) for view in views), streams=doors.live.subscribers,
+        runs_active=len(await doors.store.runs.active()), store=doors.store.stats())
+
+
+async def healthz(doors: Doors, call: Call) -> Health:
+    """Answers from the store, so that "ok" means that it does."""
+    await doors.store.get_value("health")
+    return Health("ok")
+
+
+async def prometheus(doors: Doors, call: Call) -> web.Response:
+    registry = CollectorRegistry()
+    registry.register(HubCollector(doors, len(await doors.store.runs.active())))
+    ProcessCollector(registry=registry)
+    return web.Response(body=generate_latest(registry), headers={"Content-Type": PROMETHEUS_TYPE})
+
+
+class HubCollector(Collector):
+    """The hub's own numbers at this moment. They are read when asked for: nothing is counted twice."""
+
+    def __init__(self, doors: Doors, runs_active: int):
+        self._doors = doors
+        self._runs_active = runs_active
+
+    def collect(self) -> list[Metric]:
+        doors, live = self._doors, self._doors.live.counters
+        nodes = GaugeMetricFamily("dvic_nodes", "Nodes by state.", labels=["state"])
+        for state, count in doors.fleet.counts().items():
+            nodes.add_metric([state], count)
+        agents = sum(doors.agents.connected(view.id) for view in doors.fleet.views())
+        return [
+            InfoMetricFamily("dvic_hub", "The hub.", {"version": doors.version}), nodes,
+            GaugeMetricFamily("dvic_start_time_seconds", "When the hub was started.", doors.started),
+            GaugeMetricFamily("dvic_agents_connected", "Agents that hold a WebSocket.", agents),
+            GaugeMetricFamily("dvic_runs_active", "Runs that have not ended.", self._runs_active),
+            GaugeMetricFamily("dvic_stream_subscribers", "Subscribers of live events.", doors.live.subscribers),
+            GaugeMetricFamily("dvic_stream_groups", "Different subscriptions among them.", doors.live.groups),
+            CounterMetricFamily("dvic_stream_delivered", "Events handed to subscribers.", live.delivered),
+            CounterMetricFamily("dvic_stream_missed", "Events that slow subscribers missed.", live.missed),
+            CounterMetricFamily("dvic_stream_frames", "Frames handed to subscribers.", live.frames),
+            CounterMetricFamily("dvic_stream_ended", "Subscribers that were ended: slow, gone, stopping.", live.ended),
+            *store_metrics(doors.store.stats()),
+        ]
+
+
+def store_metrics(stats: dict[str, float]) -> list[Metric]:
+    """The store's numbers: counters by the names that end in _total, gauges otherwise."""
+    found: list[Metric] = []
+    for name, value in sorted(stats.items()):
+        if name.endswith("_total"):
+            found.append(CounterMetricFamily(f"dvic_store_{name.removesuffix('_total')}", "Of the store.", value))
+        else:
+            found.append(GaugeMetricFamily(f"dvic_store_{name}", "Of the store.", value))
+    return found

@@ -1,0 +1,72 @@
+"""Enrolment tokens: making, listing and revoking them. (Using one is in `enrolment.py`.)"""
+
+from typing import Annotated
+
+import msgspec
+
+from dvic_hub.api.doors import Doors
+from dvic_hub.api.nodes import TagKey
+from dvic_hub.api.params import Name, Note, Time, show_time
+from dvic_hub.api.route import Call
+from dvic_hub.errors import NotFound
+
+MAX_ENROL_TTL = 366 * 86400
+"""Seconds that an enrolment token may last."""
+
+MAX_USES = 100_000
+"""Nodes that may enrol with one token, when they are counted at all."""
+
+
+class NewToken(msgspec.Struct, forbid_unknown_fields=True):
+    """`ttl` in seconds; `uses` nodes may enrol with it, -1: any number; they get `tags`."""
+
+    ttl: Annotated[int, msgspec.Meta(ge=1, le=MAX_ENROL_TTL)] = 3600
+    uses: Annotated[int, msgspec.Meta(ge=-1, le=MAX_USES)] = 1
+    tags: dict[TagKey, Name] = {}
+    note: Note = ""
+
+
+class TokenAnswer(msgspec.Struct):
+    """`token` and `install_command` hold the secret and are shown this once."""
+
+    id: str
+    token: str
+    install_command: str
+    expires: Time | None
+    uses: int
+    tags: dict[str, str]
+
+
+class TokenItem(msgspec.Struct):
+    """`uses`: how many nodes may still enrol with it (-1: any number)."""
+
+    id: str
+    expires: Time | None
+    uses: int
+    tags: dict[str, str]
+    created: Time | None
+    created_by: str
+    note: str
+    revoked: Time | None
+
+
+class TokenList(msgspec.Struct):
+    items: list[TokenItem]
+    next: str = ""
+
+
+async def add_token(doors: Doors, call: Call) -> TokenAnswer:
+    body: NewToken = call.body
+    text, token = await doors.enrolment.create_token(body.ttl, body.uses, body.tags, body.note, call.actor)
+    return TokenAnswer(token.id, text, f"dvic-agent enroll {text}", show_time(token.expires), token.uses, token.tags)
+
+
+async def list_tokens(doors: Doors, call: Call) -> TokenList:
+    tokens = sorted(await doors.enrolment.tokens(), key=lambda token: token.created, reverse=True)
+    return TokenList([TokenItem(token.id, show_time(token.expires), token.uses, token.tags, show_time(token.created),
+                                token.created_by, token.note, show_time(token.revoked)) for token in tokens])
+
+
+async def revoke_token(doors: Doors, call: Call) -> None:
+    if not await doors.enrolment.revoke_token(call.path["token"], call.actor):
+        raise NotFound("there is no such enrolment token, or it is revoked already")

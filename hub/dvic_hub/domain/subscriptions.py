@@ -1,0 +1,222 @@
+"""What a subscriber wants to hear, and which lines of an event that is. Pure.
+
+An event becomes a `Happening` once: its lines are bytes that every subscriber shares, with the hub's own members first
+and the record as it came behind them. A `Picker` takes from it what a subscription wants: all lines, joined once for
+everyone, when the event as a whole decides; single lines only where level, unit or text decide.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from fnmatch import translate
+from re import IGNORECASE
+from re import compile as regex
+from typing import Annotated, Literal
+
+import msgspec
+
+from dvic_hub.domain.events import Event, LogsStored, RunChanged, RunOutputStored, SamplesStored
+from dvic_hub.domain.liveness import NodeView
+from dvic_wire import selectors
+from dvic_wire.limits import MAX_SELECTOR
+from dvic_wire.streams import LEVELS
+
+MAX_FILTERS = 16
+"""Filters of one subscription."""
+
+MAX_CHUNK = 64 * 1024
+"""Bytes of lines that are joined into one piece; a single line may be longer."""
+
+Kind = Literal["log", "run", "node", "sample"]
+KINDS: tuple[str, ...] = Kind.__args__
+"""What can be subscribed to; `run` brings both the states of runs and their output."""
+
+_ALL_LEVELS = (1 << len(LEVELS)) - 1
+_LEVEL_NUMBER = {level: number for number, level in enumerate(LEVELS)}
+
+Glob = Annotated[str, msgspec.Meta(max_length=200)]
+Chunk = tuple[bytes, int]
+"""Lines joined by newlines, and how many."""
+
+
+class Filter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One thing to hear of. Empty members don't filter. `level` (least), `source`, `unit` (globs) and `grep` (text,
+    capitals or not) hold for logs, `run` for runs and their output, `selector` for all that is about a node."""
+
+    kinds: Annotated[tuple[Kind, ...], msgspec.Meta(max_length=len(KINDS))] = ()
+    selector: Annotated[str, msgspec.Meta(max_length=MAX_SELECTOR)] = "all"
+    level: Annotated[Literal[("", *LEVELS)], msgspec.Meta(description="This level and worse.")] = ""
+    source: Glob = ""
+    unit: Glob = ""
+    grep: Annotated[str, msgspec.Meta(max_length=1000)] = ""
+    run: Annotated[str, msgspec.Meta(max_length=32)] = ""
+
+
+class _Peek(msgspec.Struct, gc=False):
+    """What filters look at inside a log record."""
+
+    level: str = ""
+    unit: str = ""
+    message: str = ""
+
+
+_PEEK = msgspec.json.Decoder(_Peek)
+
+
+@dataclass
+class Happening:
+    """One event as lines. `view`: of the node that it is about, None where there is none or it is gone."""
+
+    kind: str
+    node: str
+    view: NodeView | None
+    lines: list[bytes]
+    source: str = ""
+    run: str = ""
+    levels: int = 0
+    _chunks: list[Chunk] | None = None
+    _peeked: list[_Peek] | None = None
+    _lowered: list[str] | None = None
+
+    def chunks(self) -> list[Chunk]:
+        """All lines, joined; made once for everyone."""
+        if self._chunks is None:
+            self._chunks = join_lines(self.lines)
+        return self._chunks
+
+    def peeked(self) -> list[_Peek]:
+        if self._peeked is None:
+            self._peeked = [_PEEK.decode(line) for line in self.lines]
+        return self._peeked
+
+    def lowered(self) -> list[str]:
+        """The messages for searching without regard to capitals."""
+        if self._lowered is None:
+            self._lowered = [peek.message.lower() for peek in self.peeked()]
+        return self._lowered
+
+
+def happening_of(event: Event, view_of: Callable[[str], NodeView | None]) -> Happening:
+    """Encode an event, once. Lines hold no newline, so that any number of them can travel joined by newlines."""
+    view = view_of(event.node) if event.node else None
+    about = {"node": view.name if view else event.node, "node_id": event.node}
+    if isinstance(event, LogsStored):
+        lines = _lines({"kind": "log", **about, "source": event.source}, event.records)
+        return Happening("log", event.node, view, lines, source=event.source, levels=event.levels)
+    if isinstance(event, RunOutputStored):
+        lines = _lines({"kind": "output", "run": event.run, **about}, event.records)
+        return Happening("run", event.node, view, lines, run=event.run)
+    if isinstance(event, SamplesStored):
+        return Happening("sample", event.node, view, _lines({"kind": "sample", "stream": event.stream, **about},
+                                                            event.records))
+    if isinstance(event, RunChanged):
+        line = {**event.detail, "kind": "run", "run": event.run, **about, "state": event.state}
+        return Happening("run", event.node, view, [msgspec.json.encode(line)], run=event.run)
+    line = {"kind": "node", **about, "state": event.state}
+    return Happening("node", event.node, view, [msgspec.json.encode(line)])
+
+
+def join_lines(lines: list[bytes]) -> list[Chunk]:
+    """Lines joined by newlines in pieces of at most MAX_CHUNK bytes, or of one line."""
+    if sum(map(len, lines)) + len(lines) <= MAX_CHUNK:
+        return [(b"\n".join(lines), len(lines))] if lines else []
+    chunks: list[Chunk] = []
+    held: list[bytes] = []
+    size = 0
+    for line in lines:
+        if held and size + len(line) >= MAX_CHUNK:
+            chunks.append((b"\n".join(held), len(held)))
+            held, size = [], 0
+        held.append(line)
+        size += len(line) + 1
+    chunks.append((b"\n".join(held), len(held)))
+    return chunks
+
+
+class Picker:
+    """A subscription's filters, compiled. Raises InvalidSelector or LimitExceeded."""
+
+    def __init__(self, filters: Iterable[Filter]):
+        self._parts = [_Compiled(part) for part in filters]
+
+    def pick(self, happening: Happening) -> list[Chunk]:
+        """The lines that any of the filters wants, in order, each once."""
+        wanted: set[int] | None = None
+        for part in self._parts:
+            if not part.concerns(happening):
+                continue
+            if part.takes_all(happening):
+                return happening.chunks()
+            some = part.lines(happening)
+            wanted = some if wanted is None else wanted | some
+        if not wanted:
+            return []
+        if len(wanted) == len(happening.lines):
+            return happening.chunks()
+        return join_lines([happening.lines[index] for index in sorted(wanted)])
+
+    def forget_nodes(self) -> None:
+        """Nodes may have changed: ask the selectors again."""
+        for part in self._parts:
+            part.known.clear()
+
+
+class _Compiled:
+    """One filter, ready to be asked."""
+
+    def __init__(self, wanted: Filter):
+        self.kinds = frozenset(wanted.kinds or KINDS)
+        self.run = wanted.run
+        self.selector = selectors.parse(wanted.selector or "all")
+        self.everyone = isinstance(self.selector, selectors.All)
+        self.levels = _ALL_LEVELS & -(1 << _LEVEL_NUMBER[wanted.level]) if wanted.level else _ALL_LEVELS
+        self.names = frozenset(LEVELS[_LEVEL_NUMBER[wanted.level]:] if wanted.level else LEVELS)
+        self.source = _glob(wanted.source)
+        self.unit = _glob(wanted.unit)
+        self.grep = wanted.grep.lower()
+        self.known: dict[str, bool] = {}
+
+    def concerns(self, happening: Happening) -> bool:
+        """What can be said without looking at single lines."""
+        if happening.kind not in self.kinds:
+            return False
+        if happening.kind == "log":
+            if not happening.levels & self.levels or (self.source and not self.source(happening.source)):
+                return False
+        elif self.run and happening.kind == "run" and happening.run != self.run:
+            return False
+        return self.everyone or not happening.node or self._names(happening)
+
+    def takes_all(self, happening: Happening) -> bool:
+        return happening.kind != "log" or not (self.grep or self.unit or happening.levels & ~self.levels)
+
+    def lines(self, happening: Happening) -> set[int]:
+        """The indexes of the lines that pass."""
+        peeked = happening.peeked()
+        found = range(len(peeked))
+        if happening.levels & ~self.levels:
+            found = [index for index in found if peeked[index].level in self.names]
+        if self.unit:
+            found = [index for index in found if self.unit(peeked[index].unit)]
+        if self.grep:
+            messages = happening.lowered()
+            found = [index for index in found if self.grep in messages[index]]
+        return set(found)
+
+    def _names(self, happening: Happening) -> bool:
+        answer = self.known.get(happening.node)
+        if answer is None:
+            answer = happening.view is not None and self.selector.matches(happening.view)
+            self.known[happening.node] = answer
+        return answer
+
+
+def _glob(pattern: str) -> Callable[[str], object] | None:
+    return regex(translate(pattern), IGNORECASE).match if pattern else None
+
+
+def _lines(own: dict, records: list[bytes]) -> list[bytes]:
+    prefix = msgspec.json.encode(own)[:-1] + b","
+    lines = [prefix + record[1:] for record in records]
+    if b"\n" in b"".join(lines) or b"\r" in b"".join(lines):
+        lines = [msgspec.json.format(line, indent=-1) for line in lines]
+    return lines
