@@ -32,9 +32,10 @@ class LimitExceeded(WireError):
 
     code = "limit"
 
-    def __init__(self, limit: str, allowed: int, got: int | None = None):
+    def __init__(self, limit: str, allowed: int, got: int | None = None, field: str = ""):
         sent = f", got {got}" if got is not None else ""
-        super().__init__(f"{limit}: at most {allowed}{sent}")
+        super().__init__(f"{field}: {limit}: at most {allowed}{sent}" if field else f"{limit}: at most {allowed}{sent}")
+        self.field = field
         self.limit = limit
         self.allowed = allowed
         self.got = got

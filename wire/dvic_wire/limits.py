@@ -59,3 +59,15 @@ KEEPALIVE_TTL = 300
 
 RUN_REQUEST_TTL = 120
 """Seconds that the hub's signature under a run request is valid."""
+
+MAX_ABOUT_BYTES = 64 * 1024
+"""What a batch says about its stream (`about`), bytes of JSON."""
+
+MAX_METRICS = 4000
+"""Values in one hardware sample."""
+
+MAX_METRIC_NAME = 200
+"""Characters of a metric's name."""
+
+MAX_DEMOS = 5000
+"""Processes in one record of the demos stream."""

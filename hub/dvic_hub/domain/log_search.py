@@ -1,0 +1,123 @@
+"""Searching logs: what a query wants, which records of a block are that, and the newest of many. Pure.
+
+The order of all log records is (time, batch, position), newest first; a page's cursor is the key of its last record.
+Blocks overlap in time, so the search takes them by their last record, newest first, and may stop as soon as it holds
+enough records that are newer than all that the remaining blocks can have.
+"""
+
+import fnmatch
+import heapq
+import re
+from dataclasses import dataclass
+from typing import Protocol
+
+from dvic_hub.errors import BadRequest
+from dvic_wire.streams import LEVELS
+
+from . import token_filter
+from .blocks import Key
+from .model import LogQuery
+from .record_types import LEVEL_NUMBER, MAX_TIME
+
+_CURSOR = re.compile(r"([0-9a-f]{1,14})\.([0-9a-f]{1,16})\.([0-9a-f]{1,8})\Z")
+
+
+class Block(Protocol):
+    """What is searched: blocks.LogBlock or blocks.FreshBlock."""
+
+    @property
+    def count(self) -> int: ...
+    @property
+    def times(self) -> list[int]: ...
+    @property
+    def levels(self) -> bytes: ...
+    def key(self, index: int) -> Key: ...
+    def unit(self, index: int) -> str: ...
+    def record(self, index: int) -> dict: ...
+    def holding(self, needle: str) -> list[int]: ...
+
+
+def write_cursor(key: Key) -> str:
+    return ".".join(f"{number:x}" for number in key)
+
+
+def read_cursor(text: str) -> Key:
+    """Raises BadRequest when the text is none of ours."""
+    found = _CURSOR.match(text)
+    if not found:
+        raise BadRequest("is not a cursor of this list", field="cursor")
+    time, batch, position = (int(number, 16) for number in found.groups())
+    return time, min(batch, 2**63 - 1), position
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A LogQuery made ready: times between `since` and `until` (both included), `levels` a mask."""
+
+    since: int
+    until: int
+    levels: int
+    source: str
+    unit: re.Pattern | None
+    needle: str
+    pieces: tuple[bytes, ...]
+    before: Key | None
+    limit: int
+
+    @classmethod
+    def of(cls, query: LogQuery) -> "Wanted":
+        """Raises BadRequest for a level or a cursor that is none."""
+        if query.level and query.level not in LEVELS:
+            raise BadRequest(f"must be one of {', '.join(LEVELS)}", field="level")
+        before = read_cursor(query.before) if query.before else None
+        until = min(query.until or MAX_TIME, before[0] if before else MAX_TIME)
+        least = LEVEL_NUMBER[query.level] if query.level else 0
+        return cls(query.since, until, (1 << len(LEVELS)) - (1 << least), query.source,
+                   re.compile(fnmatch.translate(query.unit)) if query.unit else None, token_filter.fold(query.grep),
+                   token_filter.pieces_of(query.grep), before, query.limit)
+
+    def pick(self, block: Block, since: int = 0) -> list[tuple[Key, int]]:
+        """The records of a block that are wanted and not older than `since` either."""
+        since = max(self.since, since)
+        indexes = block.holding(self.needle) if self.needle else range(block.count)
+        if not indexes:
+            return []
+        times, levels, until, mask = block.times, block.levels, self.until, self.levels
+        picked = [(block.key(index), index) for index in indexes
+                  if since <= times[index] <= until and mask >> levels[index] & 1]
+        if self.before:
+            picked = [entry for entry in picked if entry[0] < self.before]
+        if self.unit:
+            picked = [entry for entry in picked if self.unit.match(block.unit(entry[1]))]
+        return picked
+
+
+class Newest:
+    """The newest records of all that were offered, never more than are wanted (and one, to know of a next page)."""
+
+    def __init__(self, wanted: Wanted) -> None:
+        self._wanted = wanted
+        self._heap: list[tuple[Key, str, str, Block, int]] = []
+
+    @property
+    def _full(self) -> bool:
+        return len(self._heap) > self._wanted.limit
+
+    def offer(self, node: str, source: str, block: Block) -> None:
+        for key, index in self._wanted.pick(block, self._heap[0][0][0] if self._full else 0):
+            entry = (key, node, source, block, index)
+            if not self._full:
+                heapq.heappush(self._heap, entry)
+            elif key > self._heap[0][0]:
+                heapq.heapreplace(self._heap, entry)
+
+    def settled(self, newest_left: int) -> bool:
+        """Whether no block whose last record is of `newest_left` or before can change the page."""
+        return self._full and newest_left < self._heap[0][0][0]
+
+    def page(self) -> tuple[list[tuple[str, str, dict]], str]:
+        """Node, source and record of each, newest first; and the cursor of the next page, "" at the end."""
+        entries = sorted(self._heap, key=lambda entry: entry[0], reverse=True)
+        cut = entries[:self._wanted.limit]
+        following = write_cursor(cut[-1][0]) if len(entries) > len(cut) and cut else ""
+        return [(node, source, block.record(index)) for _, node, source, block, index in cut], following
