@@ -47,6 +47,10 @@ class Family:
         """The name of a child that has ended, "" while all go on."""
         return next((name for name, child in self._children.items() if child.poll() is not None), "")
 
+    def forget(self, name: str) -> None:
+        """A child that was meant to end has ended."""
+        self._children.pop(name).wait()
+
     def end(self) -> None:
         """End all, the last started first; returns when nothing of the family is left."""
         for child in reversed(self._children.values()):

@@ -128,9 +128,10 @@ def is_enrolled(trial: Trial) -> bool:
     return (trial.agent_config / "hub.json").exists()
 
 
-def is_signed_in(trial: Trial) -> bool:
-    known = _read_toml(trial.contexts)
-    return any(context.get("url") == trial.url for context in known.get("contexts", {}).values())
+def saved_token(trial: Trial) -> str:
+    """The token of our sign-in at this hub, "" when there is none."""
+    contexts = _read_toml(trial.contexts).get("contexts", {}).values()
+    return next((context.get("token", "") for context in contexts if context.get("url") == trial.url), "")
 
 
 def ask(trial: Trial, *argv: str, given: str | None = None) -> str:
