@@ -1,0 +1,110 @@
+"""dvic-executor: the root side of DVIC on one machine.
+
+    dvic-executor                    answer one request on file descriptor 0 (systemd: Accept=yes)
+    dvic-executor --listen PATH      answer requests on a Unix socket until SIGTERM (machines without systemd)
+    dvic-executor sweep              at boot: end runs that the machine's last stop left open, drop old ones
+    dvic-executor record-end ID      what ExecStopPost of a run's unit calls
+    dvic-executor record ID          what a run's unit executes
+"""
+
+import argparse
+import grp
+import os
+import socket
+import sys
+from pathlib import Path
+
+from .backend import Backend, write_end
+from .children import ChildrenBackend
+from .ending import OUT_OF_MEMORY, TIMEOUT, UNKNOWN
+from .errors import ExecutorError
+from .recorder import record
+from .rundir import StateDir, check_run_id
+from .units import UnitsBackend, systemd_is_here
+
+CONFIG_DIR = "/etc/dvic-agent"
+STATE_DIR = "/var/lib/dvic-agent"
+GROUP = "dvic-agent"
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="dvic-executor", formatter_class=argparse.RawDescriptionHelpFormatter,
+                                  description=__doc__)
+    top.add_argument("--config-dir", type=Path, default=Path(CONFIG_DIR), help=f"hub.json, policy.toml [{CONFIG_DIR}]")
+    top.add_argument("--state-dir", type=Path, default=Path(STATE_DIR), help=f"runs, replay list [{STATE_DIR}]")
+    top.add_argument("--group", default="", help=f"who may read output and connect [{GROUP}, or our own group]")
+    top.add_argument("--backend", choices=("auto", "systemd", "children"), default="auto",
+                     help="how runs are carried [auto: systemd where it is pid 1 and we are root]")
+    top.add_argument("--listen", type=Path, metavar="PATH", help="serve requests on this Unix socket")
+    top.add_argument("--end-runs", action="store_true", help="with --listen: at SIGTERM end every run as well")
+    verbs = top.add_subparsers(dest="verb", metavar="VERB")
+    verbs.add_parser("sweep", help="end runs that nobody carries, drop old ones")
+    for name, purpose in (("record", "carry a run (inside its unit)"), ("record-end", "write a run's end")):
+        verbs.add_parser(name, help=purpose).add_argument("run", metavar="ID")
+    return top
+
+
+def main(argv: list[str] | None = None) -> int:
+    arguments = parser().parse_args(argv)
+    os.umask(0o077)
+    try:
+        state = StateDir(arguments.state_dir.absolute(), find_group(arguments.group))
+        backend = find_backend(arguments.backend, state.path)
+        if arguments.verb == "record":
+            return carry(state, arguments.run)
+        if arguments.verb == "record-end":
+            return record_end(state, arguments.run)
+        # The verbs above run once a run and are kept light; what follows needs cryptography.
+        from .listen import Listener, answer_one, sweep_all
+
+        if arguments.verb == "sweep":
+            return sweep_all(state, backend, arguments.config_dir)
+        if arguments.listen:
+            return Listener(arguments.listen, arguments.config_dir, state, backend).run(arguments.end_runs)
+        with socket.socket(fileno=0) as connection:
+            answer_one(connection, arguments.config_dir, state, backend)
+    except (ExecutorError, OSError) as error:
+        print(f"dvic-executor: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def find_group(name: str) -> int:
+    """The gid that may read output and connect; raises ExecutorError when `name` was given and does not exist."""
+    try:
+        return grp.getgrnam(name or GROUP).gr_gid if name or os.geteuid() == 0 else os.getegid()
+    except KeyError:
+        if name:
+            raise ExecutorError(f"there is no group {name} on this machine") from None
+        return os.getegid()
+
+
+def find_backend(name: str, state: Path) -> Backend:
+    if name == "systemd" or name == "auto" and systemd_is_here():
+        return UnitsBackend(state)
+    return ChildrenBackend()
+
+
+def carry(state: StateDir, run: str) -> int:
+    """`record`: the main process of a run's unit."""
+    with state.opened(check_run_id(run)) as found:
+        if found is None:
+            raise ExecutorError(f"there is no run {run}")
+        found.hold()
+        record(found, limit_memory=False)
+    return 0
+
+
+def record_end(state: StateDir, run: str) -> int:
+    """`record-end`: systemd tells in the environment how the unit ended (systemd.exec(5), $SERVICE_RESULT)."""
+    result = os.environ.get("SERVICE_RESULT", UNKNOWN)
+    if result not in (TIMEOUT, OUT_OF_MEMORY, UNKNOWN):
+        result = f"{result} {os.environ.get('EXIT_STATUS', '')}".strip()
+    with state.opened(check_run_id(run)) as found:
+        if found is not None:
+            write_end(found, result)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,164 @@
+"""Carries one run: starts its command with the user's rights, writes its output down, notes how it ended.
+
+- output.jsonl gets `start`, then `out` and `err` in the order of time. The end record comes from whoever outlives this
+  process (see ending.py), after outcome.json has told it what happened.
+- The run is over when its own process has ended. What it left behind in the background is ended by the backend.
+- SIGTERM only sets a mark: the command gets its own, and its last words are still written down.
+- A disk without room costs output, which is counted as cut; it ends nothing.
+"""
+
+import fcntl
+import json
+import os
+import selectors
+import signal
+import socket
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from dvic_wire.errors import WireError
+from dvic_wire.records import run_output, run_start
+from dvic_wire.runs import RunSpec
+
+from . import tree
+from .command import Started, resolve_account, start
+from .ending import Outcome
+from .errors import Refusal, StartFailed
+from .pieces import Pieces
+from .rundir import RunDir
+
+READ_BYTES = 64 * 1024
+
+
+class Output:
+    """The file of records: whole lines or nothing, times that never go back."""
+
+    def __init__(self, run: RunDir):
+        self._handle = run.open("output.jsonl", os.O_WRONLY | os.O_APPEND)
+        self._size = os.fstat(self._handle).st_size
+        self._last = 0
+
+    def now(self) -> int:
+        self._last = max(self._last, time.time_ns() // 1000)
+        return self._last
+
+    def write(self, record: dict) -> bool:
+        """Append one record; False when there is no room for it (nothing of it is left then)."""
+        line = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass") + b"\n"
+        with suppress(OSError):
+            if os.write(self._handle, line) == len(line):
+                self._size += len(line)
+                return True
+            os.ftruncate(self._handle, self._size)
+        return False
+
+
+class Recorder:
+    """One command from its start to its outcome. `keeper`: a pipe that closes when the supervisor dies, -1: none."""
+
+    def __init__(self, run: RunDir, spec: RunSpec, keeper: int = -1):
+        self._run = run
+        self._keeper = keeper
+        self._output = Output(run)
+        self._pieces = Pieces(spec.output)
+        self._cut = 0
+        self._selector = selectors.DefaultSelector()
+        self._status: int | None = None
+        self._stopped = False
+        self.orphaned = False
+        """The supervisor died before the command ended."""
+
+    def run(self, spec: RunSpec, limit_memory: bool) -> Outcome:
+        """Start the command, follow it, return how it ended."""
+        wake, woken = socket.socketpair()
+        wake.setblocking(False)
+        woken.setblocking(False)
+        signal.set_wakeup_fd(woken.fileno(), warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGTERM, self._told_to_stop)
+        try:
+            account = resolve_account(spec.user)
+            started = start(self._run.run, spec, account, limit_memory)
+        except (Refusal, StartFailed, OSError) as error:
+            return Outcome(error=str(error), stopped=self._stopped)
+        self._output.write(run_start(self._output.now(), started.pid, account.name))
+        self._follow(started, wake)
+        return self._outcome()
+
+    def _told_to_stop(self, *_: object) -> None:
+        self._stopped = True
+
+    def _follow(self, started: Started, wake: socket.socket) -> None:
+        streams = {started.out: "out", started.err: "err"}
+        for handle in (*streams, wake, *([self._keeper] if self._keeper >= 0 else [])):
+            self._selector.register(handle, selectors.EVENT_READ)
+        while self._status is None:
+            for key, _ in self._selector.select(self._pieces.due(time.monotonic())):
+                if key.fd in streams:
+                    self._read(key.fd, streams[key.fd], READ_BYTES)
+                elif key.fd == self._keeper:
+                    self._lost_supervisor()
+                else:
+                    wake.recv(4096)
+            if self._pieces.due(time.monotonic()) == 0:
+                self._keep(self._pieces.flush())
+            self._status = tree.reap().get(started.pid, self._status)
+        for handle, stream in streams.items():  # what the pipes still hold; a background process may go on for ever
+            self._read(handle, stream, fcntl.fcntl(handle, fcntl.F_GETPIPE_SZ))
+        self._keep(self._pieces.finish())
+
+    def _read(self, handle: int, stream: str, most: int) -> None:
+        while most > 0:
+            try:
+                data = os.read(handle, min(most, READ_BYTES))
+            except BlockingIOError:
+                return
+            if not data:
+                with suppress(KeyError):
+                    self._selector.unregister(handle)
+                return
+            self._keep(self._pieces.feed(stream, data, time.monotonic()))
+            most -= len(data)
+
+    def _keep(self, pieces: Iterable[tuple[str, bytes]]) -> None:
+        for stream, data in pieces:
+            if not self._output.write(run_output(self._output.now(), stream, data)):
+                self._cut += len(data)
+
+    def _lost_supervisor(self) -> None:
+        """The supervisor was killed: nobody is left who could end the tree, so it ends here and now."""
+        self._selector.unregister(self._keeper)
+        self.orphaned = self._stopped = True
+        for process in tree.descendants(os.getpid()):
+            tree.send(process, signal.SIGKILL)
+
+    def _outcome(self) -> Outcome:
+        cut = self._pieces.cut + self._cut
+        code = os.waitstatus_to_exitcode(self._status)
+        return Outcome(exit_code=max(code, -1), signal=max(-code, 0), stopped=self._stopped, cut=cut,
+                       seconds=tree.seconds_since_start())
+
+
+def record(run: RunDir, *, limit_memory: bool, keeper: int = -1) -> bool:
+    """Carry the run of this directory to its outcome, once. True when its supervisor was lost on the way."""
+    try:
+        os.close(run.open("started", os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        return False
+    if run.end() is not None:
+        return False
+    with suppress(OSError):  # what uses the memory is the command, so that is what should go
+        Path("/proc/self/oom_score_adj").write_text("-1000")
+    try:
+        spec = RunSpec.from_json(run.request().get("spec"))
+    except WireError as error:
+        outcome, orphaned = Outcome(error=f"the request is damaged: {error}"), False
+    else:
+        recorder = Recorder(run, spec, keeper)
+        outcome = recorder.run(spec, limit_memory)
+        orphaned = recorder.orphaned
+    with suppress(OSError):  # a full disk: the end is then decided without it
+        run.write("outcome.json", json.dumps(outcome.to_json()).encode())
+    return orphaned

@@ -1,0 +1,142 @@
+"""A process and everything that came from it, however often it forked and whatever session it moved to.
+
+A subreaper (prctl(2)) inherits the orphans among its descendants, so nothing leaves the tree by forking twice. Signals
+go through pidfds that are checked against the start time read before: none meets a process that took over a pid.
+"""
+
+import ctypes
+import os
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+PR_SET_CHILD_SUBREAPER = 36
+
+KILL_GRACE = 5.0
+"""Seconds between SIGTERM and SIGKILL, in both backends."""
+
+KILL_PATIENCE = 10.0
+"""Seconds after which processes that survive SIGKILL (another user's, stuck in the kernel) are left alone."""
+
+_POLL = 0.02
+
+
+@dataclass(frozen=True)
+class Process:
+    """`started`: clock ticks since boot, which with the pid names a process for good."""
+
+    pid: int
+    parent: int
+    started: int
+
+
+def become_subreaper() -> None:
+    """From now on orphaned descendants become our children. Raises OSError."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def read_process(pid: int) -> Process | None:
+    """None when there is no such process, or only its zombie."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    except OSError:
+        return None
+    if fields[0] in (b"Z", b"X") and not _has_threads(pid):
+        return None
+    return Process(pid, int(fields[1]), int(fields[19]))
+
+
+def seconds_since_start() -> float:
+    """How long this very process exists, seconds."""
+    own = read_process(os.getpid())
+    ticks = own.started if own else 0
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+
+
+def descendants(root: int) -> list[Process]:
+    """Every living process below `root`, without itself. A zombie's children are seen: they have a new parent."""
+    children: dict[int, list[Process]] = {}
+    for process in _all():
+        children.setdefault(process.parent, []).append(process)
+    found: list[Process] = []
+    waiting = [root]
+    while waiting:
+        below = children.pop(waiting.pop(), [])
+        found.extend(below)
+        waiting.extend(process.pid for process in below)
+    return found
+
+
+def with_variable(name: str, value: str) -> list[Process]:
+    """Processes that were started with name=value in their environment (a hint: a process may change it)."""
+    wanted = b"\0" + f"{name}={value}".encode() + b"\0"
+    found = []
+    for process in _all():
+        try:
+            if wanted in b"\0" + Path(f"/proc/{process.pid}/environ").read_bytes():
+                found.append(process)
+        except OSError:
+            continue
+    return found
+
+
+def send(process: Process, number: int) -> None:
+    """Signal exactly this process; nothing happens when it is gone or not ours to signal."""
+    try:
+        handle = os.pidfd_open(process.pid)
+    except OSError:
+        return
+    try:
+        now = read_process(process.pid)
+        if now is not None and now.started == process.started:
+            signal.pidfd_send_signal(handle, number)
+    except OSError:
+        pass
+    finally:
+        os.close(handle)
+
+
+def reap() -> dict[int, int]:
+    """Collect every child that has ended: pid to wait status."""
+    ended: dict[int, int] = {}
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return ended
+        if pid == 0:
+            return ended
+        ended[pid] = status
+
+
+def kill_below(root: int, spare: int = 0, patience: float = KILL_PATIENCE) -> bool:
+    """SIGKILL everything below `root` save the process `spare`, until nothing is left (new forks too).
+
+    False when something was still alive after `patience` seconds. `root` must be us: its orphans are reaped here.
+    """
+    deadline = time.monotonic() + patience
+    while left := [process for process in descendants(root) if process.pid != spare]:
+        for process in left:
+            send(process, signal.SIGKILL)
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL)
+        if not spare:
+            reap()
+    return True
+
+
+def _has_threads(pid: int) -> bool:
+    """A process whose first thread has ended looks like a zombie while its other threads go on."""
+    try:
+        return len(os.listdir(f"/proc/{pid}/task")) > 1
+    except OSError:
+        return False
+
+
+def _all() -> list[Process]:
+    return [process for name in os.listdir("/proc") if name.isdigit() and (process := read_process(int(name)))]
