@@ -13,6 +13,7 @@ from array import array
 
 MIN_BITS = 1 << 8
 MAX_BITS = 1 << 16
+"""Bits of one block's filter of words."""
 BITS_A_PIECE = 4
 _LONG = 64
 
