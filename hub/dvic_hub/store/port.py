@@ -5,6 +5,8 @@
 - StoreFull is raised, and nothing kept, when the disk has no room; StoreError for what else the database says.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
