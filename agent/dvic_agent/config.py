@@ -29,7 +29,7 @@ class AgentConfig:
     config_dir: Path = CONFIG_DIR
     state_dir: Path = STATE_DIR
 
-    keepalive_period: float = 10.0
+    keepalive_period: int = 10
     """The next sign of life is promised within this; the hub may ask for another (Settings)."""
 
     executor_socket: Path = Path("/run/dvic-executor.sock")
@@ -43,7 +43,7 @@ class AgentConfig:
     """Another folder of journal files than the machine's own."""
 
     log_files: bool = True
-    log_folders: tuple[Path, ...] = (Path("/tmp"),)  # noqa: S108: the place that the libraries agreed on
+    log_folders: tuple[Path, ...] = (Path("/tmp"),)  # noqa: S108 (where the libraries write)
     log_pattern: str = "dvic_log_*"
 
     hardware: bool = True
@@ -89,7 +89,7 @@ class Key:
 
 
 KEYS = (
-    Key("keepalive_period", "keepalive_period", float, 1, 3600),
+    Key("keepalive_period", "keepalive_period", int, 1, 3600),
     Key("executor_socket", "executor_socket", Path),
     Key("hub.ca_file", "ca_file", Path),
     Key("journal.enabled", "journal", bool),

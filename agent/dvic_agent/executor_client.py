@@ -41,7 +41,7 @@ class ExecutorClient:
         try:
             async with asyncio.timeout(self._answer_seconds):
                 reader, writer = await asyncio.open_unix_connection(str(self._path), limit=MAX_LINE)
-        except (OSError, asyncio.TimeoutError) as error:
+        except (TimeoutError, OSError) as error:
             raise ExecutorError(f"the executor at {self._path} is not reachable ({error or 'no answer'}): "
                                 "is dvic-executor.socket started?", delivered=False) from None
         try:
@@ -49,8 +49,8 @@ class ExecutorClient:
                 writer.write(json.dumps(request).encode() + b"\n")
                 await writer.drain()
                 line = await reader.readline()
-        except (OSError, ValueError, asyncio.TimeoutError) as error:
-            raise ExecutorError(f"the executor gave no answer ({error or 'no answer in time'})", delivered=True) from None
+        except (TimeoutError, OSError, ValueError) as error:
+            raise ExecutorError(f"the executor did not answer ({error or 'in time'})", delivered=True) from None
         finally:
             writer.close()
         return _read_answer(line)

@@ -86,7 +86,7 @@ def ensure_key(private_dir: Path) -> PrivateKey:
 
 
 def make_private_dir(path: Path) -> None:
-    """Make the folder with mode 0700 from the first moment; raises IdentityError when an existing one lets others in."""
+    """Make the folder, mode 0700 from the first moment; raises IdentityError when an existing one lets others in."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         os.mkdir(path, 0o700)

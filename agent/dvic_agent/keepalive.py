@@ -57,7 +57,7 @@ class Serials:
 
 
 def keepalive(identity: Identity, serial: int, period: int, hub_time: float, status: str = "") -> KeepAlive:
-    """The message that says "alive, and again within `period` seconds"; `hub_time` is Unix seconds by the hub's clock."""
+    """The message "alive, and again within `period` seconds"; `hub_time`: Unix seconds, by the hub's clock."""
     claims = {"iss": identity.key.public.node_id, "aud": identity.hub.fingerprint, "serial": serial, "period": period}
     if status:
         claims["status"] = status[:MAX_STATUS_TEXT]

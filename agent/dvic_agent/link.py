@@ -130,7 +130,7 @@ class Link:
                 if self._session is not None and self._session.welcome is not None:
                     opened_at = self._session.opened_at
                 await self._farewell(ws)
-        except (aiohttp.ClientError, OSError, asyncio.TimeoutError, ValueError) as error:
+        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
             ended = Ended("network", f"{self.identity.hub.url} is not reachable: {explain(error)}")
         finally:
             self._session = self._cut = None
@@ -157,7 +157,7 @@ class Link:
             left = None if session.deadline is None else session.deadline - self._clock.steady()
             try:
                 frame = await (ws.receive() if left is None else asyncio.wait_for(ws.receive(), max(0.0, left)))
-            except asyncio.TimeoutError:
+            except TimeoutError:
                 events = session.expire(self._clock.steady())
             else:
                 if frame.type not in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY):
@@ -194,7 +194,7 @@ class Link:
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self._flush(ws, self._session)
                 await ws.close()
-        except (asyncio.TimeoutError, ConnectionError, aiohttp.ClientError):
+        except (TimeoutError, ConnectionError, aiohttp.ClientError):
             pass
 
 

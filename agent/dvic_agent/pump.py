@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from dvic_wire import codec
 from dvic_wire.errors import LimitExceeded
+from dvic_wire.limits import MAX_STREAM_NAME
 from dvic_wire.messages import Ack, Batch
 from dvic_wire.records import gap
 from dvic_wire.streams import Gap
@@ -56,20 +57,20 @@ def produce(stream: Stream, turn: Turn, may_close: bool, now_us: int) -> Produce
             return Produced(b"", reading.cursor, then_close=reading.closed, more=reading.more)
         closed = reading.closed and may_close
         try:
-            frame = _encode(stream, turn.cursor, reading, closed)
+            frame = _encode(stream, turn.cursor, reading, closed, {} if turn.skip else stream.about)
         except LimitExceeded as error:
             if len(reading.records) > 1:
                 records = max(1, len(reading.records) // 4)
                 continue
             reading = _replaced(reading, "cut", f"a record of {stream.source} passes {error}", now_us)
-            frame = _encode(stream, turn.cursor, reading, closed)
+            frame = _encode(stream, turn.cursor, reading, closed, {})
         return Produced(frame, reading.cursor, len(reading.records), closed, reading.closed and not closed,
                         reading.more)
 
 
-def _encode(stream: Stream, from_cursor: str, reading: Reading, closed: bool) -> bytes:
-    return codec.encode_compressed(Batch(stream.name, from_cursor, reading.cursor, stream.source, reading.records,
-                                         stream.about, closed))
+def _encode(stream: Stream, from_cursor: str, reading: Reading, closed: bool, about: dict) -> bytes:
+    return codec.encode_compressed(Batch(stream.name, from_cursor, reading.cursor, stream.source[:MAX_STREAM_NAME],
+                                         reading.records, about, closed))
 
 
 def _replaced(reading: Reading, reason: str, detail: str, now_us: int) -> Reading:
@@ -100,7 +101,11 @@ class Pump:
         """Until cancelled."""
         self._loop = asyncio.get_running_loop()
         for source in self._sources:
-            source.start(self.wake)
+            try:
+                source.start(self.wake)
+            except Exception as error:  # the others still tell what they know
+                self._complain(type(source).__name__, error)
+                self._sources = [other for other in self._sources if other is not source]
         self._refresh()
         while True:
             self._kick.clear()

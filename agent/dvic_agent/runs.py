@@ -7,7 +7,7 @@ accepted, and of runs that left no trace that they are lost.
 import asyncio
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 
 from dvic_wire.messages import RunCancel, RunReply, RunRequest
@@ -64,7 +64,7 @@ class RunDesk:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _start(self, work) -> None:  # noqa: ANN001
+    def _start(self, work: Coroutine) -> None:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

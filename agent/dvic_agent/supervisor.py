@@ -26,7 +26,7 @@ class Supervisor:
         """As systemd set it up for this process (NOTIFY_SOCKET, WATCHDOG_USEC)."""
         if not environment.get("NOTIFY_SOCKET"):
             return cls(lambda text: None)
-        from sdnotify import SystemdNotifier  # optional: not needed where systemd is not
+        from sdnotify import SystemdNotifier  # noqa: PLC0415 (only where systemd is)
 
         mine = environment.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
         micros = environment.get("WATCHDOG_USEC", "")

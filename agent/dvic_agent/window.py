@@ -23,13 +23,16 @@ from dvic_wire.limits import MAX_STREAMS
 from dvic_wire.messages import Ack
 
 IDLE, WAITING, READY, READING, HELD, ENDING = "idle", "waiting", "ready", "reading", "held", "ending"
-"""Nothing to read; woken a moment ago; in the row; in the reader thread; waits for its answers; its end is under way."""
+"""Nothing to read; woken a moment ago; in the row; being read; waits for its answers; its end is under way."""
 
 MAX_PAUSE = 300.0
 """Seconds that a hub may pause the sending."""
 
 STALLED = 60.0
 """Seconds without an answer to a batch under way after which the connection counts as dead."""
+
+HOPELESS_PAUSE = 300.0
+"""Seconds that a stream rests of which the hub takes not even a gap."""
 
 FAILED_READ_PAUSE = 5.0
 """Seconds that a stream rests whose read failed."""
@@ -65,6 +68,7 @@ class _Sent:
     to_cursor: str
     size: int
     closed: bool
+    skipped: bool
     at: float
 
 
@@ -87,7 +91,7 @@ class _Lane:
 class Window:
     """All lanes of the node."""
 
-    def __init__(self, limits: Limits = Limits()):  # noqa: B008: frozen
+    def __init__(self, limits: Limits = Limits()):  # noqa: B008 (frozen)
         self._limits = limits
         self._lanes: dict[str, _Lane] = {}
         self._row: deque[_Lane] = deque()
@@ -214,7 +218,7 @@ class Window:
         """The turn gave a batch of `records` up to `to_cursor`, `size` bytes as it travels. `then_close`: the stream's
         end has to wait for the answer."""
         lane = self._lanes[turn.stream]
-        lane.flight.append(_Sent(to_cursor, size, closed, now))
+        lane.flight.append(_Sent(to_cursor, size, closed, turn.skip, now))
         self._flight_bytes += size
         lane.position = to_cursor
         lane.skip = False
@@ -238,7 +242,7 @@ class Window:
         return True
 
     def nothing(self, turn: Turn, now: float, *, more: bool = False) -> None:
-        """The turn gave nothing to send. `more`: the source only asks to be read again (later, so that it can't spin)."""
+        """The turn gave nothing to send. `more`: the source asks to be read again (later, so that it can't spin)."""
         lane = self._lanes[turn.stream]
         lane.woken = lane.woken or more
         self._go_on(lane, now, False)
@@ -273,7 +277,9 @@ class Window:
         lane = self._lanes.get(stream)
         if lane is None or not lane.flight:
             return False
-        if lane.max_records > 1:
+        if lane.flight[0].skipped:
+            lane.rested_until = now + HOPELESS_PAUSE  # it is not the record
+        elif lane.max_records > 1:
             lane.max_records = max(1, lane.max_records // 8)
         else:
             lane.skip = True

@@ -1,0 +1,126 @@
+"""From an enrolment token to an enrolled node (docs/protocol.md, "Enrolment").
+
+The token's secret signs the request and never travels. The answer counts only when it is signed by the key whose
+fingerprint is in the token, over our nonce: then that key is pinned in hub.json, and not a moment earlier.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+
+from dvic_wire.errors import WireError
+from dvic_wire.signing import PrivateKey, PublicKey, Purpose, b64encode, peek, sign, verify
+from dvic_wire.tokens import EnrolmentToken
+
+from .backoff import Backoff
+from .clock import Clock
+from .config import AgentConfig
+from .errors import HubNotTrusted, HubRefused, IdentityError, NetworkError, NotEnrolled
+from .http import Answer, ask
+from .identity import PinnedHub, ensure_key, load_hub, save_hub
+
+log = logging.getLogger(__name__)
+
+REQUEST_TTL = 300
+"""Seconds for which the request's signatures are valid."""
+
+WAIT_CODES = frozenset({"busy", "too-many", "disk-full", "store", "internal"})
+"""Refusals that pass by themselves."""
+
+ADVICE = {
+    "token-expired": "make a new token: hubctl token create",
+    "token-used": "the token has no uses left; make a new one: hubctl token create --uses N",
+    "token-revoked": "the token was revoked; ask for a new one",
+    "token-unknown": "this hub never made that token, or forgot it; make a new one: hubctl token create",
+    "wrong-hub": "the token belongs to another hub: check its address",
+    "clock": "this machine's clock is too far off; set it (timedatectl set-ntp true) and try again",
+    "key-forbidden": "this machine's key was revoked at the hub; remove node.key in the state folder to get a new one",
+}
+
+Post = Callable[[str, dict], Awaitable[Answer]]
+
+
+def request(token: EnrolmentToken, key: PrivateKey, name: str, facts: dict, nonce: str, now: float) -> str:
+    """The signed request to join; `now` is Unix seconds."""
+    node = sign(key, Purpose.ENROL_NODE, {"iss": key.public.node_id, "jwk": key.public.jwk(), "aud": token.hub,
+                                          "token": token.id, "nonce": nonce}, now=now, ttl=REQUEST_TTL)
+    claims = {"iss": token.id, "aud": token.hub, "token_jwk": token.key.public.jwk(), "nonce": nonce, "name": name,
+              "facts": facts, "node": node}
+    return sign(token.key, Purpose.ENROL_TOKEN, claims, now=now, ttl=REQUEST_TTL)
+
+
+def accept_reply(reply: object, token: EnrolmentToken, key: PrivateKey, nonce: str) -> PinnedHub:
+    """The hub that the reply proves; raises HubNotTrusted."""
+    try:
+        hub_key = PublicKey.from_jwk(peek(str(reply))[1].get("jwk"))
+        if hub_key.fingerprint != token.hub:
+            raise HubNotTrusted(f"{token.url} shows another key than the token names: it is not the hub that made the "
+                                "token, or someone stands in between")
+        claims = verify(str(reply), hub_key, Purpose.ENROLLED, audience=key.public.node_id, now=None)
+    except WireError as error:
+        raise HubNotTrusted(f"{token.url} gave an answer that does not hold: {error}") from None
+    if claims.get("iss") != token.hub or claims.get("nonce") != nonce or not isinstance(claims.get("name"), str):
+        raise HubNotTrusted(f"{token.url} answered another request than ours")
+    return PinnedHub(token.url, hub_key, key.public.node_id, claims["name"])
+
+
+async def enrol(config: AgentConfig, token: EnrolmentToken, *, name: str, facts: dict, wait: bool = False,
+                replace: bool = False, clock: Clock = Clock(), post: Post | None = None) -> PinnedHub:  # noqa: B008
+    """Join the token's hub and pin it. With `wait`, try until the hub is reachable. With `replace`, leave another hub.
+
+    Raises IdentityError, NetworkError, HubRefused (its code says why) or HubNotTrusted. Repeating it is harmless.
+    """
+    _check_present_hub(config, token, replace)
+    key = ensure_key(config.private_dir)
+    send = post or _poster(config)
+    backoff = Backoff()
+    while True:
+        try:
+            hub = await _once(send, token, key, name, facts, clock)
+            break
+        except NetworkError as error:
+            if not wait:
+                raise
+            reason = str(error)
+        except HubRefused as error:
+            if not wait or error.code not in WAIT_CODES:
+                raise
+            reason = str(error)
+        pause = backoff.next()
+        log.warning("%s; trying again in %.0f s", reason, pause)
+        await asyncio.sleep(pause)
+    save_hub(config.config_dir, hub)
+    return hub
+
+
+async def _once(send: Post, token: EnrolmentToken, key: PrivateKey, name: str, facts: dict, clock: Clock) -> PinnedHub:
+    nonce = b64encode(secrets.token_bytes(16))
+    signed = request(token, key, name, facts, nonce, clock.wall())
+    answer = await send(f"{token.url}/api/v1/enroll", {"request": signed})
+    if answer.status == 200:
+        return accept_reply(answer.body.get("reply"), token, key, nonce)
+    code = str(answer.body.get("code", ""))
+    if not code:
+        raise NetworkError(f"{token.url} answers with HTTP {answer.status}: is it a DVIC hub?")
+    advice = f" ({ADVICE[code]})" if code in ADVICE else ""
+    raise HubRefused(code, f"{answer.body.get('detail', '')}{advice}")
+
+
+def _check_present_hub(config: AgentConfig, token: EnrolmentToken, replace: bool) -> None:
+    try:
+        present = load_hub(config.config_dir)
+    except NotEnrolled:
+        return
+    except IdentityError:
+        if replace:
+            return
+        raise
+    if present.fingerprint != token.hub and not replace:
+        raise IdentityError(f"this machine belongs to the hub at {present.url}; to move it, add --replace")
+
+
+def _poster(config: AgentConfig) -> Post:
+    async def post(url: str, body: dict) -> Answer:
+        return await ask("POST", url, body=body, ca_file=config.ca_file)
+    return post
