@@ -6,7 +6,7 @@ import msgspec
 
 from dvic_hub.api.doors import Doors
 from dvic_hub.api.nodes import find
-from dvic_hub.api.params import SelectorText, Time, TimeText, read_time, show_time
+from dvic_hub.api.params import SelectorText, Time, TimeText, page_of, read_time, show_time
 from dvic_hub.api.route import Call
 from dvic_hub.errors import BadRequest
 
@@ -77,7 +77,7 @@ class DemoItem(msgspec.Struct, omit_defaults=True):
 
 class DemoList(msgspec.Struct):
     items: list[DemoItem]
-    next: str = ""
+    next: str
 
 
 async def metric_series(doors: Doors, call: Call) -> SeriesList:
@@ -116,7 +116,9 @@ async def latest_metrics(doors: Doors, call: Call) -> LatestAnswer:
 
 
 async def list_demos(doors: Doors, call: Call) -> DemoList:
-    return DemoList([show_demo(demo) for demo in await doors.store.streams.demos(find(doors, call.path["node"]).id)])
+    demos = await doors.store.streams.demos(find(doors, call.path["node"]).id)
+    shown, following = page_of(demos, lambda demo: f"{demo.get('name', '')}/{demo.get('file', '')}", call.query)
+    return DemoList([show_demo(demo) for demo in shown], following)
 
 
 def show_demo(demo: dict[str, Any]) -> DemoItem:

@@ -5,23 +5,20 @@ from typing import Annotated
 import msgspec
 
 from dvic_hub.api.doors import Doors
-from dvic_hub.api.params import Cursor, Name, SelectorText, Time, show_time
+from dvic_hub.api.params import Name, PageQuery, SelectorText, Time, page_of, show_time
 from dvic_hub.api.route import Call
 from dvic_hub.domain.liveness import NodeView, view_of
 from dvic_hub.errors import BadRequest, NotFound
 from dvic_wire.limits import MAX_NAME
 from dvic_wire.signing import PublicKey
 
-NODES_A_PAGE = 5000
-"""Nodes of one page."""
-
 TagKey = Annotated[str, msgspec.Meta(max_length=MAX_NAME)]
 
 
-class NodesQuery(msgspec.Struct, forbid_unknown_fields=True):
+class NodesQuery(PageQuery):
+    """Which nodes."""
+
     selector: SelectorText = "all"
-    limit: Annotated[int, msgspec.Meta(ge=1, le=NODES_A_PAGE, description="Nodes of one page.")] = 1000
-    cursor: Cursor = ""
 
 
 class NodeItem(msgspec.Struct):
@@ -85,10 +82,8 @@ class NewNodeAnswer(msgspec.Struct, omit_defaults=True):
 
 async def list_nodes(doors: Doors, call: Call) -> NodeList:
     query: NodesQuery = call.query
-    views = sorted(doors.fleet.select(query.selector), key=lambda view: (view.name, view.id))
-    rest = [view for view in views if not query.cursor or view.name > query.cursor]
-    shown = rest[:query.limit]
-    return NodeList([show_node(doors, view) for view in shown], shown[-1].name if len(rest) > len(shown) else "")
+    shown, following = page_of(doors.fleet.select(query.selector), lambda view: view.name, query)
+    return NodeList([show_node(doors, view) for view in shown], following)
 
 
 async def show_one_node(doors: Doors, call: Call) -> NodeItem:

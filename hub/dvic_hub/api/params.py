@@ -5,7 +5,7 @@
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, TypeVar
 
@@ -26,6 +26,7 @@ LATEST = 253402300799999999
 """The last microsecond of the year 9999: what RFC 3339 can write."""
 
 Struct = TypeVar("Struct", bound=msgspec.Struct)
+Item = TypeVar("Item")
 
 NO_NUL = r"^[^\x00]*$"
 """Pattern of a text that may hold anything else."""
@@ -50,6 +51,21 @@ _BOUND = re.compile(r"(?:[<>]=?|length [<>]=?) ([0-9.]+)")
 
 class Timeout(HubError):
     status, code, title = 408, "timeout", "The request took too long"
+
+
+class PageQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """Which part of a list."""
+
+    limit: Limit = 1000
+    cursor: Cursor = ""
+
+
+def page_of(items: Iterable[Item], key: Callable[[Item], str], query: PageQuery) -> tuple[list[Item], str]:
+    """A page of a list that is in memory, in order of `key` (unique texts), and the cursor of the next: the last key,
+    so that what is added or removed meanwhile shifts nothing."""
+    rest = sorted((item for item in items if key(item) > query.cursor), key=key)
+    shown = rest[:query.limit]
+    return shown, key(shown[-1]) if len(rest) > len(shown) else ""
 
 
 def read_query(query: Mapping[str, str], shape: type[Struct]) -> Struct:

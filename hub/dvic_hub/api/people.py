@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 
 from dvic_hub.api.doors import Doors
-from dvic_hub.api.params import Name, Note, Time, show_time
+from dvic_hub.api.params import Name, Note, Time, page_of, show_time
 from dvic_hub.api.route import Call
 from dvic_hub.domain.model import ApiToken, User
 from dvic_hub.domain.people import MAX_PASSWORD
@@ -55,7 +55,7 @@ class UserItem(msgspec.Struct):
 
 class UserList(msgspec.Struct):
     items: list[UserItem]
-    next: str = ""
+    next: str
 
 
 class NewUser(msgspec.Struct, forbid_unknown_fields=True):
@@ -97,7 +97,7 @@ class ApiTokenItem(msgspec.Struct):
 
 class ApiTokenList(msgspec.Struct):
     items: list[ApiTokenItem]
-    next: str = ""
+    next: str
 
 
 class NewApiToken(msgspec.Struct, forbid_unknown_fields=True):
@@ -134,7 +134,8 @@ async def me(doors: Doors, call: Call) -> Me:
 
 
 async def list_users(doors: Doors, call: Call) -> UserList:
-    return UserList([show_user(user) for user in await doors.people.users()])
+    shown, following = page_of(await doors.people.users(), lambda user: user.name, call.query)
+    return UserList([show_user(user) for user in shown], following)
 
 
 async def add_user(doors: Doors, call: Call) -> UserAnswer:
@@ -155,7 +156,9 @@ async def remove_user(doors: Doors, call: Call) -> None:
 
 
 async def list_api_tokens(doors: Doors, call: Call) -> ApiTokenList:
-    return ApiTokenList([show_token(token, call) for token in await doors.people.tokens(call.actor)])
+    tokens = await doors.people.tokens(call.actor)
+    shown, following = page_of(tokens, lambda token: f"{token.user}/{token.created:020d}/{token.id}", call.query)
+    return ApiTokenList([show_token(token, call) for token in shown], following)
 
 
 async def add_api_token(doors: Doors, call: Call) -> ApiTokenAnswer:

@@ -40,6 +40,9 @@ class Call:
         return self.actor.address
 
 
+ROUTE_TABLE: web.AppKey[tuple["Route", ...]] = web.AppKey("route_table", tuple)
+"""The routes that an application serves."""
+
 Handler = Callable[["Doors", Call], Awaitable[web.StreamResponse | msgspec.Struct | None]]
 
 

@@ -8,17 +8,14 @@ from dvic_hub.api.doors import Doors
 from dvic_hub.api.nodes import find
 from dvic_hub.api.params import Cursor, Limit, Time, show_time
 from dvic_hub.api.route import Call
-from dvic_hub.domain.dispatch import RunOrder
+from dvic_hub.domain.dispatch import MAX_QUEUE, MAX_REASON, MAX_TIMEOUT, RunOrder
 from dvic_hub.domain.model import Run, RunNode
 from dvic_hub.errors import BadRequest, NotFound
 from dvic_wire.limits import MAX_SELECTOR, MAX_SIGNED_BYTES
 from dvic_wire.runs import RunSpec
 
-MAX_QUEUE = 30 * 86400
-"""Seconds for which a run waits for nodes that are offline."""
-
-MAX_TIMEOUT = 30 * 86400
-"""Seconds that a run may take on a node."""
+MAX_RUN_BYTES = 2 * MAX_SIGNED_BYTES
+"""Bytes of an order to run, as JSON; what is signed of it must fit MAX_SIGNED_BYTES."""
 
 READS_A_PAGE = 200
 """Nodes whose stored output is looked into for one page; most of a large run may have written nothing."""
@@ -51,7 +48,7 @@ class NewRun(msgspec.Struct, forbid_unknown_fields=True):
     batch: Annotated[str, msgspec.Meta(max_length=16)] = ""
     max_failures: Annotated[int, msgspec.Meta(ge=-1, le=1_000_000)] = -1
     queue: Annotated[int, msgspec.Meta(ge=0, le=MAX_QUEUE)] = 0
-    reason: Annotated[str, msgspec.Meta(max_length=500)] = ""
+    reason: Annotated[str, msgspec.Meta(max_length=MAX_REASON)] = ""
     operator: Text = ""
 
 
@@ -98,7 +95,7 @@ class RunItem(msgspec.Struct, omit_defaults=True):
 
 
 class RunsQuery(msgspec.Struct, forbid_unknown_fields=True):
-    limit: Annotated[int, msgspec.Meta(ge=1, le=200, description="Runs of one page.")] = 50
+    limit: Limit = 50
     cursor: Cursor = ""
 
 

@@ -6,7 +6,7 @@ import msgspec
 
 from dvic_hub.api.doors import Doors
 from dvic_hub.api.nodes import TagKey
-from dvic_hub.api.params import Name, Note, Time, show_time
+from dvic_hub.api.params import Name, Note, Time, page_of, show_time
 from dvic_hub.api.route import Call
 from dvic_hub.errors import NotFound
 
@@ -51,8 +51,10 @@ class TokenItem(msgspec.Struct):
 
 
 class TokenList(msgspec.Struct):
+    """Oldest first."""
+
     items: list[TokenItem]
-    next: str = ""
+    next: str
 
 
 async def add_token(doors: Doors, call: Call) -> TokenAnswer:
@@ -62,9 +64,11 @@ async def add_token(doors: Doors, call: Call) -> TokenAnswer:
 
 
 async def list_tokens(doors: Doors, call: Call) -> TokenList:
-    tokens = sorted(await doors.enrolment.tokens(), key=lambda token: token.created, reverse=True)
-    return TokenList([TokenItem(token.id, show_time(token.expires), token.uses, token.tags, show_time(token.created),
-                                token.created_by, token.note, show_time(token.revoked)) for token in tokens])
+    tokens = await doors.enrolment.tokens()
+    shown, following = page_of(tokens, lambda token: f"{token.created:020d}/{token.id}", call.query)
+    items = [TokenItem(token.id, show_time(token.expires), token.uses, token.tags, show_time(token.created),
+                       token.created_by, token.note, show_time(token.revoked)) for token in shown]
+    return TokenList(items, following)
 
 
 async def revoke_token(doors: Doors, call: Call) -> None:

@@ -222,7 +222,8 @@ class LiveService:
         group.pending, group.size, group.count = [], 0, 0
         frame = group.encode(payload)
         for subscription in list(group.members):
-            self._hand(subscription, frame, count)
+            if subscription.group is group:
+                self._hand(subscription, frame, count)
 
     def _hand(self, subscription: Subscription, frame: bytes, count: int) -> None:
         try:
