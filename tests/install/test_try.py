@@ -1,0 +1,147 @@
+"""install/try.sh, as a new user starts it: in a terminal, from a fresh copy of the checkout."""
+
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+from terminal import Terminal
+
+pytestmark = pytest.mark.install
+
+TOP = Path(__file__).parents[2]
+FIRST_START = 600.0
+"""Seconds that the first start may take: it builds the virtual environment."""
+SOON = 60.0
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory):
+    """What a new user has after `git clone`."""
+    copy = tmp_path_factory.mktemp("new-user") / "dvic"
+    listed = subprocess.run(["git", "-C", TOP, "ls-files", "-z", "--cached", "--others", "--exclude-standard"], check=True,
+                            stdout=subprocess.PIPE).stdout.decode()
+    for name in filter(None, listed.split("\0")):
+        if (TOP / name).is_file():
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(TOP / name, copy / name)
+    return copy
+
+
+@pytest.fixture
+def port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+@pytest.fixture
+def terminals():
+    opened = []
+    yield opened
+    for terminal in opened:
+        terminal.kill()
+
+
+@pytest.fixture
+def start(checkout, terminals):
+    def begin(port: int) -> Terminal:
+        environ = {**os.environ, "CI": "true", "TERM": "dumb"}
+        terminals.append(Terminal([str(checkout / "install" / "try.sh"), "--port", str(port)], environ, checkout))
+        return terminals[-1]
+    return begin
+
+
+def processes_of(checkout: Path) -> list[str]:
+    """Command lines of whatever runs from this copy, or was started by it."""
+    mark = str(checkout).encode()
+    found = []
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit() and process.name != str(os.getpid()):
+            try:
+                words = process.joinpath("cmdline").read_bytes()
+                if mark in words or mark in process.joinpath("environ").read_bytes():
+                    found.append(words.replace(b"\0", b" ").decode("utf-8", "replace"))
+            except OSError:
+                continue
+    return found
+
+
+def hubctl(checkout: Path, *arguments: str) -> str:
+    environ = {**os.environ, "DVIC_CONFIG": str(checkout / ".dvic" / "hubctl.toml")}
+    return subprocess.run([checkout / ".dvic" / "venv" / "bin" / "hubctl", *arguments], env=environ, text=True, timeout=60,
+                          check=True, stdout=subprocess.PIPE).stdout
+
+
+def test_a_new_user_sees_the_node_a_run_and_the_logs_and_ctrl_c_ends_all_of_it(checkout, start, port):
+    trial = start(port)
+    place = trial.wait_for("== hubctl nodes", FIRST_START)
+    place = trial.wait_for("online", SOON, place)
+    place = trial.wait_for("== hubctl run all -- uname -a", SOON, place)
+    place = trial.wait_for("Linux", SOON, place)
+    place = trial.wait_for("hubctl login", SOON, place)
+    place = trial.wait_for("== hubctl logs all -f", SOON, place)
+    trial.wait_for("reading", SOON, place)  # the demo program, through dvic_log
+
+    word = f"hello-{secrets.token_hex(6)}"
+    file = Path("/tmp") / f"dvic_log_{word}"
+    try:
+        file.write_text(f"{word} from echo\n")
+        trial.wait_for(f"{word} from echo", SOON, place)
+    finally:
+        file.unlink()
+
+    assert [node["state"] for node in json.loads(hubctl(checkout, "nodes", "-o", "json"))] == ["online"]
+    hubctl(checkout, "run", "all", "--detach", "--", "sleep", "86399")
+
+    trial.type("\x03")
+    assert trial.ended(SOON) == 0
+    assert "Nothing of it is running any more" in trial.text
+    assert processes_of(checkout) == []
+    assert subprocess.run(["pgrep", "-f", "^sleep 86399"], stdout=subprocess.DEVNULL).returncode == 1
+
+
+def test_a_second_start_goes_on_where_the_first_one_ended(checkout, start, port):
+    trial = start(port)
+    place = trial.wait_for("== hubctl logs all -f", FIRST_START)
+    assert "Building" not in trial.text
+    trial.wait_for("reading", SOON, place)
+    assert len(json.loads(hubctl(checkout, "nodes", "-o", "json"))) == 1
+
+    os.kill(trial.pid, signal.SIGTERM)
+    assert trial.ended(SOON) == 0
+    assert processes_of(checkout) == []
+
+
+def test_a_closed_window_ends_all_of_it(checkout, start, port):
+    trial = start(port)
+    trial.wait_for("== hubctl logs all -f", FIRST_START)
+    trial.close_window()
+    trial.ended(SOON)
+    assert processes_of(checkout) == []
+
+
+def test_a_port_that_is_taken_is_named(checkout, start):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        trial = start(taken.getsockname()[1])
+        assert trial.ended(FIRST_START) == 1
+        assert f"port {taken.getsockname()[1]} on 127.0.0.1 can't be used" in trial.text and "--port" in trial.text
+    assert processes_of(checkout) == []
+
+
+def test_a_second_trial_of_the_same_checkout_is_refused(checkout, start, port):
+    first = start(port)
+    place = first.wait_for("== hubctl logs all -f", FIRST_START)
+    second = start(port + 1)
+    assert second.ended(SOON) == 1
+    assert "already running" in second.text
+    first.wait_for("reading", SOON, place)
+    first.type("\x03")
+    assert first.ended(SOON) == 0
