@@ -8,7 +8,8 @@ from processes import need
 
 UNITS = ("ssh.service", "cron.service", "nginx.service", "readout.service", "systemd-logind.service")
 TEXTS = ("Accepted publickey for ada from 10.0.0.{0} port 4{0:04}", "(root) CMD (run-parts /etc/cron.hourly) {0}",
-         "GET /api/v1/events?page={0} 200 in 0.{0:03} s from 10.1.2.{0}", "event {0}: 1{0:03} hits in module {0}, gain 0.98",
+         "GET /api/v1/events?page={0} 200 in 0.{0:03} s from 10.1.2.{0}",
+         "event {0}: 1{0:03} hits in module {0}, gain 0.98",
          "New session {0} of user ada.")
 START = 1_763_000_000_000_000
 

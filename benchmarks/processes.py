@@ -1,7 +1,7 @@
 """Start programs for a benchmark, weigh them, stop them by their pid.
 
-Memory is PSS (`/proc/PID/smaps_rollup`): each shared page counts by its share, so mapped journal files and libraries are
-not counted against whoever maps them. CPU is the kernel's own count of a whole process tree (`/proc/PID/stat`).
+Memory is PSS (`/proc/PID/smaps_rollup`): each shared page counts by its share, so mapped journal files and libraries
+are not counted against whoever maps them. CPU is the kernel's own count of a whole process tree (`/proc/PID/stat`).
 """
 
 import os

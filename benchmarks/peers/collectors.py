@@ -55,8 +55,10 @@ def node_exporter(folder: Path, period: float) -> tuple[Program, Asker]:
 def zabbix_agent2(folder: Path, period: float) -> tuple[Program, Asker]:
     port, config = free_port(), folder / "zabbix.conf"
     config.write_text(f"Hostname=bench\nServer=127.0.0.1\nListenIP=127.0.0.1\nListenPort={port}\nLogType=console\n"
-                      f"ControlSocket={folder}/zabbix.sock\nPidFile={folder}/zabbix.pid\nPluginSocket={folder}/plugin.sock\n")
-    program = start("zabbix_agent2", [need("zabbix_agent2", "zabbix-agent2"), "-c", config, "-f"], log=folder / "zabbix.log")
+                      f"ControlSocket={folder}/zabbix.sock\nPidFile={folder}/zabbix.pid\n"
+                      f"PluginSocket={folder}/plugin.sock\n")
+    argv = [need("zabbix_agent2", "zabbix-agent2"), "-c", config, "-f"]
+    program = start("zabbix_agent2", argv, log=folder / "zabbix.log")
     wait_for_port(port, program)
 
     def ask() -> None:
@@ -73,7 +75,8 @@ def zabbix_agent2(folder: Path, period: float) -> tuple[Program, Asker]:
 def collectd(folder: Path, period: float) -> tuple[Program, None]:
     config = folder / "collectd.conf"
     plugins = "".join(f"LoadPlugin {name}\n" for name in COLLECTD_PLUGINS)
-    config.write_text(f'Interval {period:g}\nBaseDir "{folder}"\nPIDFile "{folder}/collectd.pid"\n{plugins}LoadPlugin csv\n'
+    config.write_text(f'Interval {period:g}\nBaseDir "{folder}"\nPIDFile "{folder}/collectd.pid"\n{plugins}'
+                      'LoadPlugin csv\n'
                       f'<Plugin csv>\n  DataDir "{folder}/csv"\n  StoreRates true\n</Plugin>\n')
     return start("collectd", [need("collectd", "collectd-core"), "-f", "-C", config], log=folder / "collectd.log"), None
 

@@ -79,8 +79,8 @@ class SimulatedAgent:
     def keepalive(self, purpose: Purpose = Purpose.KEEPALIVE_WS, period: int = 10, **more: object) -> str:
         """The next signed keepalive."""
         self.serial += 1
-        return sign(self.key, purpose, {"iss": self.id, "aud": self.hub, "serial": self.serial, "period": period, **more},
-                    now=time.time(), ttl=300)
+        claims = {"iss": self.id, "aud": self.hub, "serial": self.serial, "period": period, **more}
+        return sign(self.key, purpose, claims, now=time.time(), ttl=300)
 
     async def send(self, message: messages.Message, compressed: bool = False) -> None:
         assert self.socket is not None
