@@ -5,6 +5,7 @@
     challenged   --NodeProof-->   proved       event Proved: the driver makes room for the connection, calls welcome()
     proved       --welcome()-->   standing     sends Welcome
     standing     --Batch, KeepAlive, RunReply, Problem-->  event Spoke      --Goodbye-->  ended, event Left
+    any          --Refused-->  ended, event Left: the agent does not want this hub
     any          --whatever else-->  ended     sends Refused (docs/protocol.md, section 3)
 
 Signing and verifying happen inside `introduce` and `receive(NodeProof)`: call those two in a thread.
@@ -38,8 +39,12 @@ HANDSHAKE_TIMEOUT = 10
 HANDSHAKE_TTL = 60
 """Seconds of validity in the hub's proof; its freshness is the agent's nonce."""
 
-MAX_PROBLEMS = 100
-"""Messages of one connection that may be unusable before it is ended."""
+MAX_PROBLEMS = 1000
+"""Messages of one connection that may be unusable before it is ended; an agent that looks for the faulty record in a batch
+needs a dozen for each."""
+
+MAX_REASON = 200
+"""Characters that are kept of why an agent left."""
 
 MAX_FACTS = 64
 """Facts of a node that are kept."""
@@ -89,7 +94,7 @@ class Spoke:
 
 @dataclass(frozen=True)
 class Left:
-    """The agent said goodbye."""
+    """The agent said goodbye, or refused the hub."""
 
     reason: str
 
@@ -128,6 +133,9 @@ class HubSession:
 
     def receive(self, message: Message, now: float) -> Step:
         """Take the agent's next message; `now` is Unix seconds."""
+        if isinstance(message, Refused) and not self.ended:
+            self.state = ENDED
+            return Step(event=Left(f"{message.code}: {message.reason}"[:MAX_REASON]))
         after = ACCEPTS[self.state].get(type(message))
         if after is None:
             return self.refuse("order", f"{type(message).__name__} is out of order")
@@ -137,7 +145,7 @@ class HubSession:
         if isinstance(message, NodeProof):
             return self._check(message, now)
         if isinstance(message, Goodbye):
-            return Step(event=Left(message.reason[:MAX_NAME]))
+            return Step(event=Left(message.reason[:MAX_REASON]))
         return Step(event=Spoke(message))
 
     def introduce(self, key: PublicKey | None, revoked: bool, now: float) -> Step:

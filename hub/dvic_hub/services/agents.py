@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable
 from typing import Protocol
 
+from dvic_hub.domain.admission import Admission
 from dvic_hub.domain.keepalive import Beat, read_beat
 from dvic_hub.domain.model import Node
 from dvic_hub.domain.people import Actor
@@ -23,7 +24,7 @@ from dvic_hub.store.port import Store
 from dvic_wire.errors import SignatureRefused
 from dvic_wire.messages import Goodbye, Message, Welcome
 from dvic_wire.runs import RUNNING
-from dvic_wire.signing import CLOCK_LEEWAY, PublicKey, Purpose, peek, verify
+from dvic_wire.signing import CLOCK_LEEWAY, PublicKey, Purpose, check_time, peek, verify
 
 CONFLICT_RETRY = 60
 """Seconds after which the second of two agents with one key may try again."""
@@ -31,7 +32,11 @@ CONFLICT_RETRY = 60
 CONFLICT_MEMORY = 180
 """Seconds without another attempt, after which a conflict of two agents counts as settled."""
 
-NODE_ACTOR = Actor("node", "")
+PROBES_AT_A_TIME = 100
+"""Agents that are asked so at the same time."""
+
+QUIET_LIMIT = 60.0
+"""Seconds without a byte, after which an agent is asked whether it is still there."""
 
 log = logging.getLogger("dvic.agents")
 
@@ -48,6 +53,9 @@ class AgentLine(Protocol):
 
     async def answers(self) -> bool:
         """True when the agent shows within a few seconds that it is there."""
+
+    def quiet_for(self) -> float:
+        """Seconds since the agent was last heard."""
 
     async def close(self, code: str, reason: str, retry: int = 0) -> None:
         """Refuse and close; an empty code closes without a word. Returns when it is closed."""
@@ -71,6 +79,8 @@ class AgentService:
         self._connected: dict[str, float] = {}
         self._left: dict[str, float] = {}
         self._conflicts: dict[str, float] = {}
+        self._probing: dict[AgentLine, asyncio.Task] = {}
+        self.admission = Admission()
         self.started = clock()
         self.replays = 0
         self.refused = 0
@@ -111,7 +121,8 @@ class AgentService:
     async def welcome(self, proved: Proved, address: str) -> Welcome:
         """Note who has come and build what it is greeted with."""
         now = int(self._clock() * 1_000_000)
-        facts = dict(proved.facts)
+        known = self._fleet.node(proved.node)
+        facts = {**(known.facts if known is not None else {}), **proved.facts}
         facts.pop("clock_offset", None)
         if abs(proved.clock) > CLOCK_LEEWAY:
             facts["clock_offset"] = f"{proved.clock} s"
@@ -176,7 +187,10 @@ class AgentService:
         await self._fleet.announce(node)
 
     async def tick(self, now: float) -> None:
-        """Forget conflicts that are settled. Called each second."""
+        """Drop connections that are dead, forget conflicts that are settled. Called each second."""
+        for line in self._lines.values():
+            if line.quiet_for() > QUIET_LIMIT and line not in self._probing and len(self._probing) < PROBES_AT_A_TIME:
+                self._probing[line] = asyncio.create_task(self._probe(line))
         for view in self._fleet.views() if not self._conflicts else ():
             if view.node.conflict:
                 self._conflicts.setdefault(view.id, now)
@@ -185,6 +199,13 @@ class AgentService:
                 del self._conflicts[node]
                 if await self._store.nodes.update(node, conflict="") is not None:
                     await self._fleet.announce(node)
+
+    async def _probe(self, line: AgentLine) -> None:
+        try:
+            if not await line.answers():
+                await line.close("", "")
+        finally:
+            del self._probing[line]
 
     # ---- keepalives
 
@@ -225,14 +246,17 @@ class AgentService:
 
     async def _verified(self, row: Node, jws: str, purpose: Purpose) -> dict:
         """The claims; the reason of a refusal goes to the log, the peer learns the code."""
-        key, now = PublicKey(row.public_key), self._clock()
+        now = self._clock()
         try:
-            return await asyncio.to_thread(verify, jws, key, purpose, audience=self._hub, now=now)
+            claims = await asyncio.to_thread(verify, jws, PublicKey(row.public_key), purpose, audience=self._hub, now=None)
         except SignatureRefused as error:
             self.refused += 1
             log.info("a keepalive for node %s was refused: %s", row.name, error)
-            try:
-                await asyncio.to_thread(verify, jws, key, purpose, audience=self._hub, now=None)
-            except SignatureRefused:
-                raise Forbidden("the signature does not hold", code="signature") from None
+            raise Forbidden("the signature does not hold", code="signature") from None
+        try:
+            check_time(claims, now)
+        except SignatureRefused as error:
+            self.refused += 1
+            log.info("a keepalive of node %s was refused: %s", row.name, error)
             raise BadRequest(f"the keepalive is out of its time; the hub's clock is {int(now)}", code="clock") from None
+        return claims

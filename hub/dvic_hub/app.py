@@ -1,0 +1,116 @@
+"""Where the hub's parts are put together; nowhere else is anything looked up or made.
+
+    application = build_app(config)          # an aiohttp application that starts and stops all that it needs
+    application[HUB].people                  # the parts, for the program that runs it
+
+Order of starting: store, fleet, runs, live, loops. Order of stopping: loops, agents (told goodbye), live, fleet, store.
+"""
+
+import importlib.metadata
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from dvic_hub import identity
+from dvic_hub.api.application import make_application
+from dvic_hub.api.doors import Doors
+from dvic_hub.bus.local import LocalBus
+from dvic_hub.config import HubConfig
+from dvic_hub.loops import Loops
+from dvic_hub.services.agents import AgentService
+from dvic_hub.services.audit import AuditService
+from dvic_hub.services.enrolment import EnrolmentService
+from dvic_hub.services.ingest import IngestService
+from dvic_hub.services.live import LiveService
+from dvic_hub.services.maintenance import MaintenanceService
+from dvic_hub.services.people import PeopleService
+from dvic_hub.services.runs import RunService
+from dvic_hub.services.watch import FleetService
+from dvic_hub.store.port import Store
+from dvic_hub.store.sqlite import SqliteStore
+
+DATABASE = "dvic.db"
+
+VERSION = importlib.metadata.version("dvic")
+
+
+@dataclass(frozen=True)
+class Hub:
+    """What runs. `doors` are the services; `loops` what the watchdog looks at."""
+
+    doors: Doors
+    loops: Loops
+
+
+HUB: web.AppKey[Hub] = web.AppKey("hub", Hub)
+
+
+def build_app(config: HubConfig, clock: Callable[[], float] = time.time, *, store: Store | None = None) -> web.Application:
+    """The hub as an application. Makes its key in `state_dir` at the first start; raises IdentityError.
+
+    `clock` gives Unix seconds; `store` is another one than the database in `state_dir`.
+    """
+    hub = _put_together(config, clock, store or SqliteStore(config.state_dir / DATABASE))
+    application = make_application(hub.doors)
+    application[HUB] = hub
+    application.cleanup_ctx.append(_running)
+    application.on_shutdown.append(_say_goodbye)
+    return application
+
+
+def _put_together(config: HubConfig, clock: Callable[[], float], store: Store) -> Hub:
+    key, _ = identity.load_or_create(config.state_dir)
+    bus = LocalBus()
+    audit = AuditService(store.audit, clock)
+    people = PeopleService(store.people, audit, clock)
+    fleet = FleetService(store, bus, clock)
+    agents = AgentService(store, fleet, audit, key.fingerprint, clock, max_agents=config.max_agents, settings={
+        "keepalive_period": config.keepalive_period, "hardware_period": config.hardware_period})
+    runs = RunService(store, bus, fleet, agents, audit, key, clock, max_active=config.max_active_runs,
+                      steady=time.monotonic if clock is time.time else None)
+    enrolment = EnrolmentService(store, fleet, agents, audit, key, config.url, clock, max_nodes=config.max_nodes,
+                                 on_gone=runs.on_gone)
+    maintenance = MaintenanceService(store, config.retention_days, clock)
+    doors = Doors(config=config, identity=key, clock=clock, started=clock(), version=VERSION, store=store, audit=audit,
+                  people=people, fleet=fleet, agents=agents, ingest=IngestService(store, bus), enrolment=enrolment,
+                  runs=runs, live=LiveService(bus, fleet))
+    loops = Loops()
+
+    async def watch() -> None:
+        fleet.tick(clock())
+        await agents.tick(clock())
+
+    async def run() -> None:
+        await runs.woken(1.0)
+        await runs.tick(clock())
+
+    loops.add("watching nodes", 1.0, watch)
+    loops.add("runs", 0, run)
+    loops.add("maintenance", 0, maintenance.turn)
+    return Hub(doors, loops)
+
+
+async def _running(application: web.Application) -> AsyncIterator[None]:
+    hub = application[HUB]
+    doors = hub.doors
+    await doors.store.open()
+    try:
+        await doors.fleet.start()
+        doors.runs.start()
+        doors.live.start()
+        hub.loops.start()
+        yield
+        doors.runs.stop()
+        await doors.fleet.stop()
+    finally:
+        await doors.store.close()
+
+
+async def _say_goodbye(application: web.Application) -> None:
+    """While connections still stand: end what drives them, and tell them."""
+    hub = application[HUB]
+    await hub.loops.stop()
+    await hub.doors.agents.close_all()
+    hub.doors.live.stop()

@@ -1,0 +1,299 @@
+"""Nodes come, get names and tags, are barred and go.
+
+- A token's secret is a key's seed that never travels: the request is signed with it, and inside it the node signs that it
+  holds its own key. The hub keeps the token's fingerprint only.
+- The same node may ask again with the same token (its first answer may have been lost): it gets the same answer.
+- A revoked or removed key never comes back; a machine that shall come back makes a new one.
+- Whatever changes something is in the audit log before it is done.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from dvic_hub.domain.model import Node, Token
+from dvic_hub.domain.naming import check_name, check_tags, free_name
+from dvic_hub.domain.people import Actor
+from dvic_hub.domain.session import tidy_facts
+from dvic_hub.errors import BadRequest, Conflict, Forbidden, Gone, HubError, NotFound, TooMany
+from dvic_hub.services.agents import AgentService
+from dvic_hub.services.audit import AuditService
+from dvic_hub.services.watch import FleetService
+from dvic_hub.store.port import Store
+from dvic_wire.errors import MalformedMessage, SignatureRefused
+from dvic_wire.limits import MAX_NAME
+from dvic_wire.signing import PrivateKey, PublicKey, Purpose, check_time, peek, sign, verify
+from dvic_wire.tokens import EnrolmentToken
+
+MAX_TOKENS = 10_000
+"""Enrolment tokens that the hub keeps."""
+
+MAX_TOKEN_TTL = 366 * 86_400
+"""Seconds that an enrolment token may last."""
+
+REPLY_TTL = 300
+"""Seconds of validity of the hub's answer; its freshness is the node's nonce."""
+
+ENROLMENTS_AT_A_TIME = 8
+"""Requests that are checked at the same time; each costs two signatures."""
+
+ENROLMENTS_WAITING = 200
+"""Requests that may wait for that; the next is told to come back."""
+
+NAME_TRIES = 20
+"""How often another free name is looked for when somebody else took it meanwhile."""
+
+_SECOND = 1_000_000
+
+_REFUSALS: dict[str, tuple[str, str]] = {
+    "expired": ("token-expired", "the enrolment token has expired: ask for a new one"),
+    "used-up": ("token-used", "the enrolment token is used up: ask for a new one"),
+    "revoked": ("token-revoked", "the enrolment token was revoked"),
+    "unknown": ("token-unknown", "this hub does not know the enrolment token"),
+}
+
+
+@dataclass(frozen=True)
+class _Request:
+    """A request to join whose signatures hold."""
+
+    token: str
+    key: PublicKey
+    name: str
+    facts: dict[str, str]
+    nonce: str
+
+
+class EnrolmentService:
+    """`identity` is the hub's key, `url` its base address for tokens, `on_gone` is told the id of a node that was revoked or
+    is about to be removed. `clock` gives Unix seconds."""
+
+    def __init__(self, store: Store, fleet: FleetService, agents: AgentService, audit: AuditService, identity: PrivateKey,
+                 url: str, clock: Callable[[], float], *, max_nodes: int = 10_000,
+                 on_gone: Callable[[str], Awaitable[None]] | None = None):
+        self._store = store
+        self._fleet = fleet
+        self._agents = agents
+        self._audit = audit
+        self._identity = identity
+        self._url = url
+        self._clock = clock
+        self._max_nodes = max_nodes
+        self._on_gone = on_gone
+        self._checking = asyncio.Semaphore(ENROLMENTS_AT_A_TIME)
+        self._waiting = 0
+
+    # ---- tokens
+
+    async def create_token(self, ttl: int, uses: int, tags: dict[str, str], note: str, actor: Actor) -> tuple[str, Token]:
+        """Make a token for `uses` nodes (-1: any number) and `ttl` seconds; its text is known only to the caller."""
+        if not 1 <= ttl <= MAX_TOKEN_TTL:
+            raise BadRequest(f"ttl is 1 to {MAX_TOKEN_TTL} seconds", field="ttl", limit=MAX_TOKEN_TTL)
+        if uses == 0 or uses < -1:
+            raise BadRequest("uses is at least 1, or -1 for any number", field="uses")
+        check_tags(tags)
+        if len(await self._store.tokens.all()) >= MAX_TOKENS:
+            raise Conflict(f"the hub keeps at most {MAX_TOKENS} enrolment tokens", code="limit", limit=MAX_TOKENS)
+        secret, now = EnrolmentToken.make(self._url, self._identity.fingerprint), self._now()
+        token = Token(secret.id, now + ttl * _SECOND, uses, dict(tags), now, actor.name, note)
+        async with self._audit.record(actor, "token.add", token.id, {"ttl": ttl, "uses": uses, "tags": tags, "note": note}):
+            await self._store.tokens.add(token)
+        return secret.encode(), token
+
+    async def tokens(self) -> list[Token]:
+        return await self._store.tokens.all()
+
+    async def revoke_token(self, id: str, actor: Actor) -> bool:
+        """False when there is no such token, or it was revoked before."""
+        async with self._audit.record(actor, "token.revoke", id) as entry:
+            done = await self._store.tokens.revoke(id, self._now())
+            entry.outcome = "" if done else "not-found: nothing to revoke"
+        return done
+
+    # ---- joining
+
+    async def enrol(self, jws: str, address: str) -> str:
+        """Let a machine in; returns the signed reply.
+
+        Raises Gone or NotFound with codes token-expired, token-used, token-revoked, token-unknown; Forbidden with wrong-hub,
+        signature, key-forbidden; BadRequest with clock; MalformedMessage; TooMany.
+        """
+        if self._waiting >= ENROLMENTS_WAITING:
+            raise TooMany("too many machines are enrolling at once", retry=10)
+        self._waiting += 1
+        try:
+            async with self._checking:
+                request = await self._checked(jws)
+        finally:
+            self._waiting -= 1
+        return await self._join(request, address)
+
+    async def _checked(self, jws: str) -> _Request:
+        """Verify both signatures; the token is looked up first, which costs less."""
+        claimed = peek(jws)[1]
+        if claimed.get("aud") != self._identity.fingerprint:
+            raise Forbidden("this enrolment token is for another hub", code="wrong-hub")
+        token_key = PublicKey.from_jwk(claimed.get("token_jwk"))
+        token = await self._store.tokens.get(token_key.fingerprint)
+        if token is None or claimed.get("iss") != token.id:
+            raise NotFound(_REFUSALS["unknown"][1], code="token-unknown")
+        now = self._clock()
+        try:
+            return await asyncio.to_thread(_verify_request, jws, token_key, self._identity.fingerprint, now)
+        except _OutOfTime:
+            raise BadRequest(f"the machine's clock is wrong: the hub's is {int(now)} ({int(now - claimed['iat'])} s ahead of "
+                             "the request)", code="clock") from None
+        except SignatureRefused:
+            raise Forbidden("the signature does not hold", code="signature") from None
+
+    async def _join(self, request: _Request, address: str) -> str:
+        id, now = request.key.node_id, self._now()
+        if await self._store.nodes.key_forbidden(id):
+            raise Forbidden("this machine's key was revoked or removed here: make a new one", code="key-forbidden")
+        token = await self._store.tokens.get(request.token)
+        tags = token.tags if token is not None else {}
+        if await self._store.nodes.get(id) is None and len(self._fleet) >= self._max_nodes:
+            raise Conflict(f"this hub takes at most {self._max_nodes} nodes", code="limit", limit=self._max_nodes)
+        actor = Actor(f"token {request.token[:8]}", "", address)
+        async with self._audit.record(actor, "node.enrol", request.name or id, {"id": id, "token": request.token}) as entry:
+            for _ in range(NAME_TRIES):
+                name = free_name(request.name, id, lambda text: self._fleet.view(text) is not None)
+                node = Node(id, name, request.key.raw, dict(tags), request.facts, address=address, enrolled=now)
+                outcome = await self._store.tokens.enrol(request.token, node, now)
+                if outcome != "name-taken":
+                    break
+                await self._reload_names()
+            if outcome in _REFUSALS:
+                raise _refusal(outcome)
+            if outcome not in ("ok", "known"):
+                raise Conflict("no free name was found", code="name-taken")
+            entry.outcome = f"{outcome}: {name}"
+            known = await self._fleet.announce(id) or node
+        claims = {"iss": self._identity.fingerprint, "aud": id, "nonce": request.nonce, "name": known.name,
+                  "jwk": self._identity.public.jwk(), "time": now}
+        return await asyncio.to_thread(sign, self._identity, Purpose.ENROLLED, claims, now=self._clock(), ttl=REPLY_TTL)
+
+    async def _reload_names(self) -> None:
+        """Another process of this hub may have enrolled nodes that are not known here yet."""
+        for row in await self._store.nodes.all():
+            if self._fleet.node(row.id) is None:
+                await self._fleet.reload(row.id)
+
+    # ---- nodes
+
+    async def add_device(self, name: str, tags: dict[str, str], public_key: PublicKey | None, generate: bool,
+                         actor: Actor) -> tuple[Node, str]:
+        """Add a device that can't enrol itself: by its public key, or with one made here, whose PEM text is returned and
+        not kept. Raises Conflict `name-taken`, `known` or Forbidden `key-forbidden`."""
+        if (public_key is None) == (not generate):
+            raise BadRequest("give the device's public key, or ask for one to be made", field="jwk")
+        check_name(name)
+        check_tags(tags)
+        if len(self._fleet) >= self._max_nodes:
+            raise Conflict(f"this hub takes at most {self._max_nodes} nodes", code="limit", limit=self._max_nodes)
+        private = PrivateKey.generate() if generate else None
+        key = private.public if private else public_key
+        assert key is not None
+        if await self._store.nodes.key_forbidden(key.node_id):
+            raise Forbidden("this key was revoked or removed here: make a new one", code="key-forbidden")
+        node = Node(key.node_id, name, key.raw, dict(tags), enrolled=self._now())
+        async with self._audit.record(actor, "node.add", name, {"id": node.id, "tags": tags, "key made here": generate}):
+            self._check_free(name, node.id)
+            await self._store.nodes.add(node)
+        await self._fleet.announce(node.id)
+        return node, private.pem() if private else ""
+
+    async def rename(self, id: str, name: str, actor: Actor) -> Node:
+        """Give a node another name; raises NotFound, Conflict `name-taken`."""
+        node = await self._node(id)
+        check_name(name)
+        async with self._audit.record(actor, "node.rename", node.name, {"id": id, "name": name}):
+            self._check_free(name, id)
+            return await self._changed(id, name=name)
+
+    async def tag(self, id: str, tags: dict[str, str | None], actor: Actor) -> Node:
+        """Set tags, or take away those whose value is None."""
+        node = await self._node(id)
+        wanted = {key: value for key, value in {**node.tags, **tags}.items() if value is not None}
+        check_tags(wanted)
+        async with self._audit.record(actor, "node.tag", node.name, {"id": id, "tags": tags}):
+            return await self._changed(id, tags=wanted)
+
+    async def revoke(self, id: str, actor: Actor) -> Node:
+        """Bar a node's key for ever; its history stays."""
+        node = await self._node(id)
+        if node.revoked:
+            return node
+        async with self._audit.record(actor, "node.revoke", node.name, {"id": id}):
+            await self._store.nodes.forbid_key(node, self._now())
+            changed = await self._changed(id, revoked=self._now())
+            await self._cut_off(id, "this node's key was revoked")
+        return changed
+
+    async def remove(self, id: str, actor: Actor) -> None:
+        """Bar a node's key and forget the node."""
+        node = await self._node(id)
+        async with self._audit.record(actor, "node.remove", node.name, {"id": id}):
+            await self._store.nodes.forbid_key(node, self._now())
+            await self._changed(id, revoked=node.revoked or self._now())
+            await self._cut_off(id, "this node was removed from the hub")
+            await self._store.nodes.remove(id)
+            await self._fleet.announce(id)
+
+    # ---- inside
+
+    async def _cut_off(self, id: str, reason: str) -> None:
+        await self._agents.disconnect(id, "revoked", reason)
+        if self._on_gone is not None:
+            await self._on_gone(id)
+
+    async def _node(self, id: str) -> Node:
+        node = await self._store.nodes.get(id)
+        if node is None or node.id != id:
+            raise NotFound(f"there is no node {id}")
+        return node
+
+    async def _changed(self, id: str, **changes: object) -> Node:
+        if await self._store.nodes.update(id, **changes) is None:
+            raise NotFound(f"the node {id} has just been removed")
+        node = await self._fleet.announce(id)
+        if node is None:
+            raise NotFound(f"the node {id} has just been removed")
+        return node
+
+    def _check_free(self, name: str, id: str) -> None:
+        other = self._fleet.view(name)
+        if other is not None and other.id != id:
+            raise Conflict(f"there is a node {other.name} already", code="name-taken", field="name")
+
+    def _now(self) -> int:
+        return int(self._clock() * _SECOND)
+
+
+class _OutOfTime(Exception):
+    """The signature holds, its time does not."""
+
+
+def _verify_request(jws: str, token_key: PublicKey, hub: str, now: float) -> _Request:
+    """Both signatures of a request to join; raises SignatureRefused, MalformedMessage or _OutOfTime. Runs in a thread."""
+    claims = verify(jws, token_key, Purpose.ENROL_TOKEN, audience=hub, now=None)
+    try:
+        check_time(claims, now)
+    except SignatureRefused:
+        raise _OutOfTime from None
+    inner, nonce, name = claims.get("node"), claims.get("nonce"), claims.get("name", "")
+    facts = claims.get("facts", {})
+    if not isinstance(inner, str) or not isinstance(name, str) or not isinstance(facts, dict):
+        raise MalformedMessage("node and name are texts, facts an object", "request")
+    if not isinstance(nonce, str) or not 16 <= len(nonce) <= MAX_NAME:
+        raise MalformedMessage(f"is 16 to {MAX_NAME} characters", "request.nonce")
+    key = PublicKey.from_jwk(peek(inner)[1].get("jwk"))
+    proof = verify(inner, key, Purpose.ENROL_NODE, audience=hub, now=None)
+    if proof.get("iss") != key.node_id or proof.get("token") != token_key.fingerprint or proof.get("nonce") != nonce:
+        raise SignatureRefused("the node signed for another request")
+    return _Request(token_key.fingerprint, key, name[:MAX_NAME], tidy_facts(facts), nonce)
+
+
+def _refusal(outcome: str) -> HubError:
+    code, detail = _REFUSALS[outcome]
+    return NotFound(detail, code=code) if outcome == "unknown" else Gone(detail, code=code)

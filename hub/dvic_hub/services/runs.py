@@ -1,0 +1,306 @@
+"""Runs: ordered, sent, followed and ended. What happens next is decided by domain.dispatch alone.
+
+Everything is in rows: a hub that is killed at any moment goes on from them. What is kept in memory (when a request was
+last sent over a connection) only paces what is sent again, and an executor starts an id once however often it is sent.
+
+    create   audit, then rows; nothing is sent before they are on the disk
+    start    queued -> dispatched by conditional update, then sent: nobody else can have started it
+    answer   RunReply moves dispatched to running or to an end; the end of a started run comes in its stream
+"""
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Callable, Iterable
+
+from dvic_hub.bus.port import Bus
+from dvic_hub.domain import dispatch
+from dvic_hub.domain.dispatch import Decision, RunOrder, Seat
+from dvic_hub.domain.events import Event, NodeChanged, RunChanged
+from dvic_hub.domain.liveness import REMOVED, REVOKED
+from dvic_hub.domain.model import Run, RunNode
+from dvic_hub.domain.people import Actor
+from dvic_hub.errors import BadRequest, Conflict, HubError, NotFound
+from dvic_hub.services.agents import AgentService
+from dvic_hub.services.audit import AuditService
+from dvic_hub.services.watch import FleetService
+from dvic_hub.store.port import Store
+from dvic_wire.errors import LimitExceeded
+from dvic_wire.limits import MAX_SIGNED_BYTES, RUN_REQUEST_TTL
+from dvic_wire.messages import RunCancel, RunReply, RunRequest
+from dvic_wire.runs import DISPATCHED, LOST, QUEUED, RUNNING, TERMINAL
+from dvic_wire.signing import PrivateKey, Purpose, sign
+
+SWEEP = 5.0
+"""Seconds between two looks at every open run; one that something happened to is looked at within a second."""
+
+CLOCK_JUMP = 30.0
+"""Seconds between the wall clock and the steady one that count as: the clock was set, grant every node a new grace."""
+
+MAX_ROWS_SHOWN = 20
+"""Names of nodes that the audit entry of a run lists."""
+
+ENDED = "ended"
+"""State in the event that tells that a whole run is over."""
+
+_SECOND = 1_000_000
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+log = logging.getLogger("dvic.runs")
+
+
+class RunService:
+    """`identity` signs requests. `clock` gives Unix seconds, `steady` seconds that no one sets (None: not watched)."""
+
+    def __init__(self, store: Store, bus: Bus, fleet: FleetService, agents: AgentService, audit: AuditService,
+                 identity: PrivateKey, clock: Callable[[], float], *, max_active: int = 500,
+                 steady: Callable[[], float] | None = time.monotonic):
+        self._store = store
+        self._bus = bus
+        self._fleet = fleet
+        self._agents = agents
+        self._audit = audit
+        self._identity = identity
+        self._clock = clock
+        self._steady = steady
+        self._max_active = max_active
+        self._graced = clock()
+        self._offset = clock() - steady() if steady else 0.0
+        self._sent: dict[tuple[str, str], float] = {}
+        self._unanswered: dict[tuple[str, str], int] = {}
+        self._dirty: set[str] = set()
+        self._swept = float("-inf")
+        self._advancing = asyncio.Lock()
+        self._wake = asyncio.Event()
+        self._unsubscribe: Callable[[], None] = lambda: None
+
+    def start(self) -> None:
+        """Begin to listen for ends of runs and for nodes that come and go."""
+        self._unsubscribe = self._bus.subscribe(self._hear)
+
+    def stop(self) -> None:
+        self._unsubscribe()
+
+    async def woken(self, timeout: float) -> None:
+        """Return when something happened to a run, or after `timeout` seconds: then tick() again."""
+        try:
+            async with asyncio.timeout(timeout):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+        self._wake.clear()
+
+    # ---- people
+
+    async def create(self, order: RunOrder, actor: Actor) -> Run:
+        """Order a run on the nodes that the selector names now. Raises BadRequest, InvalidSelector, LimitExceeded, and
+        Conflict when too many runs are open."""
+        dispatch.check_order(order)
+        views = [view for view in self._fleet.select(order.selector) if view.state != REVOKED]
+        if not views:
+            raise BadRequest("the selector names no node", code="no-nodes", field="selector")
+        if len(await self._store.runs.active()) >= self._max_active:
+            raise Conflict(f"at most {self._max_active} runs may be open", code="limit", limit=self._max_active)
+        now = int(self._clock() * _SECOND)
+        run = Run(new_id(self._clock()), order.selector, order.spec, now, actor.name, order.reason, order.batch,
+                  order.max_failures, now + order.queue * _SECOND, operator=order.operator)
+        size = len(self._request(run, views[0].id).jws)
+        if size > MAX_SIGNED_BYTES:
+            raise LimitExceeded("MAX_SIGNED_BYTES", MAX_SIGNED_BYTES, size)
+        rows = [RunNode(run.id, view.id, position) for position, view in enumerate(views)]
+        detail = {"run": run.id, "nodes": len(rows), "names": [view.name for view in views[:MAX_ROWS_SHOWN]],
+                  "argv": list(order.spec.argv), "script": order.spec.script, "user": order.spec.user,
+                  "reason": order.reason}
+        async with self._audit.record(actor, "run.create", order.selector, detail):
+            await self._store.runs.add(run, rows)
+        self._bus.publish(RunChanged(run.id, "", QUEUED, {"nodes": len(rows)}))
+        self._mark(run.id)
+        return run
+
+    async def cancel(self, run_id: str, actor: Actor, nodes: list[str] | None = None) -> Run:
+        """Ask for the end of a run, on all its nodes or on some. What has not been sent ends at once; what runs ends when its
+        node says so. Raises NotFound; asking again, or when it is over, changes nothing."""
+        run = await self._run(run_id)
+        if run.ended:
+            return run
+        async with self._audit.record(actor, "run.cancel", run_id, {"nodes": nodes if nodes is not None else "all"}):
+            if nodes is None:
+                await self._store.runs.update(run_id, cancelled=run.cancelled or int(self._clock() * _SECOND))
+            else:
+                await self._ask_to_cancel(run_id, set(nodes), actor)
+        self._mark(run_id)
+        return await self._run(run_id)
+
+    async def _ask_to_cancel(self, run_id: str, nodes: set[str], actor: Actor) -> None:
+        for row in await self._store.runs.nodes(run_id):
+            if row.node in nodes and row.state not in TERMINAL:
+                await self._store.runs.move(run_id, row.node, frozenset({row.state}), row.state,
+                                            reason=f"{dispatch.CANCEL_ASKED} by {actor.name}")
+
+    # ---- nodes
+
+    async def on_connected(self, node: str) -> None:
+        """The node's connection stands: send again what it has not answered, and start what waited for it."""
+        for row in await self._store.runs.active_on(node):
+            self._sent.pop((row.run, node), None)
+            self._unanswered.pop((row.run, node), None)
+            run = await self._store.runs.get(row.run)
+            if run is None:
+                continue
+            if row.state == DISPATCHED and not dispatch.cancel_asked(run, row):
+                await self._send_request(run, node)
+            self._mark(row.run)
+
+    async def on_reply(self, node: str, reply: RunReply) -> None:
+        """What an agent says of a run on itself; of runs and states that don't fit nothing is believed."""
+        left = self._unanswered.get((reply.run, node), 0)
+        if left:
+            self._unanswered[reply.run, node] = left - 1
+        row = next((row for row in await self._store.runs.active_on(node) if row.run == reply.run), None)
+        to = dispatch.after_reply(row, reply.state, left > 1) if row is not None else None
+        if row is None or to is None:
+            return
+        await self._move(row, to, reply.reason[:dispatch.MAX_REASON])
+
+    async def on_gone(self, node: str) -> None:
+        """The node was revoked or is about to be removed: its rows end."""
+        for row in await self._store.runs.active_on(node):
+            await self._move(row, LOST, "the node was removed or its key revoked")
+
+    # ---- time
+
+    async def tick(self, now: float) -> None:
+        """Look at the runs that something happened to, and every SWEEP seconds at all open ones."""
+        self._watch_clock(now)
+        todo, self._dirty = self._dirty, set()
+        if not 0 <= now - self._swept < SWEEP:
+            self._swept = now
+            active = set(await self._store.runs.active())
+            todo |= active
+            for key in [key for key in self._sent if key[0] not in active]:
+                self._sent.pop(key, None)
+                self._unanswered.pop(key, None)
+        for run_id in todo:
+            try:
+                await self.advance(run_id, now)
+            except HubError as error:
+                self._dirty.add(run_id)
+                log.error("run %s could not go on: %s", run_id, error)
+
+    async def advance(self, run_id: str, now: float) -> None:
+        """Carry out what dispatch.decide says of one run."""
+        async with self._advancing:
+            run = await self._store.runs.get(run_id)
+            if run is None or run.ended:
+                return
+            rows = await self._store.runs.nodes(run_id)
+            sent = {row.node: at for row in rows if (at := self._sent.get((run_id, row.node))) is not None}
+            decision = dispatch.decide(run, rows, self._seats(rows), sent, now)
+            await self._carry_out(run, {row.node: row for row in rows}, decision)
+
+    async def _carry_out(self, run: Run, rows: dict[str, RunNode], decision: Decision) -> None:
+        for end in decision.ends:
+            await self._move(rows[end.node], end.state, end.reason)
+        started = [node for node in decision.start if await self._dispatch(rows[node])]
+        await self._all(self._send_request(run, node) for node in (*started, *decision.again))
+        await self._all(self._send_cancel(run, node) for node in decision.cancel)
+        if decision.over and all(row.state in TERMINAL for row in await self._store.runs.nodes(run.id)):
+            await self._store.runs.update(run.id, ended=int(self._clock() * _SECOND))
+            self._bus.publish(RunChanged(run.id, "", ENDED))
+
+    async def _dispatch(self, row: RunNode) -> bool:
+        """Take the row for sending; False when it is no longer queued."""
+        moved = await self._store.runs.move(row.run, row.node, frozenset({QUEUED}), DISPATCHED,
+                                            dispatched=int(self._clock() * _SECOND))
+        if moved:
+            self._bus.publish(RunChanged(row.run, row.node, DISPATCHED))
+        return moved
+
+    async def _move(self, row: RunNode, to: str, reason: str) -> None:
+        now = int(self._clock() * _SECOND)
+        changes: dict = {"ended": now} if to in TERMINAL else {"started": now}
+        if reason or to in TERMINAL:
+            changes["reason"] = reason
+        if await self._store.runs.move(row.run, row.node, frozenset({row.state}), to, **changes):
+            self._bus.publish(RunChanged(row.run, row.node, to, {"reason": reason} if reason else {}))
+        self._mark(row.run)
+
+    # ---- sending
+
+    async def _send_request(self, run: Run, node: str) -> None:
+        message = await asyncio.to_thread(self._request, run, node)
+        if await self._agents.send(node, message):
+            self._note_sent(run.id, node)
+
+    async def _send_cancel(self, run: Run, node: str) -> None:
+        claims = {"iss": self._identity.fingerprint, "aud": node, "jti": run.id, "by": run.created_by}
+        jws = await asyncio.to_thread(sign, self._identity, Purpose.CANCEL, claims, now=self._clock(),
+                                      ttl=RUN_REQUEST_TTL)
+        if await self._agents.send(node, RunCancel(run.id, jws)):
+            self._note_sent(run.id, node)
+
+    def _note_sent(self, run: str, node: str) -> None:
+        self._sent[run, node] = self._clock()
+        self._unanswered[run, node] = self._unanswered.get((run, node), 0) + 1
+
+    def _request(self, run: Run, node: str) -> RunRequest:
+        claims = {"iss": self._identity.fingerprint, "aud": node, "jti": run.id, "spec": run.spec.to_json(),
+                  "by": run.created_by}
+        if run.operator:
+            claims["operator"] = run.operator
+        jws = sign(self._identity, Purpose.RUN, claims, now=self._clock(), ttl=RUN_REQUEST_TTL)
+        return RunRequest(run.id, jws)
+
+    async def _all(self, sending: Iterable) -> None:
+        """Send side by side: one slow connection holds up no other."""
+        for result in await asyncio.gather(*sending, return_exceptions=True):
+            if isinstance(result, Exception):
+                log.error("a run's message could not be sent: %r", result)
+
+    # ---- inside
+
+    def _seats(self, rows: list[RunNode]) -> dict[str, Seat]:
+        seats = {}
+        for row in rows:
+            node = self._fleet.node(row.node)
+            if node is not None:
+                seats[row.node] = Seat(self._agents.connected(row.node), max(self._agents.since(row.node), self._graced),
+                                       max(node.last_seen / _SECOND, self._graced), bool(node.revoked))
+        return seats
+
+    def _watch_clock(self, now: float) -> None:
+        """After the clock was set forward everything looks long ago: count from now instead."""
+        if self._steady is None:
+            return
+        offset = now - self._steady()
+        if abs(offset - self._offset) > CLOCK_JUMP:
+            log.warning("the clock was set by %d s", offset - self._offset)
+            self._graced = now
+        self._offset = offset
+
+    async def _run(self, id: str) -> Run:
+        run = await self._store.runs.get(id)
+        if run is None:
+            raise NotFound(f"there is no run {id}")
+        return run
+
+    def _mark(self, run: str) -> None:
+        self._dirty.add(run)
+        self._wake.set()
+
+    def _hear(self, event: Event) -> None:
+        if isinstance(event, RunChanged) and event.node:
+            self._mark(event.run)
+        elif isinstance(event, NodeChanged) and event.state in (REVOKED, REMOVED):
+            self._swept = float("-inf")
+            self._wake.set()
+
+
+def new_id(now: float) -> str:
+    """A run's id: 9 letters of time (ms), so that ids sort by age, and 11 random ones."""
+    ticks, text = int(now * 1000), ""
+    while ticks:
+        ticks, digit = divmod(ticks, 36)
+        text = _DIGITS[digit] + text
+    return text.rjust(9, "0") + "".join(secrets.choice(_DIGITS) for _ in range(11))

@@ -1,0 +1,342 @@
+"""A store that works and forgets: dvic_hub.store.port in dictionaries, for fast tests of services.
+
+Every method answers after one turn of the event loop, as the real one does, so that races between services show.
+`full` makes every change raise StoreFull.
+"""
+
+import asyncio
+import json
+from dataclasses import replace
+
+from dvic_hub.domain.model import LogItem, Page, Series
+from dvic_hub.errors import Conflict, StoreFull
+from dvic_wire.runs import TERMINAL
+from dvic_wire.streams import RUN_PREFIX, accept
+
+
+class _Table:
+    def __init__(self, store: "MemoryStore"):
+        self._store = store
+
+    async def _turn(self, changes: bool = True) -> None:
+        await asyncio.sleep(0)
+        if changes and self._store.full:
+            raise StoreFull("the disk is full")
+
+
+class MemoryStreams(_Table):
+    def __init__(self, store):
+        super().__init__(store)
+        self.held: dict[tuple[str, str], str] = {}
+        self.batches: list = []
+
+    async def cursors(self, node):
+        await self._turn(False)
+        return {stream: cursor for (owner, stream), cursor in self.held.items() if owner == node}
+
+    async def commit(self, batch):
+        await self._turn()
+        key = (batch.node, batch.stream)
+        verdict = accept(self.held.get(key, ""), batch.from_cursor, batch.to_cursor)
+        if not verdict.accepted:
+            return verdict
+        if batch.closed:
+            self.held.pop(key, None)
+        else:
+            self.held[key] = batch.to_cursor
+        self.batches.append(batch)
+        if batch.run_end is not None:
+            run = batch.stream.removeprefix(RUN_PREFIX)
+            row = self._store.runs.rows.get((run, batch.node))
+            if row is not None and row.state not in TERMINAL:
+                self._store.runs.rows[run, batch.node] = replace(
+                    row, state=batch.run_end["state"], exit_code=batch.run_end["exit_code"],
+                    reason=batch.run_end["reason"], cut=batch.run_end["cut"], ended=batch.last_time)
+        return verdict
+
+    def records(self, node: str, stream: str) -> list[dict]:
+        """Everything stored of a stream, in order."""
+        return [record for batch in self.batches if (batch.node, batch.stream) == (node, stream)
+                for record in json.loads(batch.records_json)]
+
+    async def search(self, query):
+        await self._turn(False)
+        found = [LogItem(batch.node, batch.source, record) for batch in self.batches
+                 for record in json.loads(batch.records_json) if "message" in record
+                 and (query.nodes is None or batch.node in query.nodes)
+                 and query.grep.lower() in record["message"].lower()]
+        return Page(sorted(found, key=lambda item: -item.record["time"])[:query.limit])
+
+    async def run_output(self, run, node, after, limit):
+        await self._turn(False)
+        records = self.records(node, RUN_PREFIX + run)
+        start = int(after or 0)
+        more = start + limit < len(records)
+        return Page(records[start:start + limit], str(start + limit) if more else "")
+
+    async def series(self, nodes, names, since, until, step):
+        return [Series(node, name, [], []) for node in nodes for name in names]
+
+    async def latest(self, node):
+        samples = [record for record in self.records(node, "hardware") if "values" in record]
+        return {"time": samples[-1]["time"], "values": samples[-1]["values"]} if samples else {}
+
+    async def demos(self, node):
+        return []
+
+    async def drop_before(self, day):
+        return 0
+
+    async def compact(self):
+        return 0
+
+
+class MemoryNodes(_Table):
+    def __init__(self, store):
+        super().__init__(store)
+        self.rows: dict = {}
+        self.forbidden: set[str] = set()
+
+    async def add(self, node):
+        await self._turn()
+        if node.id in self.rows or self._named(node.name):
+            raise Conflict(f"there is a node {node.name} already", code="name-taken")
+        self.rows[node.id] = node
+
+    def _named(self, name):
+        return next((node for node in self.rows.values() if node.name == name), None)
+
+    async def get(self, id_or_name):
+        await self._turn(False)
+        return self.rows.get(id_or_name) or self._named(id_or_name)
+
+    async def all(self):
+        await self._turn(False)
+        return list(self.rows.values())
+
+    async def update(self, id, **changes):
+        await self._turn()
+        if id not in self.rows:
+            return None
+        other = self._named(changes.get("name", ""))
+        if other is not None and other.id != id:
+            raise Conflict("the name is taken", code="name-taken")
+        self.rows[id] = replace(self.rows[id], **changes)
+        return self.rows[id]
+
+    async def seen(self, id, time, address, period, serial, serial_window):
+        await self._turn()
+        if id in self.rows:
+            self.rows[id] = replace(self.rows[id], last_seen=time, address=address, period=period, serial=serial,
+                                    serial_window=serial_window)
+
+    async def remove(self, id):
+        await self._turn()
+        self._store.runs.rows = {key: row for key, row in self._store.runs.rows.items() if key[1] != id}
+        self._store.streams.held = {key: at for key, at in self._store.streams.held.items() if key[0] != id}
+        return self.rows.pop(id, None) is not None
+
+    async def forbid_key(self, node, time):
+        await self._turn()
+        self.forbidden.add(node.id)
+
+    async def key_forbidden(self, id):
+        await self._turn(False)
+        return id in self.forbidden
+
+
+class MemoryTokens(_Table):
+    def __init__(self, store):
+        super().__init__(store)
+        self.rows: dict = {}
+        self.used: set[tuple[str, str]] = set()
+
+    async def add(self, token):
+        await self._turn()
+        self.rows[token.id] = token
+
+    async def get(self, id):
+        await self._turn(False)
+        return self.rows.get(id)
+
+    async def all(self):
+        await self._turn(False)
+        return list(self.rows.values())
+
+    async def enrol(self, id, node, now):
+        await self._turn()
+        token, nodes = self.rows.get(id), self._store.nodes
+        if token is None:
+            return "unknown"
+        if (id, node.id) in self.used and node.id in nodes.rows:
+            return "known"
+        if token.revoked:
+            return "revoked"
+        if token.expires <= now:
+            return "expired"
+        if token.uses == 0:
+            return "used-up"
+        if nodes._named(node.name) is not None and nodes._named(node.name).id != node.id:
+            return "name-taken"
+        self.rows[id] = replace(token, uses=token.uses - 1 if token.uses > 0 else -1)
+        self.used.add((id, node.id))
+        nodes.rows.setdefault(node.id, node)
+        return "ok"
+
+    async def revoke(self, id, now):
+        await self._turn()
+        if id not in self.rows or self.rows[id].revoked:
+            return False
+        self.rows[id] = replace(self.rows[id], revoked=now)
+        return True
+
+
+class MemoryRuns(_Table):
+    def __init__(self, store):
+        super().__init__(store)
+        self.runs: dict = {}
+        self.rows: dict = {}
+        self.history: list[tuple[str, str, str]] = []
+
+    async def add(self, run, nodes):
+        await self._turn()
+        self.runs[run.id] = run
+        self.rows.update({(row.run, row.node): row for row in nodes})
+
+    async def get(self, id):
+        await self._turn(False)
+        return self.runs.get(id)
+
+    async def list(self, limit, before=""):
+        await self._turn(False)
+        return Page(sorted(self.runs.values(), key=lambda run: run.id, reverse=True)[:limit])
+
+    async def nodes(self, run):
+        await self._turn(False)
+        return sorted((row for row in self.rows.values() if row.run == run), key=lambda row: row.position)
+
+    async def active(self):
+        await self._turn(False)
+        return [run.id for run in self.runs.values() if not run.ended]
+
+    async def active_on(self, node):
+        await self._turn(False)
+        return [row for row in self.rows.values() if row.node == node and row.state not in TERMINAL]
+
+    async def move(self, run, node, from_states, to, **changes):
+        await self._turn()
+        row = self.rows.get((run, node))
+        if row is None or row.state not in from_states:
+            return False
+        self.rows[run, node] = replace(row, state=to, **changes)
+        self.history.append((run, node, to))
+        return True
+
+    async def update(self, id, **changes):
+        await self._turn()
+        self.runs[id] = replace(self.runs[id], **changes)
+
+
+class MemoryPeople(_Table):
+    def __init__(self, store):
+        super().__init__(store)
+        self.by_name: dict = {}
+        self.by_id: dict = {}
+
+    async def add_user(self, user):
+        await self._turn()
+        self.by_name[user.name] = user
+
+    async def user(self, name):
+        return self.by_name.get(name)
+
+    async def users(self):
+        return list(self.by_name.values())
+
+    async def update_user(self, name, **changes):
+        await self._turn()
+        if name not in self.by_name:
+            return False
+        self.by_name[name] = replace(self.by_name[name], **changes)
+        return True
+
+    async def remove_user(self, name):
+        return self.by_name.pop(name, None) is not None
+
+    async def add_token(self, token):
+        await self._turn()
+        self.by_id[token.id] = token
+
+    async def token(self, id):
+        return self.by_id.get(id)
+
+    async def tokens(self, user=""):
+        return [token for token in self.by_id.values() if not user or token.user == user]
+
+    async def remove_token(self, id):
+        return self.by_id.pop(id, None) is not None
+
+    async def remove_tokens_of(self, user):
+        gone = [token.id for token in await self.tokens(user)]
+        for id in gone:
+            del self.by_id[id]
+        return len(gone)
+
+    async def touch_token(self, id, now):
+        if id in self.by_id:
+            self.by_id[id] = replace(self.by_id[id], last_used=now)
+
+
+class MemoryAudit(_Table):
+    def __init__(self, store):
+        super().__init__(store)
+        self.entries: list = []
+
+    async def add(self, entry):
+        await self._turn()
+        self.entries.append(replace(entry, id=len(self.entries) + 1))
+        return len(self.entries)
+
+    async def outcome(self, id, outcome):
+        await self._turn()
+        self.entries[id - 1] = replace(self.entries[id - 1], outcome=outcome)
+
+    async def list(self, limit, before="", actor="", action="", target=""):
+        return Page(list(reversed(self.entries))[:limit])
+
+
+class MemoryStore:
+    """All tables; see dvic_hub.store.port.Store."""
+
+    def __init__(self):
+        self.full = False
+        self.values: dict[str, str] = {}
+        self.streams = MemoryStreams(self)
+        self.nodes = MemoryNodes(self)
+        self.tokens = MemoryTokens(self)
+        self.runs = MemoryRuns(self)
+        self.people = MemoryPeople(self)
+        self.audit = MemoryAudit(self)
+
+    async def open(self):
+        pass
+
+    async def close(self):
+        pass
+
+    async def get_value(self, key):
+        return self.values.get(key)
+
+    async def set_value(self, key, value):
+        self.values[key] = value
+
+    async def backup(self, target, progress=None):
+        raise NotImplementedError("memory has no backup")
+
+    async def check(self):
+        return []
+
+    def stats(self):
+        return {}
+
+
