@@ -7,6 +7,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 TRIAL = Path(__file__).parents[2] / "install" / "trial"
 
 RESTLESS = """
@@ -42,10 +44,24 @@ else:
 """
 
 
-def begin(folder, how):
-    (folder / "restless.py").write_text(RESTLESS)
-    return subprocess.Popen([sys.executable, "-c", PARENT, str(folder), str(folder / "restless.py"), how],
-                            env={**os.environ, "PYTHONPATH": str(TRIAL)})
+@pytest.fixture
+def begin(tmp_path):
+    """Starts a trial's family; whatever a failing test leaves of it is ended."""
+    parents = []
+
+    def start(how):
+        (tmp_path / "restless.py").write_text(RESTLESS)
+        parents.append(subprocess.Popen([sys.executable, "-c", PARENT, str(tmp_path), str(tmp_path / "restless.py"), how],
+                                        env={**os.environ, "PYTHONPATH": str(TRIAL)}))
+        return parents[-1]
+
+    yield start
+    for parent in parents:
+        parent.kill()
+        parent.wait()
+    for pid in (tmp_path / "pids").read_text().split() if (tmp_path / "pids").exists() else []:
+        if alive(pid):
+            os.kill(int(pid), signal.SIGKILL)
 
 
 def alive(pid):
@@ -69,24 +85,19 @@ def pids_of(folder, process):
     return [int(pid) for pid in (folder / "pids").read_text().split()]
 
 
-def test_children_that_ignore_it_and_daemons_that_left_are_ended(tmp_path):
-    parent = begin(tmp_path, "end")
+def test_children_that_ignore_it_and_daemons_that_left_are_ended(begin, tmp_path):
+    parent = begin("end")
     pids = pids_of(tmp_path, parent)
     assert len(pids) >= 3 and int((tmp_path / "daemon.new").read_text()) in pids
     assert parent.wait(30) == 0
     assert gone(pids)
 
 
-def test_children_end_when_the_trial_itself_is_killed(tmp_path):
-    parent = begin(tmp_path, "wait")
+def test_children_end_when_the_trial_itself_is_killed(begin, tmp_path):
+    parent = begin("wait")
     pids = pids_of(tmp_path, parent)
     quiet = [pid for pid in pids if Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"sleep\0")]
     assert len(quiet) == 1
     parent.kill()
     parent.wait()
-    try:
-        assert gone(quiet)
-    finally:
-        for pid in pids:  # the one that ignores SIGTERM is this test's to end
-            if alive(pid):
-                os.kill(pid, signal.SIGKILL)
+    assert gone(quiet)
