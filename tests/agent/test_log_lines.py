@@ -4,12 +4,13 @@ import base64
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
 from dvic_agent.sources.log_lines import header_of, level_of, record_of, time_of
 from dvic_agent.sources.text import readable
 from dvic_wire.limits import MAX_FIELD_TEXT, MAX_FIELDS, MAX_RECORD_TEXT
 from dvic_wire.streams import LEVELS
-from hypothesis import given
-from hypothesis import strategies as some
 
 NOW = 1_795_000_000_000_000
 
@@ -33,8 +34,9 @@ def test_plain_text_has_the_time_of_reading_and_level_info():
     ("ERROR: no beam", "error"), ("error: no beam", "error"), ("[warn] late", "warning"), ("<Fatal> over", "critical"),
     ("WARNING:root:late", "warning"), ("ts=1 level=error msg=x", "error"), ('{"level": "debug", "msg": "x"}', "debug"),
     ("2026-11-20 10:00:00,123 - daq - CRITICAL - over", "critical"), ("main.c:5:1: warning: unused", "warning"),
-    ("2026/11/20 10:00:00 [crit] 12#0: x", "critical"), ("[ INFO ] no ERROR found", "info"), ("severity: notice", "notice"),
-    ("Traceback (most recent call last):", "error"), ("|DEBUG| x", "debug"), ("PANIC now", "critical"),
+    ("2026/11/20 10:00:00 [crit] 12#0: x", "critical"), ("[ INFO ] no ERROR found", "info"),
+    ("severity: notice", "notice"), ("Traceback (most recent call last):", "error"), ("|DEBUG| x", "debug"),
+    ("PANIC now", "critical"),
     ("the mirror was moved", "info"), ("terror: a film", "info"), ("informational talk", "info"), ("", "info")])
 def test_the_usual_level_words_are_recognised(line, level):
     assert level_of(line) == level
@@ -144,7 +146,8 @@ def test_a_hostile_header_claims_nothing_that_matters():
     assert header_of(b'{"dvic_log": 1, "name": "' + b"x" * 20_000 + b'"}') is None
 
 
-@pytest.mark.parametrize("line", [b'{"m": "x"}', b'{"dvic_log": true}', b'{"dvic_log": "1"}', b'["dvic_log"]', b"", b"{"])
+@pytest.mark.parametrize("line", [
+    b'{"m": "x"}', b'{"dvic_log": true}', b'{"dvic_log": "1"}', b'["dvic_log"]', b"", b"{"])
 def test_other_lines_are_no_headers(line):
     assert header_of(line) is None
 

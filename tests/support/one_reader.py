@@ -7,8 +7,8 @@ from dvic_agent.sources.source import Source, Stream
 
 
 class OneReader:
-    """`records[stream]` are all records in order, `cursors` what a hub would hold, `sources` the streams' names for people.
-    Checks the rules of every reading on the way."""
+    """`records[stream]` are all records in order, `cursors` what a hub would hold, `titles` the streams' names for
+    people. Checks the rules of every reading on the way."""
 
     def __init__(self, source: Source, cursors: dict[str, str] | None = None, max_records: int = 1000,
                  max_bytes: int = 256 * 1024):
@@ -53,6 +53,9 @@ class OneReader:
             if reading.closed:
                 self.cursors.pop(stream.name, None)
                 self.closed.append(stream.name)
+                # an inode, and with it the name of a stream, may come again
+                for kept in (self.records, self.titles, self.about):
+                    kept[f"{stream.name}#{len(self.closed)}"] = kept.pop(stream.name)
                 self.source.released(stream.name)
             elif reading.cursor:
                 self.cursors[stream.name] = reading.cursor

@@ -1,14 +1,15 @@
 """One log file as a stream, whatever happens to it while it is read.
 
-The cursor is "<offset>;<length>:<hash>": the offset of the next unread line, and a fingerprint of the file's head (at most
-256 bytes before the offset). A file that is shorter than the offset was truncated; one whose head differs was replaced.
-Either reads as a gap and starts again at 0.
+The cursor is "<offset>;<length>:<hash>": the offset of the next unread line, and a fingerprint of the file's head (at
+most 256 bytes before the offset). A file that is shorter than the offset was truncated; one whose head differs was
+replaced. Either reads as a gap and starts again at 0.
 
-A last line without a newline waits for one, until its writer has closed the file and left it alone, or until the file has
-ended. A line of more than 1 MiB is cut; the search for its end stops after 16 MiB, behind which a new line is taken to begin.
+A last line without a newline waits for one, until its writer has closed the file and left it alone, or until the file
+has ended. A line of more than 1 MiB is cut; the search for its end stops after 16 MiB, behind which a new line is taken
+to begin.
 
-The fields that the event loop sets (`path`, `present`, `changed`, `whole`, `over`) are plain flags; the reader thread does
-all the reading.
+The fields that the event loop sets (`path`, `present`, `changed`, `whole`, `over`) are plain flags; the reader thread
+does all the reading.
 """
 
 import errno
@@ -151,8 +152,7 @@ class LogFile:
             self._learn(fd)
             data = os.pread(fd, want, 0)
         start = place.offset
-        if data.startswith(b"\0"):
-            start, data = self._behind_nuls(fd, start, data, want)
+        start, data = self._behind_nuls(fd, start, data, want)
         last = len(data) < want
         patient = not (over or self.whole or now / 1e6 - status.st_mtime > STALE)
         used = self._lines(data, start, max_records, now, found)
@@ -185,17 +185,13 @@ class LogFile:
 
     def _behind_nuls(self, fd: int, start: int, data: bytes, want: int) -> tuple[int, bytes]:
         """A writer that kept its offset while the file was truncated leaves a hole, as long as it may be: step over."""
-        rest = data.lstrip(b"\0")
-        start += len(data) - len(rest)
-        if rest:
-            return start, os.pread(fd, want, start)
-        try:
-            start = max(start, os.lseek(fd, start, os.SEEK_DATA))
-        except OSError as error:
-            if error.errno != errno.ENXIO:
-                raise
-            start = max(start, os.fstat(fd).st_size)
-        return start, os.pread(fd, want, start)
+        while data.startswith(b"\0"):
+            rest = data.lstrip(b"\0")
+            start += len(data) - len(rest)
+            if not rest:
+                start = _next_data(fd, start)
+            data = os.pread(fd, want, start)
+        return start, data
 
     def _lines(self, data: bytes, start: int, max_records: int, now: int, found: list[dict]) -> int:
         """Take the whole lines of `data`; returns how many bytes they are."""
@@ -269,6 +265,16 @@ class LogFile:
 
 def _digest(head: bytes) -> str:
     return hashlib.sha256(head).hexdigest()[:16]
+
+
+def _next_data(fd: int, offset: int) -> int:
+    """Where the file holds something again behind a hole; its end when it does not."""
+    try:
+        return os.lseek(fd, offset, os.SEEK_DATA)
+    except OSError as error:
+        if error.errno != errno.ENXIO:
+            raise
+        return max(offset, os.fstat(fd).st_size)
 
 
 def _owner(uid: int) -> str:

@@ -57,13 +57,15 @@ class LogFiles:
     writer closed a file, until a last line without a newline counts as whole."""
 
     def __init__(self, directories: Sequence[Path], pattern: str = "dvic_log_*", *, clock: clocks.Clock | None = None,
-                 max_open: int = MAX_OPEN, max_files: int = MAX_FILES, linger: float = 10.0, quiet: float = 2.0):
+                 max_open: int = MAX_OPEN, max_files: int = MAX_FILES, linger: float = 10.0, quiet: float = 2.0,
+                 tick: float = TICK):
         self._directories = [os.fsencode(directory) for directory in directories]
         self._wanted = re.compile(os.fsencode(fnmatch.translate(pattern))).match
         self._clock = clock or clocks.Clock()
         self._max_files = max_files
         self._linger = linger
         self._quiet = quiet
+        self._tick_seconds = tick
         self._open = OpenFiles(max_open)
         self._streams: dict[str, Stream] = {}
         self._files: dict[Key, LogFile] = {}
@@ -256,7 +258,7 @@ class LogFiles:
 
     def _tick(self) -> None:
         now = self._ticked = self._clock.steady()
-        self._tick_timer = self._loop.call_later(TICK, self._tick)
+        self._tick_timer = self._loop.call_later(self._tick_seconds, self._tick)
         if now >= self._rescan_at:
             self._rescan()
         elif len(self._watched) < len(self._directories):
@@ -277,13 +279,13 @@ class LogFiles:
             self._gone[file.key] = now, current
             file.changed = True
             self._wake(file.name)
-        elif not file.over and now - since >= (TICK if current is None else self._linger):
+        elif not file.over and now - since >= (self._tick_seconds if current is None else self._linger):
             file.over = True
             self._wake(file.name)
 
     def _rescan(self) -> bool:
         """List the directories; returns whether that was possible for all. Wakes what changed unnoticed."""
-        self._rescan_at = self._clock.steady() + (RESCAN if self._inotify else TICK)
+        self._rescan_at = self._clock.steady() + (RESCAN if self._inotify else self._tick_seconds)
         complete = True
         present: set[Key] = set()
         for directory in self._directories:
@@ -293,6 +295,8 @@ class LogFiles:
                 if file.present and file.key not in present:
                     self._left(file)
                     self._wake(file.name)
+                elif file.waiting:
+                    self._wake(file.name)  # its line may have become stale
         return complete
 
     def _list(self, directory: bytes, present: set[Key]) -> bool:

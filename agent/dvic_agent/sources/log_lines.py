@@ -5,8 +5,8 @@
     2026-11-20 10:00:00 [error] no beam                          any plain text; time and level are found if they can be
     <3>no beam                                                   syslog's priority, as systemd reads it
 
-Nothing here raises for what a line holds: a line that only looks like JSON is plain text. What a line claims is bounded:
-its time (from 2000 to a day ahead of now, else the time of reading), its fields, their number and size.
+Nothing here raises for what a line holds: a line that only looks like JSON is plain text. What a line claims is
+bounded: its time (from 2000 to a day ahead of now, else the time of reading), its fields, their number and size.
 """
 
 import json
@@ -56,7 +56,8 @@ _LEVEL = re.compile(
 _SYSLOG = re.compile(rb"<(\d{1,3})>")
 _TRACEBACK = "Traceback (most recent call last)"
 
-_ISO = re.compile(r"[\[(]?(\d{4})[-/](\d\d)[-/](\d\d)[T ](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9}))?\s?(Z|UTC|[+-]\d\d:?\d\d)?")
+_ISO = re.compile(r"[\[(]?(\d{4})[-/](\d\d)[-/](\d\d)[T ](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9}))?"
+                  r"\s?(Z|UTC|[+-]\d\d:?\d\d)?")
 _EPOCH = re.compile(r"\[?(\d{10})\.(\d{3,9})\b")
 
 

@@ -4,7 +4,7 @@ A source owns one or more streams. A stream can be read again from any cursor th
 past exists; where the past is gone the first record is a gap (`dvic_wire.records.gap`) and the cursor moves on, so the
 chain of cursors at the hub never breaks. Streams keep no book of what was sent: the hub does.
 
-Life:  start(wake) -> welcome(cursors) at every connection -> read(...) from a reader thread, as often as woken -> stop()
+Life:  start(wake) -> welcome(cursors) at every connection -> read(...) in a reader thread, as often as woken -> stop()
 
 - `wake(name)` may be called from any thread: that stream may have something to read.
 - `Stream.read` may block on the disk for a moment; it runs in the agent's one reader thread, never in the event loop.
