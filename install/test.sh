@@ -29,7 +29,7 @@ done
 
 # The agent's libraries as Debian has them (tox -e oldest), and what makes journal files.
 SUITE_PACKAGES="python3-aiohttp python3-cryptography python3-psutil python3-sdnotify python3-systemd python3-zeroconf
-    systemd-journal-remote procps"
+    systemd-journal-remote procps git shellcheck"
 # What boots machines (tox -e machines).
 MACHINE_PACKAGES="debootstrap systemd-container iproute2"
 PEER_PACKAGES="rabbitmq-server nats-server prometheus-node-exporter zabbix-agent2 collectd glances systemd-journal-remote"
