@@ -20,6 +20,7 @@ from .ending import OUT_OF_MEMORY, TIMEOUT, UNKNOWN
 from .errors import ExecutorError
 from .recorder import record
 from .rundir import StateDir, check_run_id
+from .tree import memory_is_limited
 from .units import UnitsBackend, systemd_is_here
 
 CONFIG_DIR = "/etc/dvic-agent"
@@ -54,8 +55,7 @@ def main(argv: list[str] | None = None) -> int:
             return carry(state, arguments.run)
         if arguments.verb == "record-end":
             return record_end(state, arguments.run)
-        # The verbs above run once a run and are kept light; what follows needs cryptography.
-        from .listen import Listener, answer_one, sweep_all
+        from .listen import Listener, answer_one, sweep_all  # noqa: PLC0415 (cryptography, which the verbs above lack)
 
         if arguments.verb == "sweep":
             return sweep_all(state, backend, arguments.config_dir)
@@ -91,7 +91,8 @@ def carry(state: StateDir, run: str) -> int:
         if found is None:
             raise ExecutorError(f"there is no run {run}")
         found.hold()
-        record(found, limit_memory=False)
+        # A kernel without the memory controller (the default on many small boards) ignores a unit's MemoryMax.
+        record(found, limit_memory=not memory_is_limited())
     return 0
 
 

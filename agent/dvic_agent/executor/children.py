@@ -70,7 +70,6 @@ class ChildrenBackend:
 def supervise(run: RunDir, control: int, timeout: int) -> None:
     """Keep one run from its start to its end record. `timeout` in seconds."""
     tree.become_subreaper()
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     deadline = time.monotonic() + timeout
     keeper, own_end = os.pipe()
     recorder = os.fork()
@@ -79,6 +78,7 @@ def supervise(run: RunDir, control: int, timeout: int) -> None:
         os.close(control)
         _record(run, keeper)
     os.close(keeper)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     watched = os.pidfd_open(recorder)
     poll = select.poll()
     poll.register(watched, select.POLLIN)

@@ -86,10 +86,13 @@ def start(run: str, spec: RunSpec, account: Account, limit_memory: bool) -> Star
     for handle in (out_end, err_end):
         os.fchown(handle, account.uid, account.gid)  # so that /dev/stdout and /dev/stderr can be opened
     argv = script_argv(spec.script, f"/proc/self/fd/{script}", spec.argv) if spec.script else list(spec.argv)
+    # Until the child has default handlers a SIGTERM waits, or it would end in a handler that is not the child's.
+    usual = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     pid = os.fork()
     if pid == 0:
         _become_command(argv, spec, account, environment(run, account, spec),
                         (stdin, out_end, err_end, report_end, script), spec.memory if limit_memory else 0)
+    signal.pthread_sigmask(signal.SIG_SETMASK, usual)
     for handle in (stdin, script, out_end, err_end, report_end):
         if handle >= 0:
             os.close(handle)
@@ -141,7 +144,7 @@ def _become_command(argv: list[str], spec: RunSpec, account: Account, variables:
         step = f"{argv[0]} can't be executed"
         if memory:
             resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-        os.execvpe(argv[0], argv, variables)
+        os.execvpe(argv[0], argv, variables)  # noqa: S606 (no shell, on purpose)
     except BaseException as error:
         reason = error.strerror if isinstance(error, OSError) else repr(error)
         os.write(report, json.dumps(f"{step}: {reason}").encode())

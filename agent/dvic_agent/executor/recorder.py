@@ -18,7 +18,6 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from dvic_wire.errors import WireError
 from dvic_wire.records import run_output, run_start
 from dvic_wire.runs import RunSpec
 
@@ -78,12 +77,16 @@ class Recorder:
         signal.set_wakeup_fd(woken.fileno(), warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.signal(signal.SIGTERM, self._told_to_stop)
+        if self._stopped:
+            return Outcome(stopped=True)
         try:
             account = resolve_account(spec.user)
             started = start(self._run.run, spec, account, limit_memory)
         except (Refusal, StartFailed, OSError) as error:
             return Outcome(error=str(error), stopped=self._stopped)
         self._output.write(run_start(self._output.now(), started.pid, account.name))
+        if self._stopped:  # told so before the command was there to be told
+            os.kill(started.pid, signal.SIGTERM)
         self._follow(started, wake)
         return self._outcome()
 
@@ -142,7 +145,10 @@ class Recorder:
 
 
 def record(run: RunDir, *, limit_memory: bool, keeper: int = -1) -> bool:
-    """Carry the run of this directory to its outcome, once. True when its supervisor was lost on the way."""
+    """Carry the run of this directory to its outcome, once. True when its supervisor was lost on the way.
+
+    `limit_memory`: no cgroup limits the memory, so setrlimit has to, for each process alone.
+    """
     try:
         os.close(run.open("started", os.O_WRONLY | os.O_CREAT | os.O_EXCL))
     except FileExistsError:
@@ -151,14 +157,14 @@ def record(run: RunDir, *, limit_memory: bool, keeper: int = -1) -> bool:
         return False
     with suppress(OSError):  # what uses the memory is the command, so that is what should go
         Path("/proc/self/oom_score_adj").write_text("-1000")
+    orphaned = False
     try:
         spec = RunSpec.from_json(run.request().get("spec"))
-    except WireError as error:
-        outcome, orphaned = Outcome(error=f"the request is damaged: {error}"), False
-    else:
         recorder = Recorder(run, spec, keeper)
         outcome = recorder.run(spec, limit_memory)
         orphaned = recorder.orphaned
+    except Exception as error:  # whatever it is, people must learn it from the run's end
+        outcome = Outcome(error=f"the recorder failed: {error!r}")
     with suppress(OSError):  # a full disk: the end is then decided without it
         run.write("outcome.json", json.dumps(outcome.to_json()).encode())
     return orphaned

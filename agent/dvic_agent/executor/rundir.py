@@ -98,7 +98,7 @@ class RunDir:
         return None if data is None else data.decode("utf-8", "replace")
 
     def hold(self) -> None:
-        """Take the run's lock, waiting for it. It is held until every process with a copy of it has closed it or ended."""
+        """Take the run's lock, waiting for it. It is held until every process with a copy of it has closed it."""
         self.lock = self.open("lock", os.O_RDWR | os.O_CREAT)
         fcntl.flock(self.lock, fcntl.LOCK_EX)
 
@@ -145,7 +145,9 @@ class StateDir:
     def __init__(self, path: Path, group: int):
         self.path = path
         self.group = group
-        path.mkdir(mode=0o755, parents=True, exist_ok=True)
+        if not path.exists():
+            path.mkdir(parents=True)
+            path.chmod(0o755)  # the agent, another user, has to pass through
         state = open_directory(path)
         try:
             self._runs = _folder(state, "runs", 0o750, group)

@@ -22,6 +22,7 @@ from dvic_wire.errors import WireError
 from dvic_wire.runs import CANCELLED, FAILED, LOST, RUNNING, RunSpec
 from dvic_wire.signing import Purpose
 
+from ..version import VERSION
 from .backend import Backend
 from .command import resolve_account
 from .errors import ExecutorError, Refusal, StartFailed
@@ -36,8 +37,6 @@ MAX_REQUEST_BYTES = 1024 * 1024
 
 REQUEST_SECONDS = 10
 """How long a client may take to send its request and to take its answer, seconds."""
-
-VERSION = "1"
 
 
 @dataclass(frozen=True)

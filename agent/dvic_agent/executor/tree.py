@@ -57,6 +57,21 @@ def seconds_since_start() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
 
 
+def memory_is_limited() -> bool:
+    """Whether our own cgroup has a memory limit (cgroups(7): version 2, or the memory controller of version 1)."""
+    for line in Path("/proc/self/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        try:
+            if not controllers and Path(f"/sys/fs/cgroup{path}/memory.max").read_text().strip() != "max":
+                return True
+            if "memory" in controllers.split(","):
+                limit = Path(f"/sys/fs/cgroup/memory{path}/memory.limit_in_bytes").read_text()
+                return int(limit) < 1 << 60
+        except OSError:
+            continue
+    return False
+
+
 def descendants(root: int) -> list[Process]:
     """Every living process below `root`, without itself. A zombie's children are seen: they have a new parent."""
     children: dict[int, list[Process]] = {}
