@@ -1,4 +1,4 @@
-"""RabbitMQ with STOMP over WebSocket, as a peer: its own data folder, loopback only, pinned to one core, ended by its pid.
+"""RabbitMQ with STOMP over WebSocket, as a peer: own data folder, loopback only, pinned to one core, ended by its pid.
 
     broker = rabbitmq.start(core=0, folder=Path("/tmp/x"))
     broker.stomp_url          # ws://127.0.0.1:PORT/ws, user guest, password guest
@@ -10,8 +10,8 @@ Settings, as its documentation recommends them (rabbitmq.com: runtime, networkin
 - no management or statistics plugin: statistics cost each message;
 - permessage-deflate off and text frames, as at our side; TCP_NODELAY; credit flow as it comes;
 - the disk and memory alarms well away, so that it is never held back by them.
-For fan-out: transient messages to a topic, `ack:auto`, no receipts. For ingest: `persistent:true` to a durable queue, with
-receipts, which RabbitMQ answers after the message is on the disk.
+For fan-out: transient messages to a topic, `ack:auto`, no receipts. For ingest: `persistent:true` to a durable queue,
+with receipts, which RabbitMQ answers after the message is on the disk.
 """
 
 import os

@@ -138,7 +138,7 @@ def role_now(token: ApiToken, user: User | None, now: int) -> str:
 
 
 def keeps_an_admin(users: list[User], name: str, role: str, disabled: bool) -> None:
-    """Raise Conflict when giving `name` this role and state ("" role: removing it) leaves no admin who can sign in."""
-    others = any(user.role == ADMIN and not user.disabled and user.name != name for user in users)
-    if not others and (role != ADMIN or disabled):
+    """Raise Conflict when giving `name` this role and state ("" role: removing it) takes away the last active admin."""
+    admins = {user.name for user in users if user.role == ADMIN and not user.disabled}
+    if admins == {name} and (role != ADMIN or disabled):
         raise Conflict(f"{name} is the only admin left: make another one first", code="last-admin")
