@@ -1,0 +1,105 @@
+"""hubctl: see, follow and command the machines of a hub from a terminal."""
+
+import os
+import sys
+
+import click
+
+from .context import config_path
+from .errors import INTERRUPTED, OK, PIPE_CLOSED, USAGE, HubctlError
+from .harmless import escape
+from .options import Desk, LazyGroup
+from .output import Screen
+
+VERBS = {
+    "login": ("hubctl.verbs.login", "Sign in to a hub."),
+    "context": ("hubctl.verbs.context", "Choose between hubs that you are signed in to."),
+    "status": ("hubctl.verbs.status", "Show how the hub is."),
+    "nodes": ("hubctl.verbs.nodes", "List machines and devices."),
+    "node": ("hubctl.verbs.node", "Look at, tag, rename, revoke, remove or add one node."),
+    "token": ("hubctl.verbs.token", "Make, list and revoke enrolment tokens."),
+    "logs": ("hubctl.verbs.logs", "Read logs, or follow them as they are written."),
+    "metrics": ("hubctl.verbs.metrics", "Show measurements of machines, now or over time."),
+    "run": ("hubctl.verbs.run", "Run a command on nodes and show what it says."),
+    "runs": ("hubctl.verbs.runs", "List, look at and cancel runs."),
+    "users": ("hubctl.verbs.users", "List, add, change and remove people."),
+    "api-token": ("hubctl.verbs.api_token", "Make, list and revoke tokens for programs."),
+    "audit": ("hubctl.verbs.audit", "Show who did what."),
+    "completion": ("hubctl.verbs.completion", "Print the completion for a shell."),
+}
+
+
+def _show_version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:
+    if not wanted or ctx.resilient_parsing:
+        return
+    from importlib.metadata import version  # noqa: PLC0415 (20 ms that only this option needs)
+
+    click.echo(f"hubctl {version('dvic')}")
+    ctx.exit()
+
+
+@click.command(cls=LazyGroup, verbs=VERBS, epilog="Exit codes: 0 all well, 1 some run failed, 2 usage, "
+               "3 hub not reachable, 4 refused.")
+@click.option("--context", "wanted", metavar="NAME", envvar="DVIC_CONTEXT", default="",
+              help="Use this context (hubctl context ls) instead of the current one.")
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version,
+              help="Show the version and exit.")
+@click.pass_context
+def hubctl(ctx: click.Context, wanted: str) -> None:
+    """See, follow and command the machines of a hub.
+
+    \b
+    Examples:
+      hubctl login https://hub.example
+      hubctl nodes
+      hubctl logs 'tag:room=lab' -f --level warning
+      hubctl run all -- uname -a
+    """
+    ctx.obj = Desk(config_path(os.environ), wanted)
+
+
+def run(arguments: list[str]) -> int:
+    """Carry out one command line; returns the exit code."""
+    try:
+        code = hubctl.main(arguments, prog_name="hubctl", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else OK
+    except HubctlError as error:
+        _complain(str(error), error.next_step)
+        return error.exit_code
+    except click.ClickException as error:
+        _show_usage(error)
+        return USAGE
+    except (click.Abort, KeyboardInterrupt):
+        print(file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # stdout's reader is gone: Python must not try to flush into it again at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+
+
+def main() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")
+    sys.exit(run(sys.argv[1:]))
+
+
+def _show_usage(error: click.ClickException) -> None:
+    ctx = getattr(error, "ctx", None)
+    if ctx is not None:
+        print(ctx.get_usage(), file=sys.stderr)
+    _complain(error.format_message(), f"{ctx.command_path} --help" if ctx is not None else "")
+
+
+def _complain(what: str, next_step: str) -> None:
+    screen = Screen.of(sys.stderr)
+    sys.stdout.flush()
+    screen.line(f"{screen.paint('hubctl:', 'bold red')} {escape(what)}")
+    if next_step:
+        screen.line(f"  {screen.paint('next:', 'bold')} {escape(next_step)}")
+    screen.file.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""Pure: history and live events of the same records joined, so that nothing is shown twice and nothing is left out.
+
+The order of things is: subscribe, fetch history, show it, then show events. A record that was stored in between comes
+both ways; one stored while the connection was broken comes only with the next history. Records have no number, so they
+are told apart by what they are, and counted: a record that is in a history three times is shown three times.
+
+    >>> follower = Follower(lambda item: (item["node"], item["time"], item["message"]))
+    >>> [item["message"] for item in follower.history([a, b], now)]      # both are new
+    ['a', 'b']
+    >>> follower.is_new(b, now), follower.is_new(c, now)                 # b comes again, as an event
+    (False, True)
+    >>> follower.history([a, b, c, d], now)                              # after a break: only d was missed
+    ['d']
+"""
+
+from collections import Counter, deque
+from collections.abc import Callable, Hashable, Iterable
+
+REMEMBERED = 50_000
+"""Records shown that are remembered one by one; of older ones each node's latest time is kept."""
+
+OVERLAP = 60.0
+"""Seconds before a break from which history is asked for again: it covers how late a break is noticed, how late records
+arrive, and the rounding of clocks."""
+
+EXPECTED_FOR = 30.0
+"""Seconds after a history in which its newest records may still come as events."""
+
+SKEWED = 30.0
+"""Seconds by which a node's records must lie in the past on arrival to be asked for separately."""
+
+MOST_SKEWED = 20
+"""Nodes that are asked for separately; more than that is not a matter of clocks."""
+
+Identify = Callable[[dict], tuple[str, int, Hashable]]
+"""An item's node, its time in microseconds, and the rest of what makes it this one."""
+
+
+class Follower:
+    """What was shown already. `now` is Unix seconds by the hub's clock wherever it is asked for."""
+
+    def __init__(self, identify: Identify, remembered: int = REMEMBERED):
+        self._identify = identify
+        self._remembered = remembered
+        self._shown: Counter[int] = Counter()
+        self._order: deque[tuple[str, int, int]] = deque()
+        self._floor: dict[str, int] = {}
+        self._start = 0
+        self._expected: Counter[int] = Counter()
+        self._expected_until = 0.0
+        self._behind: dict[str, float] = {}
+
+    def begin_at(self, time: int) -> None:
+        """Older records (microseconds) are not wanted from any history: the person asked for the last few only."""
+        self._start = time
+
+    def history(self, items: Iterable[dict], now: float) -> list[dict]:
+        """Those of a history (in any order) that were not shown yet, oldest first; they count as shown from here on."""
+        found: Counter[int] = Counter()
+        new = []
+        for item in items:
+            node, time, rest = self._identify(item)
+            key = hash((node, time, rest))
+            found[key] += 1
+            if time < self._start or time <= self._floor.get(node, -1) or found[key] <= self._shown[key]:
+                continue
+            new.append((time, node, key, item))
+        new.sort(key=lambda entry: entry[0])
+        if now > self._expected_until:
+            self._expected.clear()
+        self._expected.update(key for _, _, key, _ in new)
+        self._expected_until = now + EXPECTED_FOR
+        for time, node, key, _ in new:
+            self._remember(node, time, key)
+        return [item for *_, item in new]
+
+    def is_new(self, item: dict, now: float) -> bool:
+        """Whether an event is to be shown; it counts as shown from here on."""
+        node, time, rest = self._identify(item)
+        key = hash((node, time, rest))
+        self._behind[node] = now - time / 1e6
+        if self._expected and now > self._expected_until:
+            self._expected.clear()
+        if self._expected[key] > 0:
+            self._expected[key] -= 1
+            return False
+        self._remember(node, time, key)
+        return True
+
+    def missed_since(self, broken_at: float) -> list[tuple[str, int]]:
+        """What to ask for after a break at `broken_at`: (node, since in microseconds), "" for all nodes. Nodes whose
+        clock is behind, or that hand in a backlog, are asked for from further back."""
+        late = sorted(((lag, node) for node, lag in self._behind.items() if lag > SKEWED), reverse=True)
+        asked = [("", broken_at - OVERLAP)]
+        asked += [(node, broken_at - OVERLAP - lag) for lag, node in late[:MOST_SKEWED]]
+        return [(node, max(int(since * 1e6), self._start, 1)) for node, since in asked]
+
+    def _remember(self, node: str, time: int, key: int) -> None:
+        self._shown[key] += 1
+        self._order.append((node, time, key))
+        while len(self._order) > self._remembered:
+            old_node, old_time, old_key = self._order.popleft()
+            self._shown[old_key] -= 1
+            if not self._shown[old_key]:
+                del self._shown[old_key]
+            self._floor[old_node] = max(self._floor.get(old_node, 0), old_time)

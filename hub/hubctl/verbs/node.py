@@ -1,0 +1,218 @@
+"""hubctl node show | tag | untag | rename | revoke | remove | add"""
+
+import json
+import os
+import re
+from pathlib import Path
+
+import click
+
+from hubctl.errors import Usage
+from hubctl.options import Desk, NodeName, Pair, confirm, output_option, yes_option
+from hubctl.output import JSON, JSONL, TABLE, YAML, say, show_details, show_value, tags_text
+from hubctl.times import ago, clock, moment_of, span
+
+from .nodes import state_text
+
+_RAW_KEY = re.compile(r"[A-Za-z0-9_-]{43}\Z")
+
+node_argument = click.argument("node", type=NodeName())
+
+
+@click.group("node")
+def command() -> None:
+    """Look at, tag, rename, revoke, remove or add one node (by its name or id).
+
+    \b
+    Examples:
+      hubctl node show web-1
+      hubctl node tag web-1 room=lab owner=anna
+      hubctl node rename web-1 web-2
+    """
+
+
+@command.command()
+@node_argument
+@output_option(TABLE, JSON, JSONL, YAML)
+@click.pass_obj
+def show(desk: Desk, node: str, form: str) -> None:
+    """Everything that is known of a node.
+
+    \b
+    Examples:
+      hubctl node show web-1
+      hubctl node show web-1 -o json
+    """
+    client = desk.client()
+    found = client.get("nodes", node)
+    if form != TABLE:
+        show_value(found, form)
+        return
+    now = client.hub_now()
+    facts = found.get("facts") or {}
+    seen = moment_of(found.get("last_seen"))
+    show_details([
+        ("name", found["name"]), ("id", found["id"]), ("state", state_text(found)),
+        ("last seen", f"{clock(seen)} ({ago(seen, now)})" if seen else "never"),
+        ("connected", "yes" if found.get("connected") else "no"), ("status", found.get("status")),
+        ("conflict", found.get("conflict")), ("tags", tags_text(found)), ("address", found.get("address")),
+        ("agent", found.get("agent_version")), ("enrolled", clock(moment_of(found.get("enrolled")))),
+        ("keepalive", f"every {span(found['period'])}" if found.get("period") else ""),
+        ("os", found.get("os")), *sorted((key, value) for key, value in facts.items() if key != "os"),
+    ])
+
+
+@command.command()
+@node_argument
+@click.argument("tags", nargs=-1, required=True, type=Pair(), metavar="KEY=VALUE...")
+@click.pass_obj
+def tag(desk: Desk, node: str, tags: tuple[tuple[str, str], ...]) -> None:
+    """Put tags on a node; a tag that is there gets the new value.
+
+    \b
+    Examples:
+      hubctl node tag web-1 room=lab
+      hubctl node tag web-1 room=lab owner=anna
+    """
+    found = desk.client().patch("nodes", node, body={"tags": dict(tags)})
+    say(f"{found['name']}: {tags_text(found)}")
+
+
+@command.command()
+@node_argument
+@click.argument("keys", nargs=-1, required=True, metavar="KEY...")
+@click.pass_obj
+def untag(desk: Desk, node: str, keys: tuple[str, ...]) -> None:
+    """Take tags off a node.
+
+    \b
+    Examples:
+      hubctl node untag web-1 room
+    """
+    found = desk.client().patch("nodes", node, body={"tags": dict.fromkeys(keys)})
+    say(f"{found['name']}: {tags_text(found) or 'no tags'}")
+
+
+@command.command()
+@node_argument
+@click.argument("name")
+@click.pass_obj
+def rename(desk: Desk, node: str, name: str) -> None:
+    """Give a node another name. Its id, history and tags stay.
+
+    \b
+    Examples:
+      hubctl node rename web-1 web-old
+    """
+    found = desk.client().patch("nodes", node, body={"name": name})
+    say(f"{node} is now {found['name']}.")
+
+
+@command.command()
+@node_argument
+@yes_option
+@click.pass_obj
+def revoke(desk: Desk, node: str, yes: bool) -> None:
+    """Bar a node's key for ever; the node stays in the list, with its history.
+
+    \b
+    Examples:
+      hubctl node revoke web-1
+      hubctl node revoke web-1 --yes
+    """
+    client = desk.client()
+    found = client.get("nodes", node)
+    confirm(f"Bar the key of {found['name']} ({found['id']}) for ever?", yes)
+    client.post("nodes", found["id"], "revoke")
+    say(f"Revoked {found['name']}: its key can't connect any more.")
+
+
+@command.command()
+@node_argument
+@yes_option
+@click.pass_obj
+def remove(desk: Desk, node: str, yes: bool) -> None:
+    """Bar a node's key and forget the node.
+
+    \b
+    Examples:
+      hubctl node remove web-1
+      hubctl node remove web-1 --yes
+    """
+    client = desk.client()
+    found = client.get("nodes", node)
+    confirm(f"Remove {found['name']} ({found['id']}, {found['state']}) and bar its key?", yes)
+    client.delete("nodes", found["id"])
+    say(f"Removed {found['name']}.")
+
+
+@command.command()
+@click.argument("name")
+@click.option("--generate-key", "generate", is_flag=True, help="Let the hub make the key pair; it is shown this once.")
+@click.option("--public-key", metavar="FILE", help="The device's public key: a JWK, or its x in base64url.")
+@click.option("--key-file", metavar="FILE", help="Write the generated private key there (a new file, 0600) instead.")
+@click.option("--tag", "tags", type=Pair(), multiple=True, metavar="KEY=VALUE", help="Tag it; repeat for more.")
+@output_option(TABLE, JSON, JSONL, YAML)
+@click.pass_obj
+def add(desk: Desk, name: str, generate: bool, public_key: str | None, key_file: str | None,
+        tags: tuple[tuple[str, str], ...], form: str) -> None:
+    """Add a device that can't enrol by itself. (Machines enrol with a token: hubctl token create.)
+
+    \b
+    Examples:
+      hubctl node add scale-3 --generate-key
+      hubctl node add scale-3 --generate-key --key-file scale-3.pem --tag room=lab
+      hubctl node add scale-3 --public-key scale-3.jwk
+    """
+    if generate == bool(public_key):
+        raise Usage("a device needs one key", "say --generate-key, or --public-key FILE")
+    if key_file and not generate:
+        raise Usage("--key-file goes with --generate-key", "")
+    if key_file and os.path.lexists(key_file):
+        raise Usage(f"{key_file} exists", "name a file that does not exist yet")
+    body: dict = {"name": name, "tags": dict(tags), "generate": True}
+    if public_key:
+        body = {"name": name, "tags": dict(tags), "jwk": read_public_key(Path(public_key))}
+    answer = desk.client().post("nodes", body=body)
+    key = answer.get("private_key", "")
+    if key and key_file:
+        write_private(Path(key_file), key)
+        answer = {**answer, "private_key": ""}
+    if form != TABLE:
+        show_value(answer, form)
+        return
+    say(f"Added {answer['node']['name']} ({answer['node']['id']}).")
+    if key and key_file:
+        say(f"Its private key is in {key_file}.")
+    elif key:
+        say("Its private key, shown this once and kept nowhere:")
+        click.echo(key.rstrip("\n"))
+
+
+def read_public_key(path: Path) -> dict:
+    """A public key as a JWK; raises Usage where the file holds something else. The hub checks the rest."""
+    try:
+        text = path.read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        raise Usage(f"{path} can't be read: {error}", "") from None
+    if _RAW_KEY.match(text):
+        return {"kty": "OKP", "crv": "Ed25519", "x": text}
+    try:
+        value = json.loads(text)
+        if "d" in value:
+            raise Usage(f"{path} holds a private key", "give its public part only: kty, crv and x")
+        return {part: str(value[part]) for part in ("kty", "crv", "x")}
+    except (ValueError, KeyError, TypeError):
+        raise Usage(f"{path} holds no public key", "give a JWK (kty OKP, crv Ed25519), or its x in base64url") from None
+
+
+def write_private(path: Path, text: str) -> None:
+    """A new file that only its owner can read, from its first moment. Shows the text where it can't be written: it is
+    not to be had again."""
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        click.echo(text)
+        raise Usage(f"{path} can't be written ({error.strerror})", "the key stands above, this once: keep it") from None
