@@ -131,8 +131,8 @@ def show(trial: Trial, family: Family) -> None:
     _heading("hubctl run all -- uname -a")
     _run_in_view(trial, family, "run", [hubctl, "run", "all", "--", "uname", "-a"])
     _heading("From another terminal")
-    activate = f"export DVIC_CONFIG={shlex.quote(_short(trial.contexts))} PATH={shlex.quote(_short(Path(hubctl).parent))}:$PATH"
-    _say(f"cd {shlex.quote(str(TOP))}\n{activate}\nhubctl status")
+    config, programs = (shlex.quote(_short(path)) for path in (trial.contexts, Path(hubctl).parent))
+    _say(f"cd {shlex.quote(str(TOP))}\nexport DVIC_CONFIG={config} PATH={programs}:$PATH\nhubctl status")
     _say(f"or sign in as yourself: hubctl login {trial.url} --user admin"
          f"   (password: {trial.password.read_text().strip()})")
     _say('Write a line: echo "hello" >> /tmp/dvic_log_hello')

@@ -67,8 +67,9 @@ class Family:
                 return
 
     def _start(self, name, argv, environ, output) -> subprocess.Popen:
-        child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT if output else None,
-                                 env=environ, start_new_session=True, preexec_fn=_die_with_parent)
+        child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=output,
+                                 stderr=subprocess.STDOUT if output else None, env=environ, start_new_session=True,
+                                 preexec_fn=_die_with_parent)
         self._children[name] = child
         return child
 

@@ -110,7 +110,8 @@ def write_settings(trial: Trial) -> None:
     agent = trial.agent_config / "agent.toml"
     if not agent.exists():
         agent.write_text(f"executor_socket = {json.dumps(str(trial.executor_socket))}\n\n"
-                         '# "start" sends all that the journal keeps, from every boot\n[journal]\nfrom = "now"\n', "utf-8")
+                         '# "start" sends all that the journal keeps, from every boot\n[journal]\nfrom = "now"\n',
+                         "utf-8")
     point_agent_to_port(trial)
 
 
@@ -136,8 +137,7 @@ def saved_token(trial: Trial) -> str:
 
 def ask(trial: Trial, *argv: str, given: str | None = None) -> str:
     """Run a program to its end and return what it printed; raises TrialError with what it complained of."""
-    done = subprocess.run(argv, env=trial.environ, text=True, input=given, stdin=None if given else subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    done = subprocess.run(argv, env=trial.environ, text=True, input=given or "", capture_output=True)
     if done.returncode != 0:
         raise TrialError(f"{Path(argv[0]).name} {argv[1]} failed: {(done.stderr or done.stdout).strip()}")
     return done.stdout

@@ -45,14 +45,17 @@ def hub_table() -> list[str]:
     for each in fields(HubConfig):
         about = each.metadata
         bounds = "" if about["least"] is None else f"{about['least']:,} to {about['most']:,}"
-        rows.append(f"| `{each.name}` | {shown(each.default, about['unit'])} | {about['unit']} | {bounds} | {about['about']} |")
+        rows.append(_row(f"`{each.name}`", shown(each.default, about["unit"]), about["unit"], bounds, about["about"]))
     return rows
 
 
 def limits_table(part: str) -> list[str]:
     rows = ["| limit | value | module | what it bounds |", "| --- | --- | --- | --- |"]
-    rows += [f"| `{name}` | {shown(value, about)} | {module} | {about} |" for name, module, value, about in limits(part)]
-    return rows
+    return rows + [_row(f"`{name}`", shown(value, about), module, about) for name, module, value, about in limits(part)]
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def limits(part: str) -> list[tuple[str, str, object, str]]:
@@ -103,8 +106,9 @@ def redrawn(text: str) -> str:
 def rows_below(heading: str) -> dict[str, list[str]]:
     """The rows of the tables in one section: name to cells."""
     section = DOCUMENT.read_text().split(f"\n## {heading}\n")[1].split("\n## ")[0]
-    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in section.splitlines() if line.startswith("| `")]
-    return {row[0].strip("`"): row[1:] for row in cells}
+    lines = [line for line in section.splitlines() if line.startswith("| `")]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    return {row[0].strip("`"): row[1:] for row in rows}
 
 
 def test_the_tables_drawn_from_the_code_are_current():

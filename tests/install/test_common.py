@@ -16,7 +16,7 @@ def shell(tmp_path):
 
     def run(line: str, **environ: str) -> subprocess.CompletedProcess:
         script = f'set -eu; DVIC_TOP={tmp_path}; . {TOP}/install/common.sh; mkdir -p "$state"; {line}'
-        return subprocess.run(["sh", "-c", script], text=True, capture_output=True, timeout=60, stdin=subprocess.DEVNULL,
+        return subprocess.run(["sh", "-c", script], text=True, capture_output=True, timeout=60, input="",
                               env={"PATH": f"{tmp_path}/bin:{os.environ['PATH']}", **environ})
 
     def program(name: str, text: str) -> None:

@@ -51,8 +51,8 @@ def begin(tmp_path):
 
     def start(how):
         (tmp_path / "restless.py").write_text(RESTLESS)
-        parents.append(subprocess.Popen([sys.executable, "-c", PARENT, str(tmp_path), str(tmp_path / "restless.py"), how],
-                                        env={**os.environ, "PYTHONPATH": str(TRIAL)}))
+        argv = [sys.executable, "-c", PARENT, str(tmp_path), str(tmp_path / "restless.py"), how]
+        parents.append(subprocess.Popen(argv, env={**os.environ, "PYTHONPATH": str(TRIAL)}))
         return parents[-1]
 
     yield start

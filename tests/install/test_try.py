@@ -24,8 +24,8 @@ SOON = 60.0
 def checkout(tmp_path_factory):
     """What a new user has after `git clone`."""
     copy = tmp_path_factory.mktemp("new-user") / "dvic"
-    listed = subprocess.run(["git", "-C", TOP, "ls-files", "-z", "--cached", "--others", "--exclude-standard"], check=True,
-                            stdout=subprocess.PIPE).stdout.decode()
+    listing = ["git", "-C", TOP, "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(listing, check=True, stdout=subprocess.PIPE, text=True).stdout
     for name in filter(None, listed.split("\0")):
         if (TOP / name).is_file():
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
@@ -74,8 +74,8 @@ def processes_of(checkout: Path) -> list[str]:
 
 def hubctl(checkout: Path, *arguments: str) -> str:
     environ = {**os.environ, "DVIC_CONFIG": str(checkout / ".dvic" / "hubctl.toml")}
-    return subprocess.run([checkout / ".dvic" / "venv" / "bin" / "hubctl", *arguments], env=environ, text=True, timeout=60,
-                          check=True, stdout=subprocess.PIPE).stdout
+    return subprocess.run([checkout / ".dvic" / "venv" / "bin" / "hubctl", *arguments], env=environ, text=True,
+                          timeout=60, check=True, stdout=subprocess.PIPE).stdout
 
 
 def test_a_new_user_sees_the_node_a_run_and_the_logs_and_ctrl_c_ends_all_of_it(checkout, start, port):

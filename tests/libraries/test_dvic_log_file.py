@@ -11,6 +11,7 @@ import threading
 from collections import Counter
 
 import pytest
+
 from dvic_log import LogFile, lines
 from dvic_log.file import RETRY
 

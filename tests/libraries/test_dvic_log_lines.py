@@ -5,10 +5,10 @@ import json
 import logging
 
 import pytest
-from dvic_log import lines
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dvic_log import lines
 from dvic_wire.limits import MAX_FIELD_TEXT, MAX_FIELDS, MAX_RECORD_TEXT
 from dvic_wire.streams import LEVELS
 

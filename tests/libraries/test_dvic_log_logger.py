@@ -5,8 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import dvic_log
 import pytest
+
+import dvic_log
 from dvic_log import Handler, LogFile, Logger, get_logger
 
 

@@ -7,8 +7,9 @@ import sys
 import zipfile
 from pathlib import Path
 
-import dvic_log
 import pytest
+
+import dvic_log
 
 ROOT = Path(dvic_log.__file__).parent.parent
 MODULES = sorted((ROOT / "dvic_log").glob("*.py"))
@@ -26,8 +27,8 @@ def test_a_module_is_python_3_8_and_imports_only_the_standard_library(module):
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
     target = tmp_path_factory.mktemp("wheel")
-    subprocess.run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(target), str(ROOT)],
-                   check=True, timeout=300)
+    argv = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(target), str(ROOT)]
+    subprocess.run(argv, check=True, timeout=300)
     [built] = target.glob("dvic_log-*.whl")
     return built
 
@@ -42,6 +43,7 @@ def test_the_wheel_holds_the_modules_and_needs_nothing(wheel):
 
 def test_the_wheel_works_by_itself(wheel, logs):
     program = "import dvic_log; dvic_log.info('from the wheel'); print(dvic_log.__file__)"
-    run = subprocess.run([sys.executable, "-S", "-c", program], check=True, timeout=30, text=True, stdout=subprocess.PIPE,
-                         env={"PYTHONPATH": str(wheel), "DVIC_LOG_DIR": os.environ["DVIC_LOG_DIR"]})
+    environ = {"PYTHONPATH": str(wheel), "DVIC_LOG_DIR": os.environ["DVIC_LOG_DIR"]}
+    run = subprocess.run([sys.executable, "-S", "-c", program], check=True, timeout=30, text=True,
+                         stdout=subprocess.PIPE, env=environ)
     assert str(wheel) in run.stdout and logs.messages() == ["from the wheel"]

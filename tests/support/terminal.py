@@ -23,7 +23,7 @@ class Terminal:
                 os._exit(127)
 
     def wait_for(self, wanted: str, seconds: float, after: int = 0) -> int:
-        """Read until `wanted` was printed behind place `after`; returns the place behind it. AssertionError otherwise."""
+        """Read until `wanted` was printed behind place `after` and return the place behind it; else AssertionError."""
         deadline = time.monotonic() + seconds
         while wanted not in self.text[after:]:
             assert self._read(deadline), f"{wanted!r} was not printed; this was:\n{self.text}"

@@ -26,7 +26,7 @@ class Handler(logging.Handler):
             if record.exc_info and self.formatter is None:  # a formatter puts the traceback in itself
                 fields["exc_info"] = record.exc_info
             self._logger.write(record.levelno, self._said(record), (), fields, int(record.created * 1_000_000))
-        except Exception:  # noqa: S110 (a program must not fail because it logs)
+        except Exception:
             pass
 
     def _said(self, record):

@@ -60,7 +60,7 @@ def text(value, limit):
 
 
 def message(template, arguments):
-    """`template % arguments` as `logging` does it; a template that doesn't fit is kept, with its arguments behind it."""
+    """`template % arguments` as `logging` does it; a template that doesn't fit is kept, its arguments behind it."""
     if not arguments:
         return text(template, MAX_MESSAGE)
     try:

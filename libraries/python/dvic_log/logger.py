@@ -70,7 +70,7 @@ class Logger:
                 flat.setdefault("logger", self.name)
             self._file.write(lines.record(now() if time is None else time, lines.level_name(level), said, flat,
                                           self.service, self.component))
-        except Exception:  # noqa: S110 (a program must not fail because it logs)
+        except Exception:
             pass
         finally:
             _nesting.depth = depth
