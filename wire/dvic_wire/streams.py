@@ -49,10 +49,12 @@ GAP_REASONS = ("vacuumed", "truncated", "deleted", "replaced", "overrun", "corru
 
 @dataclass(frozen=True)
 class Verdict:
-    """What to do with a batch: store it (`accepted`), and the `cursor` to answer with."""
+    """What to do with a batch: store it (`accepted`), and the `cursor` to answer with. `closed`: nobody is interested
+    in this stream (any more)."""
 
     accepted: bool
     cursor: str
+    closed: bool = False
 
 
 def accept(held: str, from_cursor: str, to_cursor: str) -> Verdict:

@@ -2,7 +2,7 @@
 
 Pure. Raises MalformedMessage that names the field (`records[3].time`), or LimitExceeded that names the limit too.
 
-    >>> batch = decode_batch(b'{"kind":"batch","stream":"journal", ... "records":[{"time":1,"level":"info","message":"x"}]}')
+    >>> batch = decode_batch(b'{"kind":"batch","stream":"journal", ... {"time":1,"level":"info","message":"x"}]}')
     >>> batch.kind, batch.records[0].message
     (Kind.LOG, 'x')
 """

@@ -1,6 +1,36 @@
 """What happens inside the hub, told over the bus to whoever listens."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+
+from dvic_hub.domain.decoding import raw_records
+
+
+class RawRecords(Sequence):
+    """The records of a checked JSON array, each as the bytes that came. They are taken apart when somebody looks."""
+
+    def __init__(self, records_json: bytes) -> None:
+        self._json = records_json
+        self._records: list[bytes] | None = None
+
+    def _list(self) -> list[bytes]:
+        if self._records is None:
+            self._records = raw_records(self._json)
+        return self._records
+
+    def __len__(self) -> int:
+        return len(self._list())
+
+    def __getitem__(self, index):  # noqa: ANN001, ANN204
+        return self._list()[index]
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._list())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and self._list() == list(other)
+
+    __hash__ = None
 
 
 @dataclass(frozen=True)
@@ -9,7 +39,7 @@ class LogsStored:
 
     node: str
     source: str
-    records: list
+    records: Sequence[bytes]
     levels: int
 
 
@@ -19,7 +49,7 @@ class RunOutputStored:
 
     node: str
     run: str
-    records: list
+    records: Sequence[bytes]
 
 
 @dataclass(frozen=True)
@@ -28,7 +58,7 @@ class SamplesStored:
 
     node: str
     stream: str
-    records: list
+    records: Sequence[bytes]
 
 
 @dataclass(frozen=True)

@@ -184,6 +184,10 @@ class IncomingBatch:
     frame: bytes = b""
     run_end: dict | None = None
     """Of a run's last batch: the `end` record's content; the run node's state is committed with it."""
+    run_start: int = 0
+    """Time of a run's `start` record in this batch: the run node becomes running with it."""
+    facts: dict | None = None
+    """The newest facts of a hardware batch: they become the node's."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,113 @@
+"""Batches of nodes into the store: checked, committed with their cursor, answered, told to whoever listens.
+
+The order matters: nothing is answered or told before it is on the disk. What can't be stored for want of room is
+answered so, and the node, whose sources can be read again, comes back later.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from msgspec import UNSET
+
+from dvic_hub.bus.port import Bus
+from dvic_hub.domain.decoding import DecodedBatch, Kind, decode_batch
+from dvic_hub.domain.events import LogsStored, RawRecords, RunChanged, RunOutputStored, SamplesStored
+from dvic_hub.domain.model import IncomingBatch
+from dvic_hub.errors import StoreError, StoreFull
+from dvic_hub.store.port import Store
+from dvic_wire.messages import Ack
+from dvic_wire.runs import RUNNING
+
+DISK_FULL_RETRY = 10
+"""Seconds after which a node may try again when the disk has no room."""
+
+FAILED_RETRY = 5
+"""The same when the database failed in another way."""
+
+log = logging.getLogger(__name__)
+
+
+class IngestService:
+    """`announce` tells everyone that a node's row changed (FleetService.announce)."""
+
+    def __init__(self, store: Store, bus: Bus, announce: Callable[[str], Awaitable[object]] | None = None) -> None:
+        self._store = store
+        self._bus = bus
+        self._announce = announce
+        self._warned_full = False
+        self.records = 0
+        self.batches = 0
+        self.refused = 0
+        self.malformed = 0
+
+    async def commit(self, node: str, data: bytes, frame: bytes = b"") -> Ack:
+        """Store the batch whose JSON is `data`, and which came in the zlib frame `frame` (b"": it came as text).
+
+        Raises MalformedMessage or LimitExceeded when it is no batch that could ever be stored, NotFound when the node
+        was removed meanwhile.
+        """
+        try:
+            decoded = decode_batch(data)
+        except Exception:
+            self.malformed += 1
+            raise
+        batch = incoming(node, decoded, frame)
+        try:
+            verdict = await self._store.streams.commit(batch)
+        except StoreFull:
+            return self._not_stored(decoded, "disk-full", DISK_FULL_RETRY)
+        except StoreError:
+            return self._not_stored(decoded, "store-failed", FAILED_RETRY)
+        self._warned_full = False
+        if not verdict.accepted:
+            self.refused += 1
+            return Ack(decoded.stream, verdict.cursor, stored=False, closed=verdict.closed)
+        self.records += batch.count
+        self.batches += 1
+        self._tell(node, decoded, batch)
+        if batch.facts and self._announce:
+            await self._announce(node)
+        return Ack(decoded.stream, verdict.cursor, closed=verdict.closed)
+
+    def _not_stored(self, decoded: DecodedBatch, reason: str, retry: int) -> Ack:
+        if not self._warned_full:
+            log.error("batches can't be stored (%s); nodes are told to try again in %d s", reason, retry)
+            self._warned_full = True
+        return Ack(decoded.stream, decoded.from_cursor, stored=False, reason=reason, retry=retry)
+
+    def _tell(self, node: str, decoded: DecodedBatch, batch: IncomingBatch) -> None:
+        publish, records = self._bus.publish, RawRecords(decoded.records_json)
+        if batch.count and decoded.kind is Kind.LOG:
+            publish(LogsStored(node, decoded.source, records, decoded.levels))
+        elif batch.count and decoded.kind is Kind.RUN:
+            publish(RunOutputStored(node, decoded.run, records))
+        elif batch.count:
+            publish(SamplesStored(node, decoded.stream, records))
+        if batch.run_end:
+            publish(RunChanged(decoded.run, node, batch.run_end["state"], dict(batch.run_end)))
+        elif batch.run_start:
+            publish(RunChanged(decoded.run, node, RUNNING, {}))
+
+
+def incoming(node: str, decoded: DecodedBatch, frame: bytes) -> IncomingBatch:
+    """What the store is given of a batch that was checked."""
+    run_end, run_start, facts = None, 0, None
+    if decoded.kind is Kind.RUN:
+        run_start = next((record.time for record in decoded.records if record.start is not UNSET), 0)
+        end = decoded.records[-1].end if decoded.records else UNSET
+        if end is not UNSET:
+            run_end = {"state": end.state, "exit_code": _or(end.exit_code, -1), "reason": _or(end.reason, ""),
+                       "cut": _or(end.cut, 0)}
+    elif decoded.kind is Kind.HARDWARE:
+        for record in decoded.records:
+            if record.facts is not UNSET:
+                facts = {**(facts or {}), **record.facts}
+    return IncomingBatch(
+        node=node, stream=decoded.stream, from_cursor=decoded.from_cursor, to_cursor=decoded.to_cursor,
+        source=decoded.source, about=decoded.about, closed=decoded.closed, records_json=decoded.records_json,
+        count=len(decoded.records), first_time=decoded.first_time, last_time=decoded.last_time, levels=decoded.levels,
+        frame=frame, run_end=run_end, run_start=run_start, facts=facts)
+
+
+def _or(value: object, default: object) -> object:
+    return default if value is UNSET else value

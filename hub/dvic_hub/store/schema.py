@@ -1,0 +1,135 @@
+"""What the database looks like, as numbered migrations; and the tables of one day.
+
+    names of tables   what they hold
+    value             small settings of the hub, and the highest id that compaction or retention took away
+    node ... audit    state: one row a thing
+    stream            the cursor of each open stream
+    latest, demo      newest hardware sample of a node, newest state of each of its demo processes
+    day               which days there are; a day that is not listed here is being taken away
+    string_D          texts of day D as numbers: nodes, sources, streams
+    index_D           what a block or batch of logs or run output holds; data_D: its token filter and bytes
+    metrics_D         samples and demo states
+
+History is cut by the day on which it arrived, so that a day goes as a whole. Ids are given once, over all tables.
+A migration is never changed once released; a new one is added behind it.
+"""
+
+import re
+
+import apsw
+
+from dvic_hub.errors import StoreError
+
+APPLICATION_ID = 0x44564943
+"""`DVIC`, in the header of the file."""
+
+PAGE_SIZE = 4096
+
+_STATE = """
+CREATE TABLE value (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE node (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, public_key BLOB NOT NULL, tags TEXT NOT NULL,
+    facts TEXT NOT NULL, agent_version TEXT NOT NULL, address TEXT NOT NULL, enrolled INTEGER NOT NULL,
+    last_seen INTEGER NOT NULL, period INTEGER NOT NULL, serial INTEGER NOT NULL, serial_window TEXT NOT NULL,
+    revoked INTEGER NOT NULL, conflict TEXT NOT NULL, status TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE forbidden_key (id TEXT PRIMARY KEY, public_key BLOB NOT NULL, name TEXT NOT NULL,
+    time INTEGER NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE token (id TEXT PRIMARY KEY, expires INTEGER NOT NULL, uses INTEGER NOT NULL, tags TEXT NOT NULL,
+    created INTEGER NOT NULL, created_by TEXT NOT NULL, note TEXT NOT NULL, revoked INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE token_use (token TEXT NOT NULL, node TEXT NOT NULL, time INTEGER NOT NULL,
+    PRIMARY KEY (token, node)) WITHOUT ROWID;
+
+CREATE TABLE run (id TEXT PRIMARY KEY, selector TEXT NOT NULL, spec TEXT NOT NULL, created INTEGER NOT NULL,
+    created_by TEXT NOT NULL, reason TEXT NOT NULL, batch TEXT NOT NULL, max_failures INTEGER NOT NULL,
+    queue_until INTEGER NOT NULL, cancelled INTEGER NOT NULL, ended INTEGER NOT NULL,
+    operator TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX run_created ON run (created, id);
+CREATE INDEX run_active ON run (id) WHERE ended = 0;
+CREATE TABLE run_node (run TEXT NOT NULL, node TEXT NOT NULL, position INTEGER NOT NULL, state TEXT NOT NULL,
+    reason TEXT NOT NULL, exit_code INTEGER NOT NULL, dispatched INTEGER NOT NULL, started INTEGER NOT NULL,
+    ended INTEGER NOT NULL, cut INTEGER NOT NULL, PRIMARY KEY (run, node)) WITHOUT ROWID;
+CREATE INDEX run_node_active ON run_node (node) WHERE state IN ('queued', 'dispatched', 'running');
+
+CREATE TABLE user (name TEXT PRIMARY KEY, role TEXT NOT NULL, password_hash TEXT NOT NULL, created INTEGER NOT NULL,
+    must_change INTEGER NOT NULL, disabled INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE api_token (id TEXT PRIMARY KEY, hash BLOB NOT NULL, user TEXT NOT NULL, role TEXT NOT NULL,
+    created INTEGER NOT NULL, expires INTEGER NOT NULL, last_used INTEGER NOT NULL, note TEXT NOT NULL,
+    kind TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX api_token_user ON api_token (user);
+CREATE TABLE audit (id INTEGER PRIMARY KEY AUTOINCREMENT, time INTEGER NOT NULL, actor TEXT NOT NULL,
+    address TEXT NOT NULL, action TEXT NOT NULL, target TEXT NOT NULL, detail TEXT NOT NULL, outcome TEXT NOT NULL);
+
+CREATE TABLE stream (node TEXT NOT NULL, name TEXT NOT NULL, cursor TEXT NOT NULL, source TEXT NOT NULL,
+    about TEXT NOT NULL, PRIMARY KEY (node, name)) WITHOUT ROWID;
+CREATE TABLE latest (node TEXT PRIMARY KEY, time INTEGER NOT NULL, body TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE demo (node TEXT NOT NULL, file TEXT NOT NULL, time INTEGER NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (node, file)) WITHOUT ROWID;
+CREATE TABLE day (day TEXT PRIMARY KEY) WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_STATE,)
+"""The database's user_version counts how many of these it has been through."""
+
+_DAY = """
+CREATE TABLE IF NOT EXISTS string_{day} (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
+CREATE TABLE IF NOT EXISTS index_{day} (id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, node INTEGER NOT NULL,
+    source INTEGER NOT NULL, stream INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+    levels INTEGER NOT NULL, count INTEGER NOT NULL, codec INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS index_{day}_last ON index_{day} (last) WHERE kind = 0;
+CREATE INDEX IF NOT EXISTS index_{day}_stream ON index_{day} (stream) WHERE kind = 1;
+CREATE TABLE IF NOT EXISTS data_{day} (id INTEGER PRIMARY KEY, filter BLOB NOT NULL, bytes BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS metrics_{day} (id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, node INTEGER NOT NULL,
+    first INTEGER NOT NULL, last INTEGER NOT NULL, count INTEGER NOT NULL, codec INTEGER NOT NULL,
+    step INTEGER NOT NULL, bytes BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS metrics_{day}_node ON metrics_{day} (node, kind, last);
+"""
+
+DAY_TABLES = ("data", "index", "metrics", "string")
+
+_DAY_NAME = re.compile(r"[0-9]{8}\Z")
+
+
+def checked_day(day: str) -> str:
+    """A day's name stands inside SQL, so nothing else may pass for one."""
+    if not _DAY_NAME.match(day):
+        raise StoreError(f"a day is written YYYYMMDD, not {day!r}")
+    return day
+
+
+def migrate(connection: apsw.Connection) -> None:
+    """Bring the database to the newest version; raises StoreError for a file of another program or a newer hub."""
+    version = connection.pragma("user_version")
+    identity = connection.pragma("application_id")
+    empty = not connection.execute("SELECT count(*) FROM sqlite_schema").get
+    if identity != APPLICATION_ID and not (empty and not identity):
+        raise StoreError("the file is no DVIC database")
+    if version > len(MIGRATIONS):
+        raise StoreError(f"the database is of a newer hub (version {version}, this hub knows {len(MIGRATIONS)})")
+    with connection:
+        connection.pragma("application_id", APPLICATION_ID)
+        for script in MIGRATIONS[version:]:
+            connection.execute(script)
+        connection.pragma("user_version", len(MIGRATIONS))
+
+
+def create_day(connection: apsw.Connection, day: str) -> None:
+    """The tables of a day, and its line in the list. They may exist: a clock can be set back to a day that was being
+    taken away, and what is left of it is whole, each block with its bytes."""
+    connection.execute(_DAY.format(day=checked_day(day)))
+    connection.execute("INSERT INTO day VALUES (?)", (day,))
+
+
+def days(connection: apsw.Connection) -> list[str]:
+    """The days that there are, oldest first."""
+    return [day for (day,) in connection.execute("SELECT day FROM day ORDER BY day")]
+
+
+def leftover_days(connection: apsw.Connection) -> list[str]:
+    """The days that are no longer listed but still have tables: they are being taken away, piece by piece."""
+    listed, found = set(days(connection)), set()
+    for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'"):
+        table, _, day = name.partition("_")
+        if table in DAY_TABLES and _DAY_NAME.match(day):
+            found.add(day)
+    return sorted(found - listed)

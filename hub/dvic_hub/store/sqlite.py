@@ -1,0 +1,93 @@
+"""The store in one SQLite file: one writer that commits in groups, readers beside it, history cut by the day."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import apsw
+
+from . import schema, sqlite_files
+from .sqlite_batches import Batches
+from .sqlite_cursors import Cursors
+from .sqlite_days import Days
+from .sqlite_nodes import SqliteNodes, SqliteTokens
+from .sqlite_people import SqliteAudit, SqlitePeople
+from .sqlite_readers import Readers
+from .sqlite_runs import SqliteRuns
+from .sqlite_streams import SqliteStreams
+from .sqlite_writer import Writer
+
+
+class SqliteStore:
+    """Implements port.Store. `clock` gives seconds since 1970: it decides in which day what arrives is kept."""
+
+    def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
+        self.path = path
+        self._lock = sqlite_files.Lock(path)
+        self._cursors = Cursors()
+        self._days = Days(clock)
+        self._batches = Batches(self._cursors, self._days)
+        self._writer = Writer(self._batches)
+        self._readers = Readers(path)
+        self.streams = SqliteStreams(self._writer, self._readers, self._days, clock)
+        self.nodes = SqliteNodes(self._writer, self._readers, self._cursors)
+        self.tokens = SqliteTokens(self._writer, self._readers)
+        self.runs = SqliteRuns(self._writer, self._readers)
+        self.people = SqlitePeople(self._writer, self._readers)
+        self.audit = SqliteAudit(self._writer, self._readers)
+
+    async def open(self) -> None:
+        """Raises Conflict when another process has the database, StoreError when it can't be used."""
+        self._lock.take()
+        try:
+            connection = await asyncio.to_thread(sqlite_files.open_for_writing, self.path)
+        except BaseException:
+            self._lock.free()
+            raise
+        self._writer.start(connection)
+
+    async def close(self) -> None:
+        """Everything that was handed over before is on the disk afterwards."""
+        await self._readers.close()
+        await self._writer.stop()
+        self._lock.free()
+
+    async def get_value(self, key: str) -> str | None:
+        rows = await self._readers.run(lambda connection: connection.execute(
+            "SELECT value FROM value WHERE key = ?", (key,)).fetchall())
+        return rows[0][0] if rows else None
+
+    async def set_value(self, key: str, value: str) -> None:
+        await self._writer.run(lambda connection: connection.execute(
+            "INSERT OR REPLACE INTO value VALUES (?, ?)", (key, value)).fetchall())
+
+    async def backup(self, target: Path, progress: Callable[[int, int], None] | None = None) -> None:
+        await asyncio.to_thread(sqlite_files.backup, self.path, target, progress)
+
+    async def check(self) -> list[str]:
+        return await asyncio.to_thread(sqlite_files.check, self.path)
+
+    async def sizes(self) -> dict[str, int]:
+        """Bytes in use in the file, bytes free inside it, and the days that there are."""
+        def read(connection: apsw.Connection) -> dict[str, int]:
+            size, free = connection.pragma("page_size"), connection.pragma("freelist_count")
+            return {"used": (connection.pragma("page_count") - free) * size, "free": free * size,
+                    "days": len(schema.days(connection))}
+
+        return await self._readers.run(read)
+
+    def stats(self) -> dict[str, float]:
+        log = self.path.with_name(self.path.name + "-wal")
+        return {
+            "file_bytes": self.path.stat().st_size if self.path.exists() else 0,
+            "log_bytes": log.stat().st_size if log.exists() else 0,
+            "commits_total": self._writer.commits,
+            "failed_commits_total": self._writer.failed_commits,
+            "checkpoints_total": self._writer.checkpoints,
+            "last_group": self._writer.last_commit_items,
+            "batches_total": self._batches.batches,
+            "records_total": self._batches.records,
+            "refused_batches_total": self._batches.refused,
+            "compacted_rows_total": self.streams.compacted,
+        }

@@ -1,0 +1,83 @@
+"""Runs, and each node's way through them."""
+
+import json
+from collections.abc import Iterable
+
+import apsw
+
+from dvic_hub.domain.model import Page, Run, RunNode
+from dvic_hub.errors import BadRequest, Conflict
+from dvic_wire.runs import TERMINAL, RunSpec
+
+from .rows import Form, Table
+from .sqlite_readers import Readers
+from .sqlite_writer import Writer
+
+SPEC = Form(lambda spec: json.dumps(spec.to_json()), lambda text: RunSpec.from_json(json.loads(text)))
+RUNS = Table("run", Run, {"spec": SPEC})
+RUN_NODES = Table("run_node", RunNode)
+
+
+class SqliteRuns:
+    """Implements port.Runs."""
+
+    def __init__(self, writer: Writer, readers: Readers) -> None:
+        self._writer = writer
+        self._readers = readers
+
+    async def add(self, run: Run, nodes: list[RunNode]) -> None:
+        def job(connection: apsw.Connection) -> None:
+            try:
+                RUNS.insert(connection, [run])
+                RUN_NODES.insert(connection, nodes)
+            except apsw.ConstraintError:
+                raise Conflict("a run of this id exists") from None
+
+        await self._writer.run(job)
+
+    async def get(self, id: str) -> Run | None:
+        found = await self._readers.run(lambda connection: RUNS.select(connection, "WHERE id = ?", (id,)))
+        return found[0] if found else None
+
+    async def nodes(self, run: str) -> list[RunNode]:
+        return await self._nodes("WHERE run = ? ORDER BY position, node", (run,))
+
+    async def active(self) -> list[str]:
+        return await self._readers.run(lambda connection: [
+            id for (id,) in connection.execute("SELECT id FROM run WHERE ended = 0 ORDER BY created, id")])
+
+    async def active_on(self, node: str) -> list[RunNode]:
+        rest = "WHERE node = ? AND state IN ('queued', 'dispatched', 'running') ORDER BY run"
+        return await self._nodes(rest, (node,))
+
+    async def move(self, run: str, node: str, from_states: frozenset[str], to: str, **changes: object) -> bool:
+        states = sorted(from_states - TERMINAL)  # whatever the caller says: from an end no way leads on
+        where = f"run = ? AND node = ? AND state IN ({', '.join('?' * len(states))})"
+        return await self._writer.run(lambda connection: RUN_NODES.update(
+            connection, {"state": to, **changes}, where, (run, node, *states)) > 0)
+
+    async def update(self, id: str, **changes: object) -> None:
+        await self._writer.run(lambda connection: RUNS.update(connection, changes, "id = ?", (id,)))
+
+    async def _nodes(self, rest: str, values: Iterable[object]) -> list[RunNode]:
+        return await self._readers.run(lambda connection: RUN_NODES.select(connection, rest, values))
+
+    async def list(self, limit: int, before: str = "") -> Page:
+        """Newest first; the cursor is time and id of the last one."""
+        created, id = read_place(before) if before else (2**62, "")
+        rest = "WHERE (created, id) < (?, ?) ORDER BY created DESC, id DESC LIMIT ?"
+        rows = await self._readers.run(lambda connection: RUNS.select(connection, rest, (created, id, limit + 1)))
+        more = len(rows) > limit > 0
+        return Page(rows[:limit], f"{rows[limit - 1].created:x}.{rows[limit - 1].id}" if more else "")
+
+
+def read_place(cursor: str) -> tuple[int, str]:
+    """A paging cursor of a list by time and id; raises BadRequest."""
+    time, dot, id = cursor.partition(".")
+    try:
+        number = int(time, 16)
+    except ValueError:
+        number = -1
+    if not dot or not 0 <= number < 2**62 or not id:
+        raise BadRequest("is not a cursor of this list", field="cursor")
+    return number, id

@@ -1,0 +1,104 @@
+"""Log search and run output over the tables of all days. Every function runs inside one read transaction."""
+
+import heapq
+import itertools
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import apsw
+
+from dvic_hub.domain import token_filter
+from dvic_hub.domain.blocks import DamagedBlock
+from dvic_hub.domain.log_search import Newest, Wanted
+from dvic_hub.domain.model import LogItem, LogQuery, Page
+from dvic_hub.errors import BadRequest
+from dvic_wire.streams import RUN_PREFIX
+
+from . import schema
+from .sqlite_reading import batches, block, matching, number_of, texts
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A row of the index that may hold what is wanted."""
+
+    day: str
+    id: int
+    node: str
+    source: str
+    last: int
+    codec: int
+
+
+def search(connection: apsw.Connection, query: LogQuery) -> Page:
+    """A page of LogItem, newest first; raises BadRequest."""
+    wanted = Wanted.of(query)
+    newest = Newest(wanted)
+    days = [_candidates(connection, day, wanted, query.nodes) for day in reversed(schema.days(connection))]
+    for candidate in heapq.merge(*days, key=lambda candidate: -candidate.last):
+        if newest.settled(candidate.last):
+            break
+        row = connection.execute(f"SELECT bytes FROM data_{candidate.day} WHERE id = ?", (candidate.id,))  # noqa: S608
+        try:
+            newest.offer(candidate.node, candidate.source, block(candidate.id, candidate.codec, row.get))
+        except DamagedBlock as error:
+            log.error("block %d of %s is left out of a search: %s", candidate.id, candidate.day, error)
+    items, following = newest.page()
+    return Page([LogItem(node, source, record) for node, source, record in items], following)
+
+
+def _candidates(connection: apsw.Connection, day: str, wanted: Wanted,
+                nodes: frozenset[str] | None) -> Iterator[Candidate]:
+    names = texts(connection, day)
+    of_nodes, of_sources = matching(names, nodes, ""), matching(names, None, wanted.source)
+    where = ["i.kind = 0", "i.last >= ?", "i.first <= ?", "i.levels & ?"]
+    values: list[object] = [wanted.since, wanted.until, wanted.levels]
+    for column, numbers in (("node", of_nodes), ("source", of_sources)):
+        if numbers == "[]":
+            return
+        if numbers is not None:
+            where.append(f"i.{column} IN (SELECT value FROM json_each(?))")  # noqa: S608
+            values.append(numbers)
+    bits, join = ("d.filter", f"JOIN data_{day} d USING (id)") if wanted.pieces else ("x''", "")
+    rows = connection.execute(
+        f"SELECT i.id, i.node, i.source, i.last, i.codec, {bits} FROM index_{day} i {join} "  # noqa: S608
+        f"WHERE {' AND '.join(where)} ORDER BY i.last DESC", values)
+    for id, node, source, last, codec, bits in rows:
+        if token_filter.may_hold(bits, wanted.pieces):
+            yield Candidate(day, id, names[node], names[source], last, codec)
+
+
+def run_output(connection: apsw.Connection, run: str, node: str, after: str, limit: int) -> Page:
+    """Records of a run on one node, oldest first. Blocks of one stream follow one another as its batches did."""
+    place_after = _read_place(after)
+    rest = ((place, record) for day in schema.days(connection) for place, record in _output(connection, day, run, node)
+            if place > place_after)
+    found = list(itertools.islice(rest, limit + 1))
+    following = "{:x}.{:x}".format(*found[limit - 1][0]) if len(found) > limit > 0 else ""
+    return Page([record for _, record in found[:limit]], following)
+
+
+def _output(connection: apsw.Connection, day: str, run: str, node: str) -> Iterator[tuple[tuple[int, int], dict]]:
+    """Batch number and position, and the record."""
+    stream, owner = number_of(connection, day, RUN_PREFIX + run), number_of(connection, day, node)
+    rows = connection.execute(
+        f"SELECT i.id, i.codec, d.bytes FROM index_{day} i JOIN data_{day} d USING (id) "  # noqa: S608
+        "WHERE i.kind = 1 AND i.stream = ? AND i.node = ? ORDER BY i.id", (stream, owner)) if stream else ()
+    for id, codec, data in rows:
+        try:
+            for number, records in batches(id, codec, data, whole=False):
+                for position, record in enumerate(records):
+                    yield (number, position), record
+        except DamagedBlock as error:
+            log.error("block %d of %s is left out of a run's output: %s", id, day, error)
+
+
+def _read_place(cursor: str) -> tuple[int, int]:
+    batch, _, place = (cursor or "0.-1").partition(".")
+    try:
+        return int(batch, 16), int(place, 16)
+    except ValueError:
+        raise BadRequest("is not a cursor of this list", field="cursor") from None

@@ -1,0 +1,68 @@
+"""Records and cursors: the store's door to what the other modules of this folder do with them."""
+
+import asyncio
+from collections.abc import Callable
+
+import apsw
+
+from dvic_hub.domain.model import IncomingBatch, LogQuery, Page, Series
+from dvic_wire.streams import Verdict
+
+from . import sqlite_metrics, sqlite_search
+from .rows import JSON
+from .sqlite_compaction import Compaction
+from .sqlite_days import Days
+from .sqlite_readers import Readers
+from .sqlite_writer import Writer
+
+
+class SqliteStreams:
+    """Implements port.Streams."""
+
+    def __init__(self, writer: Writer, readers: Readers, days: Days, clock: Callable[[], float]) -> None:
+        self._writer = writer
+        self._readers = readers
+        self._compaction = Compaction(writer, readers, days, clock)
+        self._one_at_a_time = asyncio.Lock()
+        self.compacted = 0
+
+    async def cursors(self, node: str) -> dict[str, str]:
+        return await self._readers.run(lambda connection: dict(connection.execute(
+            "SELECT name, cursor FROM stream WHERE node = ?", (node,))))
+
+    async def about(self, node: str) -> dict[str, dict]:
+        """What is known of each open stream: its `source` and what the node said `about` it."""
+        def read(connection: apsw.Connection) -> dict[str, dict]:
+            rows = connection.execute("SELECT name, source, about FROM stream WHERE node = ?", (node,))
+            return {name: {"source": source, "about": JSON.read(about)} for name, source, about in rows}
+
+        return await self._readers.run(read)
+
+    async def commit(self, batch: IncomingBatch) -> Verdict:
+        return await self._writer.submit(batch)
+
+    async def search(self, query: LogQuery) -> Page:
+        return await self._readers.run(lambda connection: sqlite_search.search(connection, query))
+
+    async def run_output(self, run: str, node: str, after: str, limit: int) -> Page:
+        return await self._readers.run(lambda connection: sqlite_search.run_output(connection, run, node, after, limit))
+
+    async def series(self, nodes: list[str], names: list[str], since: int, until: int, step: int) -> list[Series]:
+        return await self._readers.run(
+            lambda connection: sqlite_metrics.series(connection, nodes, names, since, until, step))
+
+    async def latest(self, node: str) -> dict:
+        return await self._readers.run(lambda connection: sqlite_metrics.latest(connection, node))
+
+    async def demos(self, node: str) -> list[dict]:
+        return await self._readers.run(lambda connection: sqlite_metrics.demos(connection, node))
+
+    async def drop_before(self, day: str) -> int:
+        async with self._one_at_a_time:
+            return await self._compaction.drop_before(day)
+
+    async def compact(self) -> int:
+        async with self._one_at_a_time:
+            joined = await self._compaction.step()
+        self.compacted += joined
+        return joined
