@@ -85,7 +85,8 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _run(arguments: argparse.Namespace, config_dir: Path, state_dir: Path) -> int:
-    from .app import machine_facts, make_sources, serve  # noqa: PLC0415 (only this verb needs all of it)
+    from .app import make_sources, serve  # noqa: PLC0415 (only this verb needs all of it)
+    from .machine import machine_facts  # noqa: PLC0415
 
     logging.basicConfig(level=logging.DEBUG if arguments.verbose else logging.INFO, stream=sys.stderr,
                         format="%(levelname)s %(name)s: %(message)s")
@@ -98,8 +99,8 @@ def _enroll(arguments: argparse.Namespace, config_dir: Path, state_dir: Path) ->
     from dvic_wire.errors import InvalidToken  # noqa: PLC0415
     from dvic_wire.tokens import EnrolmentToken  # noqa: PLC0415
 
-    from .app import machine_facts  # noqa: PLC0415
     from .enrol import enrol  # noqa: PLC0415
+    from .machine import machine_facts  # noqa: PLC0415
 
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="dvic-agent: %(message)s")
     config: AgentConfig = configs.load(config_dir, state_dir)

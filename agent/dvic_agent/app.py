@@ -194,7 +194,7 @@ class Agent:
 
 def make_sources(config: AgentConfig, clock: Clock, desk: RunDesk) -> Sequence[Source]:
     """What the config asks for. A source whose library is missing on this machine is left out and named once."""
-    makers = {"journal": _journal, "log_files": _log_files, "hardware": _hardware, "demos": _demos}
+    makers = {"log_files": _log_files}
     sources: dict[str, Source] = {}
     for name, make in makers.items():
         if getattr(config, name):
@@ -202,7 +202,13 @@ def make_sources(config: AgentConfig, clock: Clock, desk: RunDesk) -> Sequence[S
                 sources[name] = make(config, clock, sources)
             except (ImportError, OSError) as error:
                 log.warning("the source %s can't be used here: %s", name, error)
-    return [*sources.values(), _run_output(config, clock, desk)]
+    return [*sources.values()]
+
+
+def _log_files(config: AgentConfig, clock: Clock, made: dict) -> Source:
+    from .sources.log_files import LogFiles  # noqa: PLC0415 (each source is imported when it is asked for)
+
+    return LogFiles(config.log_folders, config.log_pattern, clock=clock)
 
 
 async def serve(config: AgentConfig, make_sources: MakeSources, facts: Callable[[], dict], *,

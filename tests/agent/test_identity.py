@@ -69,7 +69,8 @@ def test_a_missing_key_says_what_to_do(tmp_path):
         load_key(tmp_path)
 
 
-@pytest.mark.parametrize("content", [b"", b"not a key", b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"])
+@pytest.mark.parametrize("content", [b"", b"not a key",
+                                     b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"])
 def test_a_damaged_key_is_refused(tmp_path, content):
     path = tmp_path / "node.key"
     path.write_bytes(content)

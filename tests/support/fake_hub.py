@@ -33,6 +33,8 @@ class HubMemory:
     closed: list = field(default_factory=list)
     """Streams whose end was stored."""
     about: dict = field(default_factory=dict)
+    order: list = field(default_factory=list)
+    """The kind of every message of an open connection, as they came."""
     heard: list = field(default_factory=list)
     """Every message but batches, in order."""
     serials: list = field(default_factory=list)
@@ -146,6 +148,7 @@ class HubHalf:
                                  int(time.time() * 1e6), list(memory.believes), dict(memory.settings))]
 
     def _listen(self, message: messages.Message) -> list[messages.Message]:
+        self.memory.order.append(type(message))
         if isinstance(message, messages.Batch):
             return self.memory.commit(self.node, message)
         self.memory.heard.append(message)
