@@ -111,7 +111,7 @@ def happening_of(event: Event, view_of: Callable[[str], NodeView | None]) -> Hap
     if isinstance(event, RunChanged):
         line = {**event.detail, "kind": "run", "run": event.run, **about, "state": event.state}
         return Happening("run", event.node, view, [msgspec.json.encode(line)], run=event.run)
-    line = {"kind": "node", **about, "state": event.state}
+    line = {"kind": "node", **about, "state": event.state or (view.state if view else "")}
     return Happening("node", event.node, view, [msgspec.json.encode(line)])
 
 
