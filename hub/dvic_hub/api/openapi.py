@@ -48,7 +48,7 @@ def make_document(routes: tuple[Route, ...], version: str, url: str) -> dict[str
     paths: dict[str, dict] = {}
     for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
-    return {
+    document = {
         "openapi": VERSION,
         "info": {"title": "DVIC hub", "version": version, "description": _DESCRIPTION,
                  "license": {"name": "MIT", "identifier": "MIT"}},
@@ -61,6 +61,7 @@ def make_document(routes: tuple[Route, ...], version: str, url: str) -> dict[str
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "dvic_<id>_<secret>"}},
         },
     }
+    return msgspec.json.decode(msgspec.json.encode(document))
 
 
 def _operation(route: Route) -> dict[str, Any]:

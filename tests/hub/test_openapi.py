@@ -1,0 +1,163 @@
+"""The OpenAPI document: valid, complete, and true to what the hub answers."""
+
+import asyncio
+import re
+
+import jsonschema
+from api_hub import PASSWORD, ApiHub
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from dvic_hub.api.openapi import make_document
+from dvic_hub.api.routes import ROUTES
+
+DOCUMENT = make_document(ROUTES, "1.2.3", "https://hub.example")
+
+
+def test_the_document_is_valid_openapi_3_1():
+    assert list(OpenAPIV31SpecValidator(DOCUMENT).iter_errors()) == []
+
+
+def test_every_route_is_in_it_with_its_role():
+    found = {(method.upper(), path): operation for path, methods in DOCUMENT["paths"].items()
+             for method, operation in methods.items()}
+    assert set(found) == {(route.method, route.path) for route in ROUTES}
+    for route in ROUTES:
+        operation = found[route.method, route.path]
+        assert operation["x-dvic-role"] == route.role
+        assert operation["security"] == ([] if route.public else [{"token": []}])
+        assert operation["summary"] and operation["operationId"] == route.operation
+
+
+def test_every_schema_that_is_named_is_there_and_every_one_there_is_used():
+    named = set(re.findall(r"#/components/schemas/(\w+)", str(DOCUMENT)))
+    assert named | {"Filter"} == set(DOCUMENT["components"]["schemas"])
+
+
+def test_every_input_is_bounded():
+    """What a stranger may send has a length or a range: texts, lists and numbers alike."""
+    unbounded = []
+
+    def look(schema, place):
+        kind = schema.get("type")
+        if kind == "string" and "maxLength" not in schema and "enum" not in schema:
+            unbounded.append(place)
+        if kind == "integer" and not {"maximum", "minimum"} <= set(schema):
+            unbounded.append(place)
+        if kind == "array" and "maxItems" not in schema:
+            unbounded.append(place)
+        for name, inner in schema.get("properties", {}).items():
+            look(inner, f"{place}.{name}")
+        for inner in schema.get("anyOf", []):
+            look(inner, place)
+        for key in ("items", "additionalProperties"):
+            if isinstance(schema.get(key), dict):
+                look(schema[key], f"{place}[]")
+
+    for route in ROUTES:
+        operation = DOCUMENT["paths"][route.path][route.method.lower()]
+        for parameter in operation.get("parameters", []):
+            look(parameter["schema"], f"{route.path}?{parameter['name']}")
+        if route.body:
+            look(DOCUMENT["components"]["schemas"][route.body.__name__], route.body.__name__)
+    assert unbounded == []
+
+
+def test_no_body_takes_a_field_that_it_does_not_know():
+    for route in ROUTES:
+        if route.body:
+            assert DOCUMENT["components"]["schemas"][route.body.__name__]["additionalProperties"] is False, route.path
+
+
+def test_only_sockets_empty_answers_and_other_media_types_have_no_schema():
+    for route in ROUTES:
+        if route.answer is None:
+            assert route.socket or route.status == 204 or route.content != "application/json", route
+
+
+def test_what_the_hub_answers_is_what_the_document_says(tmp_path):
+    """One round through the hub as its users make it; each answer is checked against the schema of its status."""
+    async def run():
+        async with ApiHub(tmp_path) as hub:
+            await hub.new_node("web-1", tags={"room": "lab"}, facts={"os": "Debian 12"})
+            checked = set()
+
+            async def ask(method, template, who="ada", body=None, **names):
+                path = template
+                query = names.pop("query", {})
+                for name, value in names.items():
+                    path = path.replace(f"{{{name}}}", value)
+                status, answer = await hub.ask(method, f"/api/v1{path}", who, body, params=query)
+                operation = DOCUMENT["paths"][f"/api/v1{template}"][method.lower()]
+                response = operation["responses"][str(status)]
+                if "$ref" in response:
+                    response = DOCUMENT["components"]["responses"][response["$ref"].rpartition("/")[2]]
+                for content in response.get("content", {}).values():
+                    schema = {**content["schema"], "components": DOCUMENT["components"]}
+                    jsonschema.Draft202012Validator(schema).validate(answer)
+                checked.add((method, template, status))
+                return answer
+
+            login = await ask("POST", "/login", "", {"user": "vera", "password": PASSWORD, "note": "test"})
+            assert login["role"] == "viewer"
+            await ask("POST", "/login", "", {"user": "vera", "password": "wrong password"})
+            await ask("GET", "/me", "vera")
+            await ask("GET", "/hub")
+            await ask("GET", "/hub-key", "")
+            await ask("GET", "/nodes", query={"selector": "tag:room=lab"})
+            await ask("GET", "/nodes", query={"selector": "tag:"})
+            await ask("GET", "/nodes/{node}", node="web-1")
+            await ask("GET", "/nodes/{node}", node="nobody")
+            changes = {"tags": {"room": None, "floor": "2"}, "name": "web-2"}
+            await ask("PATCH", "/nodes/{node}", "otto", changes, node="web-1")
+            await ask("GET", "/nodes/{node}/metrics/latest", node="web-2")
+            await ask("GET", "/nodes/{node}/demos", node="web-2")
+            device = await ask("POST", "/nodes", "ada", {"name": "esp-1", "generate": True})
+            assert "PRIVATE KEY" in device["private_key"]
+            await ask("POST", "/nodes", "ada", {"name": "esp-1", "generate": True})
+            await ask("POST", "/nodes/{node}/revoke", node="esp-1")
+            await ask("DELETE", "/nodes/{node}", node="esp-1")
+            token = await ask("POST", "/tokens", "otto", {"ttl": 60, "uses": 2, "tags": {"a": "b"}, "note": "n"})
+            await ask("GET", "/tokens", "otto")
+            await ask("DELETE", "/tokens/{token}", "otto", token=token["id"])
+            await ask("DELETE", "/tokens/{token}", "otto", token="unknown")
+            await ask("POST", "/enroll", "", {"request": "not.a.jws"})
+            await ask("POST", "/keepalive", "", {"keepalive": "not.a.jws"})
+            await ask("GET", "/logs", query={"since": "1h", "level": "warning", "limit": "5"})
+            await ask("GET", "/logs", query={"level": "loud"})
+            await ask("GET", "/metrics/series", query={"names": "cpu*", "since": "1h"})
+            run = await ask("POST", "/runs", "otto", {"selector": "web-2", "argv": ["uname", "-a"], "queue": 60})
+            await ask("POST", "/runs", "otto", {"selector": "nobody", "argv": ["true"]})
+            await ask("POST", "/runs", "otto", {"selector": "all"})
+            await ask("GET", "/runs", query={"limit": "1"})
+            await ask("GET", "/runs/{run}", run=run["id"])
+            await ask("GET", "/runs/{run}/output", run=run["id"])
+            await ask("POST", "/runs/{run}/cancel", "otto", {}, run=run["id"])
+            made = await ask("POST", "/users", "ada", {"name": "eve", "role": "viewer"})
+            assert made["password"] and made["user"]["must_change"]
+            await ask("POST", "/users", "ada", {"name": "eve", "role": "viewer"})
+            await ask("GET", "/users")
+            await ask("PATCH", "/users/{user}", "ada", {"role": "operator", "disabled": True}, user="eve")
+            await ask("DELETE", "/users/{user}", user="eve")
+            program = await ask("POST", "/api-tokens", "vera", {"note": "ci", "ttl": 60})
+            await ask("GET", "/api-tokens", "vera")
+            await ask("DELETE", "/api-tokens/{token}", "vera", token=program["id"])
+            await ask("GET", "/audit", query={"limit": "3"})
+            await ask("POST", "/logout", "vera")
+            await ask("GET", "/me", "vera")
+            await ask("GET", "/me", "mallory")
+            tried = {(method, template) for method, template, _ in checked}
+            assert {(route.method, route.path.removeprefix("/api/v1")) for route in ROUTES
+                    if not route.socket and route.path.startswith("/api/v1")} - tried == {("GET", "/openapi.json")}
+
+    asyncio.run(run())
+
+
+def test_the_hub_serves_its_document_to_anyone(tmp_path):
+    async def run():
+        async with ApiHub(tmp_path) as hub:
+            status, document = await hub.ask("GET", "/api/v1/openapi.json")
+            assert status == 200
+            assert document["paths"] == DOCUMENT["paths"]
+            assert document["servers"] == [{"url": hub.url}]
+
+    asyncio.run(run())
