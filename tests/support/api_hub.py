@@ -42,6 +42,7 @@ class ApiHub:
         self.config = HubConfig(listen=f"127.0.0.1:{self.port}", url=self.url, state_dir=folder / "state", **settings)
         self.application = build_app(self.config, self.clock, store=store)
         self.doors = self.application[HUB].doors
+        self.bus = self.doors.live.bus
         self.tokens: dict[str, str] = {}
 
     def clock(self) -> float:

@@ -6,7 +6,7 @@
     hub     {"kind": "gap", "missed": 512}                                 the client was too slow for so many
 
 A new `subscribe` replaces the one before. Whatever else the client sends is answered with {"kind": "problem", ...} and
-ends the stream. The token is looked at again every RECHECK seconds: who is signed out hears no more.
+ends the stream. The token is looked at again every RECHECK seconds (services.live): who is signed out hears no more.
 """
 
 import asyncio
@@ -29,9 +29,6 @@ MAX_SUBSCRIBE_BYTES = 64 * 1024
 
 HEARTBEAT = 30
 """Seconds between pings; a client that answers none within half of it is gone."""
-
-RECHECK = 15
-"""Seconds between two looks at whether the client's token still holds."""
 
 _TEXT = 0x81
 _CLOSE_CODES = {"slow": WSCloseCode.TRY_AGAIN_LATER, "stopping": WSCloseCode.GOING_AWAY,
@@ -143,7 +140,7 @@ async def _end_with(socket: web.WebSocketResponse, outlet: SocketOutlet) -> None
 
 async def _recheck(doors: Doors, call: Call, outlet: SocketOutlet) -> None:
     while True:
-        await asyncio.sleep(RECHECK)
+        await asyncio.sleep(doors.live.recheck)
         try:
             await doors.people.authenticate(bearer(call.request), call.address)
         except NotSignedIn as error:

@@ -44,6 +44,9 @@ LOOK_AGAIN = 0.1
 FLEET_DELAY = 1.0
 """Seconds after a node's change by which the fleet's copy of its row has certainly been read again."""
 
+RECHECK = 15.0
+"""Seconds between two looks at whether a subscriber may still listen (its token still holds)."""
+
 MAX_SUBSCRIBERS = 1000
 """Subscribers of one hub."""
 
@@ -111,7 +114,7 @@ class LiveService:
     """Subscribers and their groups. `start()` in the running event loop; `now` gives seconds that only grow."""
 
     def __init__(self, bus: Bus, fleet: Fleet, now: Callable[[], float] | None = None):
-        self._bus = bus
+        self.bus = bus
         self._fleet = fleet
         self._now = now
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -125,6 +128,7 @@ class LiveService:
         self._stop_listening: Callable[[], None] | None = None
         self._count = 0
         self.counters = Counters()
+        self.recheck = RECHECK
 
     # ---- life
 
@@ -160,7 +164,7 @@ class LiveService:
         self._join(subscription, tuple(filters))
         self._count += 1
         if self._stop_listening is None:
-            self._stop_listening = self._bus.subscribe(self._hear)
+            self._stop_listening = self.bus.subscribe(self._hear)
         return subscription
 
     def change(self, subscription: Subscription, filters: Iterable[Filter]) -> None:
