@@ -67,10 +67,10 @@ def decide(outcome: Outcome | None, result: str, cancelled: str | None, timeout:
         if result == OUT_OF_MEMORY and outcome.exit_code != 0:
             return Ending(FAILED, outcome.exit_code, f"the memory limit of {memory} bytes was passed", cut)
         return _by_itself(outcome)
-    if result == TIMEOUT:
-        return Ending(TIMED_OUT, reason=f"the time limit of {timeout} s was passed", cut=cut)
     if cancelled is not None:
         return Ending(CANCELLED, reason=cancelled, cut=cut)
+    if result == TIMEOUT and (outcome is None or _time_was_over(outcome, timeout)):
+        return Ending(TIMED_OUT, reason=f"the time limit of {timeout} s was passed", cut=cut)
     if result == OUT_OF_MEMORY:
         return Ending(FAILED, reason=f"the memory limit of {memory} bytes was passed", cut=cut)
     if outcome:
@@ -81,11 +81,15 @@ def decide(outcome: Outcome | None, result: str, cancelled: str | None, timeout:
 
 
 def _was_stopped(outcome: Outcome, result: str, cancelled: str | None, timeout: int) -> bool:
-    if result == TIMEOUT:
-        # A unit that ended well in time has this result too, when a process it left behind ignored SIGTERM.
-        return outcome.seconds > timeout - 0.5
-    # The signal that goes to the whole tree at once may reach the command before the recorder.
-    return outcome.stopped or cancelled is not None and outcome.signal in (signal.SIGTERM, signal.SIGKILL)
+    """A signal that goes to the whole tree at once may end the command before the recorder has got its own."""
+    by_signal = outcome.signal in (signal.SIGTERM, signal.SIGKILL)
+    return (outcome.stopped or cancelled is not None and by_signal
+            or result == TIMEOUT and _time_was_over(outcome, timeout))
+
+
+def _time_was_over(outcome: Outcome, timeout: int) -> bool:
+    """systemd's result is `timeout` as well when a stopped or ended unit had a process that ignored SIGTERM."""
+    return outcome.seconds > timeout - 0.5
 
 
 def _by_itself(outcome: Outcome) -> Ending:

@@ -4,7 +4,6 @@ The socket is for the agent's group alone (0660). No more than MAX_PROCESSES req
 wait in the kernel's queue. Runs that were started live on when the server ends, unless it was told to end them.
 """
 
-import errno
 import os
 import select
 import signal
@@ -12,6 +11,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from . import tree
@@ -120,20 +120,18 @@ class Listener:
             os._exit(code)
 
     def _bind(self) -> socket.socket:
-        server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-                probe.connect(str(self._path))
+        """The listening socket. It appears under its name, in place of a dead one, when it is ready for all."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe, suppress(FileNotFoundError,
+                                                                                  ConnectionRefusedError):
+            probe.connect(str(self._path))
             raise ExecutorError(f"another executor serves {self._path}")
-        except OSError as error:
-            if error.errno == errno.ECONNREFUSED:
-                self._path.unlink()
-        os.umask(0o177)
-        server.bind(str(self._path))
-        os.umask(0o077)
-        os.chown(self._path, -1, self._state.group)
-        self._path.chmod(0o660)
+        beside = self._path.with_name(f".{self._path.name}.{os.getpid()}")
+        server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        server.bind(str(beside))
+        os.chown(beside, -1, self._state.group)
+        beside.chmod(0o660)
         server.listen(64)
+        beside.rename(self._path)
         return server
 
     def _end_runs(self) -> int:

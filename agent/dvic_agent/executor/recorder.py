@@ -97,7 +97,11 @@ class Recorder:
         streams = {started.out: "out", started.err: "err"}
         for handle in (*streams, wake, *([self._keeper] if self._keeper >= 0 else [])):
             self._selector.register(handle, selectors.EVENT_READ)
+        noted = False
         while self._status is None:
+            if self._stopped and not noted:  # SIGKILL may follow: what is known by now is for whoever writes the end
+                note_outcome(self._run, Outcome(stopped=True, seconds=tree.seconds_since_start(), cut=self._all_cut()))
+                noted = True
             for key, _ in self._selector.select(self._pieces.due(time.monotonic())):
                 if key.fd in streams:
                     self._read(key.fd, streams[key.fd], READ_BYTES)
@@ -138,10 +142,12 @@ class Recorder:
             tree.send(process, signal.SIGKILL)
 
     def _outcome(self) -> Outcome:
-        cut = self._pieces.cut + self._cut
         code = os.waitstatus_to_exitcode(self._status)
-        return Outcome(exit_code=max(code, -1), signal=max(-code, 0), stopped=self._stopped, cut=cut,
-                       seconds=tree.seconds_since_start())
+        return Outcome(exit_code=max(code, -1), signal=max(-code, 0), stopped=self._stopped,
+                       seconds=tree.seconds_since_start(), cut=self._all_cut())
+
+    def _all_cut(self) -> int:
+        return self._pieces.cut + self._cut
 
 
 def record(run: RunDir, *, limit_memory: bool, keeper: int = -1) -> bool:
@@ -165,6 +171,11 @@ def record(run: RunDir, *, limit_memory: bool, keeper: int = -1) -> bool:
         orphaned = recorder.orphaned
     except Exception as error:  # whatever it is, people must learn it from the run's end
         outcome = Outcome(error=f"the recorder failed: {error!r}")
-    with suppress(OSError):  # a full disk: the end is then decided without it
-        run.write("outcome.json", json.dumps(outcome.to_json()).encode())
+    note_outcome(run, outcome)
     return orphaned
+
+
+def note_outcome(run: RunDir, outcome: Outcome) -> None:
+    """Write it down for whoever writes the end; on a full disk the end is decided without it."""
+    with suppress(OSError):
+        run.write("outcome.json", json.dumps(outcome.to_json()).encode())

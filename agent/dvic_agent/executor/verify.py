@@ -26,7 +26,7 @@ class PinnedHub:
 
 
 def load_hub(config_dir: Path) -> PinnedHub:
-    """Read hub.json; raises Refusal where this machine is not enrolled, Untrusted on bad modes or a pin that is wrong."""
+    """Read hub.json; raises Refusal where this machine is not enrolled, Untrusted on bad modes or a wrong pin."""
     data = read_config(config_dir, "hub.json")
     if data is None:
         raise Refusal("not-enrolled", "this machine is not enrolled at any hub: dvic-agent enroll TOKEN")
