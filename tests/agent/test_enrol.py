@@ -1,0 +1,169 @@
+"""From a token to a pinned hub."""
+
+import asyncio
+import time
+
+import pytest
+from fake_hub import FakeHub, HubMemory
+
+from dvic_agent.clock import Clock
+from dvic_agent.config import AgentConfig
+from dvic_agent.enrol import accept_reply, enrol, request
+from dvic_agent.errors import HubNotTrusted, HubRefused, IdentityError, NetworkError, NotEnrolled
+from dvic_agent.http import Answer
+from dvic_agent.identity import load_hub, load_identity
+from dvic_wire.signing import PrivateKey, Purpose, peek, sign, verify
+from dvic_wire.tokens import EnrolmentToken
+
+
+def config(tmp_path) -> AgentConfig:
+    return AgentConfig(config_dir=tmp_path / "etc", state_dir=tmp_path / "var")
+
+
+def test_a_token_makes_an_enrolled_node(tmp_path):
+    async def scene():
+        async with FakeHub() as hub:
+            pinned = await enrol(config(tmp_path), hub.make_token(), name="ada", facts={"os": "debian 12"})
+            identity = load_identity(tmp_path / "etc", tmp_path / "var/state")
+            assert identity.hub == pinned
+            assert (pinned.url, pinned.fingerprint, pinned.name) == (hub.url, hub.memory.key.fingerprint, "ada")
+            assert list(hub.memory.nodes) == [identity.key.public.node_id]
+    asyncio.run(scene())
+
+
+def test_enrolling_again_with_the_same_token_is_harmless(tmp_path):
+    async def scene():
+        async with FakeHub() as hub:
+            token = hub.make_token(uses=1)
+            first = await enrol(config(tmp_path), token, name="ada", facts={})
+            assert await enrol(config(tmp_path), token, name="ada", facts={}) == first
+            assert hub.memory.tokens[token.id] == 0
+    asyncio.run(scene())
+
+
+def test_a_used_up_token_enrols_no_second_machine(tmp_path):
+    async def scene():
+        async with FakeHub() as hub:
+            token = hub.make_token(uses=1)
+            await enrol(config(tmp_path / "a"), token, name="a", facts={})
+            with pytest.raises(HubRefused, match="make a new one") as caught:
+                await enrol(config(tmp_path / "mallory"), token, name="b", facts={})
+            assert caught.value.code == "token-used"
+            with pytest.raises(NotEnrolled):
+                load_hub(tmp_path / "mallory/etc")
+    asyncio.run(scene())
+
+
+def test_a_token_for_another_hub_is_refused_by_the_hub(tmp_path):
+    async def scene():
+        async with FakeHub() as hub:
+            token = EnrolmentToken.make(hub.url, PrivateKey.generate().fingerprint)
+            with pytest.raises(HubRefused) as caught:
+                await enrol(config(tmp_path), token, name="a", facts={})
+            assert caught.value.code == "wrong-hub"
+    asyncio.run(scene())
+
+
+def test_a_hub_that_answers_with_another_key_is_not_pinned(tmp_path):
+    async def scene():
+        async with FakeHub(HubMemory(proof_key=PrivateKey.generate())) as hub:
+            with pytest.raises(HubNotTrusted):
+                await enrol(config(tmp_path), hub.make_token(), name="a", facts={})
+            with pytest.raises(NotEnrolled):
+                load_hub(tmp_path / "etc")
+    asyncio.run(scene())
+
+
+def test_a_hub_that_is_not_there_is_a_fault_of_the_network(tmp_path):
+    token = EnrolmentToken.make("http://127.0.0.1:9", PrivateKey.generate().fingerprint)
+    with pytest.raises(NetworkError, match="127.0.0.1:9"):
+        asyncio.run(enrol(config(tmp_path), token, name="a", facts={}))
+
+
+def test_another_kind_of_server_is_named_as_such(tmp_path):
+    async def scene():
+        async with FakeHub() as hub:
+            token = EnrolmentToken.make(hub.url + "/elsewhere", hub.memory.key.fingerprint)
+            with pytest.raises(NetworkError, match="is it a DVIC hub"):
+                await enrol(config(tmp_path), token, name="a", facts={})
+    asyncio.run(scene())
+
+
+def test_waiting_tries_until_the_hub_is_there(tmp_path):
+    async def scene():
+        async with FakeHub() as hub:
+            port = int(hub.url.rsplit(":", 1)[1])
+            token = hub.make_token()
+            await hub.stop()
+            waiting = asyncio.create_task(enrol(config(tmp_path), token, name="ada", facts={}, wait=True))
+            await asyncio.sleep(0)
+            await hub.start(port)
+            assert (await asyncio.wait_for(waiting, 20)).name == "ada"
+    asyncio.run(scene())
+
+
+def test_waiting_does_not_wait_for_a_refusal_to_go_away(tmp_path):
+    async def scene():
+        async with FakeHub() as hub:
+            token = EnrolmentToken.make(hub.url, hub.memory.key.fingerprint)  # never made at this hub
+            with pytest.raises(HubRefused) as caught:
+                await asyncio.wait_for(enrol(config(tmp_path), token, name="a", facts={}, wait=True), 10)
+            assert caught.value.code == "token-unknown"
+    asyncio.run(scene())
+
+
+def test_a_machine_moves_to_another_hub_only_when_told_so(tmp_path):
+    async def scene():
+        async with FakeHub() as old, FakeHub() as new:
+            await enrol(config(tmp_path), old.make_token(), name="ada", facts={})
+            with pytest.raises(IdentityError, match="--replace"):
+                await enrol(config(tmp_path), new.make_token(), name="ada", facts={})
+            await enrol(config(tmp_path), new.make_token(), name="ada", facts={}, replace=True)
+            assert load_hub(tmp_path / "etc").url == new.url
+    asyncio.run(scene())
+
+
+def test_the_secret_of_the_token_does_not_travel():
+    token = EnrolmentToken.make("http://hub", PrivateKey.generate().fingerprint)
+    key = PrivateKey.generate()
+    text = request(token, key, "ada", {"os": "debian 12"}, "nonce", 1000)
+    claims = verify(text, token.key.public, Purpose.ENROL_TOKEN, audience=token.hub, now=1000)
+    assert claims["iss"] == token.id
+    assert (claims["name"], claims["facts"]) == ("ada", {"os": "debian 12"})
+    inner = verify(claims["node"], key.public, Purpose.ENROL_NODE, audience=token.hub, now=1000)
+    assert (inner["iss"], inner["token"], inner["nonce"]) == (key.public.node_id, token.id, claims["nonce"])
+    assert token.encode().split(".")[1] not in text
+    assert token.seed not in str(peek(text)).encode()
+
+
+def reply(hub: PrivateKey, key: PrivateKey, signer: PrivateKey | None = None, purpose=Purpose.ENROLLED, **changes) -> str:
+    claims = {"iss": hub.fingerprint, "aud": key.public.node_id, "nonce": "nonce", "name": "ada",
+              "jwk": hub.public.jwk(), "time": 1, **changes}
+    return sign(signer or hub, purpose, claims, now=time.time(), ttl=300)
+
+
+@pytest.mark.parametrize("changes", [
+    {"nonce": "another"}, {"aud": "n-another"}, {"iss": "x" * 43}, {"name": 5}, {"jwk": {}}, {"jwk": None},
+    {"signer": PrivateKey.generate()}, {"purpose": Purpose.HUB_PROOF}, {"jwk": PrivateKey.generate().public.jwk()}])
+def test_a_reply_that_does_not_hold_in_everything_is_not_believed(changes):
+    hub, key = PrivateKey.generate(), PrivateKey.generate()
+    token = EnrolmentToken.make("http://hub", hub.fingerprint)
+    assert accept_reply(reply(hub, key), token, key, "nonce").fingerprint == hub.fingerprint
+    with pytest.raises(HubNotTrusted):
+        accept_reply(reply(hub, key, **changes), token, key, "nonce")
+
+
+@pytest.mark.parametrize("answer", [None, 5, "", "a.b", "a.b.c", [], {}])
+def test_a_reply_that_is_none_is_not_believed(answer):
+    token = EnrolmentToken.make("http://hub", PrivateKey.generate().fingerprint)
+    with pytest.raises(HubNotTrusted):
+        accept_reply(answer, token, PrivateKey.generate(), "nonce")
+
+
+def test_a_wrong_clock_is_told_with_what_to_do(tmp_path):
+    async def post(url: str, body: dict) -> Answer:
+        return Answer(400, {"code": "clock", "detail": "the hub's is 1763632800"})
+
+    token = EnrolmentToken.make("http://hub", PrivateKey.generate().fingerprint)
+    with pytest.raises(HubRefused, match="timedatectl"):
+        asyncio.run(enrol(config(tmp_path), token, name="a", facts={}, clock=Clock(), post=post))
