@@ -52,7 +52,7 @@ def build_app(config: HubConfig, clock: Callable[[], float] = time.time, *, stor
 
     `clock` gives Unix seconds; `store` is another one than the database in `state_dir`.
     """
-    hub = _put_together(config, clock, store or SqliteStore(config.state_dir / DATABASE))
+    hub = _put_together(config, clock, store or SqliteStore(config.state_dir / DATABASE, clock))
     application = make_application(hub.doors)
     application[HUB] = hub
     application.cleanup_ctx.append(_running)
@@ -72,9 +72,10 @@ def _put_together(config: HubConfig, clock: Callable[[], float], store: Store) -
                       steady=time.monotonic if clock is time.time else None)
     enrolment = EnrolmentService(store, fleet, agents, audit, key, config.url, clock, max_nodes=config.max_nodes,
                                  on_gone=runs.on_gone)
+    ingest = IngestService(store, bus, fleet.announce)
     maintenance = MaintenanceService(store, config.retention_days, clock)
     doors = Doors(config=config, identity=key, clock=clock, started=clock(), version=VERSION, store=store, audit=audit,
-                  people=people, fleet=fleet, agents=agents, ingest=IngestService(store, bus), enrolment=enrolment,
+                  people=people, fleet=fleet, agents=agents, ingest=ingest, enrolment=enrolment,
                   runs=runs, live=LiveService(bus, fleet))
     loops = Loops()
 

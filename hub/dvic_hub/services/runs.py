@@ -133,10 +133,9 @@ class RunService:
         return await self._run(run_id)
 
     async def _ask_to_cancel(self, run_id: str, nodes: set[str], actor: Actor) -> None:
-        for row in await self._store.runs.nodes(run_id):
-            if row.node in nodes and row.state not in TERMINAL:
-                await self._store.runs.move(run_id, row.node, frozenset({row.state}), row.state,
-                                            reason=f"{dispatch.CANCEL_ASKED} by {actor.name}")
+        rows = [row for row in await self._store.runs.nodes(run_id) if row.node in nodes and row.state not in TERMINAL]
+        await asyncio.gather(*(self._store.runs.move(run_id, row.node, frozenset({row.state}), row.state,
+                                                     reason=f"{dispatch.CANCEL_ASKED} by {actor.name}") for row in rows))
 
     # ---- nodes
 
@@ -200,9 +199,9 @@ class RunService:
             await self._carry_out(run, {row.node: row for row in rows}, decision)
 
     async def _carry_out(self, run: Run, rows: dict[str, RunNode], decision: Decision) -> None:
-        for end in decision.ends:
-            await self._move(rows[end.node], end.state, end.reason)
-        started = [node for node in decision.start if await self._dispatch(rows[node])]
+        await asyncio.gather(*(self._move(rows[end.node], end.state, end.reason) for end in decision.ends))
+        taken = await asyncio.gather(*(self._dispatch(rows[node]) for node in decision.start))
+        started = [node for node, mine in zip(decision.start, taken, strict=True) if mine]
         await self._all(self._send_request(run, node) for node in (*started, *decision.again))
         await self._all(self._send_cancel(run, node) for node in decision.cancel)
         if decision.over and all(row.state in TERMINAL for row in await self._store.runs.nodes(run.id)):

@@ -99,10 +99,11 @@ class FleetService:
         if row is None or row.id != id:
             self._forget(id)
             return None
-        if known is not None and known.last_seen > row.last_seen:
+        now = self._clock()
+        if known is not None and (known.last_seen > row.last_seen or liveness.after_clock_step(row, now) is not row):
             row = replace(row, last_seen=known.last_seen, period=known.period, serial=known.serial,
                           serial_window=known.serial_window)
-        self._put(liveness.after_clock_step(row, self._clock()))
+        self._put(liveness.after_clock_step(row, now))
         return self._nodes[id]
 
     async def announce(self, id: str) -> Node | None:

@@ -1,0 +1,191 @@
+"""dvic-hub: serve, set up, back up, restore, check."""
+
+import os
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+
+import click
+
+from dvic_hub import config as configuration
+from dvic_hub import serving, upkeep
+from dvic_hub.config import HubConfig
+from dvic_hub.errors import HubError
+
+FAULT = 1
+"""Exit code when the hub can't do it; click's own 2 is for wrong usage."""
+
+_config_option = click.option(
+    "--config", "file", type=click.Path(path_type=Path, dir_okay=False), envvar="DVIC_HUB_CONFIG", metavar="FILE",
+    help=f"Settings; without it {configuration.DEFAULT_FILE}, if there is one.")
+
+
+def told(command: Callable) -> Callable:
+    """Say in one line what went wrong, and end with FAULT."""
+
+    @wraps(command)
+    def wrapped(*args: object, **kwargs: object) -> None:
+        os.umask(0o077)
+        try:
+            command(*args, **kwargs)
+        except HubError as error:
+            click.echo(f"dvic-hub: {error}", err=True)
+            sys.exit(FAULT)
+
+    return wrapped
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="dvic", prog_name="dvic-hub")
+def main() -> None:
+    """Keep, show and command the machines of one place.
+
+    \b
+    Examples:
+      dvic-hub setup --url https://hub.example   once, on a new machine
+      dvic-hub serve                             what the service runs
+      dvic-hub backup /srv/backup/monday         while it serves
+    """
+
+
+@main.command(short_help="Run the hub.")
+@_config_option
+@told
+def serve(file: Path | None) -> None:
+    """Serve agents, people and programs until SIGTERM.
+
+    The first start makes the hub's key, its database and a user admin, whose one-time password is printed once.
+
+    \b
+    Examples:
+      dvic-hub serve
+      dvic-hub serve --config ./hub.toml
+    """
+    serving.log_to_stderr()
+    serving.run(serving.serve(configuration.load(file)))
+
+
+@main.command(short_help="Prepare a new hub.")
+@_config_option
+@click.option("--url", metavar="URL", help="The address by which machines and people reach the hub.")
+@click.option("--listen", metavar="ADDRESS", help="Where it listens: address:port, or unix:/path.")
+@click.option("--state-dir", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+              help="Where it keeps its key and its database.")
+@click.option("--non-interactive", is_flag=True, help="Ask nothing; what is not given has its default.")
+@told
+def setup(file: Path | None, url: str | None, listen: str | None, state_dir: Path | None, non_interactive: bool) -> None:
+    """Write hub.toml, make the key, the database and the first admin. What is there already is left alone.
+
+    \b
+    Examples:
+      dvic-hub setup
+      dvic-hub setup --url https://hub.example --non-interactive
+      dvic-hub setup --config ./hub.toml --state-dir ./var --url http://10.0.0.5:8420 --listen 0.0.0.0:8420
+    """
+    target = file or configuration.DEFAULT_FILE
+    if target.exists():
+        config = configuration.load(target)
+        _must_agree(target, config, url, listen, state_dir)
+        click.echo(f"{target} is there already and is kept.")
+    else:
+        config = _asked(url, listen, state_dir, non_interactive or not sys.stdin.isatty())
+        try:
+            upkeep.write_config(target, config.url, config.listen, config.state_dir)
+        except OSError as error:
+            raise HubError(f"{target} can't be written: {error.strerror}") from error
+        click.echo(f"{target} is written.")
+    serving.log_to_stderr()
+    serving.run(_prepare(config))
+
+
+def _asked(url: str | None, listen: str | None, state_dir: Path | None, quiet: bool) -> HubConfig:
+    """A first configuration from options, and from a person where one is there."""
+    default = HubConfig()
+    listen = listen or (default.listen if quiet else click.prompt("Where shall the hub listen", default.listen))
+    state_dir = state_dir or default.state_dir
+    suggested = HubConfig(listen=listen).url
+    url = url or (suggested if quiet else click.prompt("By which address do machines and people reach it", suggested))
+    return HubConfig(listen=listen, url=url, state_dir=state_dir)
+
+
+def _must_agree(file: Path, config: HubConfig, url: str | None, listen: str | None, state_dir: Path | None) -> None:
+    for name, given, held in (("url", url and url.rstrip("/"), config.url), ("listen", listen, config.listen),
+                              ("state_dir", state_dir and state_dir.absolute(), config.state_dir.absolute())):
+        if given is not None and given != held:
+            raise click.UsageError(f"{file} says {name} = {held}, not {given}: change it there")
+
+
+async def _prepare(config: HubConfig) -> None:
+    async with serving.started(config) as (hub, _):
+        click.echo(f"The hub's key has the fingerprint {hub.doors.identity.fingerprint}.")
+        if not await serving.show_first_admin(hub):
+            click.echo("There are users already; none was made.")
+
+
+@main.command(short_help="Copy the hub while it serves.")
+@_config_option
+@click.argument("target", type=click.Path(path_type=Path))
+@told
+def backup(file: Path | None, target: Path) -> None:
+    """Copy key, database and settings into the new folder TARGET. The hub may serve meanwhile.
+
+    \b
+    Examples:
+      dvic-hub backup /srv/backup/$(date +%F)
+    """
+    config = configuration.load(file)
+    shows = sys.stderr.isatty()
+
+    def progress(done: int, total: int) -> None:
+        if shows:
+            click.echo(f"\r{100 * done // max(1, total)} %", nl=False, err=True)
+
+    upkeep.backup(config, file or configuration.DEFAULT_FILE, target, progress)
+    if shows:
+        click.echo("\r", nl=False, err=True)
+    click.echo(f"{target} holds the hub. It holds its key too: keep it as safe as the hub.")
+
+
+@main.command(short_help="Put a backup in place.")
+@_config_option
+@click.option("--replace", is_flag=True, help="Move aside what is in the state folder.")
+@click.argument("source", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@told
+def restore(file: Path | None, replace: bool, source: Path) -> None:
+    """Put the backup SOURCE into the state folder. The hub must be stopped.
+
+    \b
+    Examples:
+      dvic-hub restore /srv/backup/monday
+      dvic-hub restore --replace /srv/backup/monday
+    """
+    config = configuration.load(file)
+    for moved in upkeep.restore(config, source, replace):
+        click.echo(f"What was there is now {moved}.")
+    click.echo(f"{config.state_dir} holds the hub of {source}: start it with dvic-hub serve.")
+
+
+@main.command(short_help="Look for what is wrong.")
+@_config_option
+@click.option("--quick", is_flag=True, help="Do not read every stored block.")
+@told
+def check(file: Path | None, quick: bool) -> None:
+    """Check settings, key, database and disk, and say what to do about each fault. Exit code 1: something is wrong.
+
+    \b
+    Examples:
+      dvic-hub check
+      dvic-hub check --quick --config ./hub.toml
+    """
+    bad = False
+    for finding in upkeep.check(configuration.load(file), not quick):
+        bad = bad or finding.good is False
+        word = {True: "ok", None: "look", False: "BAD"}[finding.good]
+        click.echo(f"{word:5}{finding.what}: {finding.said}" + (f" -> {finding.advice}" if finding.advice else ""))
+    if bad:
+        sys.exit(FAULT)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,159 @@
+"""The hub's services on a store in memory, with a clock that tests turn, and lines that stand for agents' connections."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from memory_store import MemoryStore
+
+from dvic_hub.bus.local import LocalBus
+from dvic_hub.domain.events import Event
+from dvic_hub.domain.model import Node
+from dvic_hub.domain.people import Actor
+from dvic_hub.domain.session import Proved
+from dvic_hub.services.agents import AgentService
+from dvic_hub.services.audit import AuditService
+from dvic_hub.services.enrolment import EnrolmentService
+from dvic_hub.services.runs import RunService
+from dvic_hub.services.watch import FleetService
+from dvic_wire.messages import Message, RunCancel, RunRequest
+from dvic_wire.signing import PrivateKey
+
+NOW = 1_763_632_800.0
+ADMIN = Actor("root", "admin", "10.0.0.1")
+OPERATOR = Actor("olga", "operator", "10.0.0.2")
+HUB_KEY = PrivateKey.from_seed(bytes(32))
+
+
+def key_of(number: int) -> PrivateKey:
+    """A node's key, the same in every test."""
+    return PrivateKey.from_seed(bytes([number + 1] * 32))
+
+
+class Clock:
+    """Unix seconds that stand still until a test turns them."""
+
+    def __init__(self, now: float = NOW):
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass(eq=False)
+class Line:
+    """An agent's connection, as services see one. `alive` False: the machine is gone without a word."""
+
+    instance: str = "i-1"
+    address: str = "10.0.0.7"
+    machine: str = "machine-1"
+    alive: bool = True
+    sent: list[Message] = field(default_factory=list)
+    closed: tuple[str, str] | None = None
+    quiet: float = 0.0
+
+    async def send(self, message: Message) -> bool:
+        if self.closed is not None:
+            return False
+        self.sent.append(message)
+        await asyncio.sleep(0)
+        return True
+
+    async def answers(self) -> bool:
+        await asyncio.sleep(0)
+        return self.alive and self.closed is None
+
+    def quiet_for(self) -> float:
+        return self.quiet
+
+    async def close(self, code: str, reason: str, retry: int = 0) -> None:
+        self.closed = (code, reason)
+
+    def requests(self) -> list[str]:
+        """Ids of the runs that were asked for over this line."""
+        return [message.run for message in self.sent if isinstance(message, RunRequest)]
+
+    def cancels(self) -> list[str]:
+        return [message.run for message in self.sent if isinstance(message, RunCancel)]
+
+
+class HubParts:
+    """All services of one hub. `restart()` makes them anew over the same store, as after a crash."""
+
+    def __init__(self, clock: Clock | None = None):
+        self.clock = clock or Clock()
+        self.store = MemoryStore()
+        self.key = HUB_KEY
+        self.events: list[Event] = []
+        self._make()
+
+    def _make(self) -> None:
+        self.bus = LocalBus()
+        self.bus.subscribe(self.events.append)
+        self.audit = AuditService(self.store.audit, self.clock)
+        self.fleet = FleetService(self.store, self.bus, self.clock)
+        self.agents = AgentService(self.store, self.fleet, self.audit, self.key.fingerprint, self.clock, max_agents=50,
+                                   settings={"keepalive_period": 10})
+        self.runs = RunService(self.store, self.bus, self.fleet, self.agents, self.audit, self.key, self.clock,
+                               max_active=20, steady=None)
+        self.enrolment = EnrolmentService(self.store, self.fleet, self.agents, self.audit, self.key, "http://hub:8420",
+                                          self.clock, max_nodes=20, on_gone=self.runs.on_gone)
+
+    async def start(self) -> "HubParts":
+        await self.fleet.start()
+        self.runs.start()
+        return self
+
+    async def stop(self) -> None:
+        self.runs.stop()
+        await self.fleet.stop()
+
+    async def restart(self) -> None:
+        await self.stop()
+        self._make()
+        await self.start()
+
+    async def node(self, number: int = 0, name: str = "", **changes: object) -> Node:
+        """An enrolled node that has been heard of just now."""
+        key = key_of(number)
+        node = Node(key.public.node_id, name or f"node-{number}", key.public.raw, enrolled=1,
+                    **{"last_seen": int(self.clock() * 1e6), "period": 10, **changes})
+        await self.store.nodes.add(node)
+        await self.fleet.announce(node.id)
+        return node
+
+    async def connect(self, node: Node, line: Line | None = None) -> Line:
+        """Its agent connects, as api/agent_socket.py does it."""
+        line = line or Line()
+        await self.agents.attach(node.id, line)
+        await self.agents.welcome(Proved(node.id, line.instance, "0.1", {"machine_id": line.machine}, 0), line.address)
+        self.agents.ready(node.id, line)
+        await self.runs.on_connected(node.id)
+        return line
+
+    async def pass_time(self, seconds: float, step: float = 10.0) -> None:
+        """Turn the clock on and let the hub's loops come round."""
+        end = self.clock.now + seconds
+        while self.clock.now < end:
+            self.clock.now = min(end, self.clock.now + step)
+            self.fleet.tick(self.clock.now)
+            await self.agents.tick(self.clock.now)
+            await self.runs.tick(self.clock.now)
+
+    def audited(self) -> list[tuple[str, str]]:
+        """Action and outcome of every audit entry."""
+        return [(entry.action, entry.outcome) for entry in self.store.audit.entries]
+
+
+def with_hub(test: Callable[[HubParts], Awaitable[None]]) -> None:
+    """Run one asynchronous test with fresh services."""
+
+    async def body() -> None:
+        hub = await HubParts().start()
+        try:
+            async with asyncio.timeout(30):
+                await test(hub)
+        finally:
+            await hub.stop()
+
+    asyncio.run(body())
