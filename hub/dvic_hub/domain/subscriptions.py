@@ -5,7 +5,7 @@ and the record as it came behind them. A `Picker` takes from it what a subscript
 everyone, when the event as a whole decides; single lines only where level, unit or text decide.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import translate
 from re import IGNORECASE
@@ -64,18 +64,27 @@ _PEEK = msgspec.json.Decoder(_Peek)
 
 @dataclass
 class Happening:
-    """One event as lines. `view`: of the node that it is about, None where there is none or it is gone."""
+    """One event. `view`: of the node that it is about, None where there is none or it is gone. Its lines are made when
+    the first subscriber wants any of them: what nobody wants costs next to nothing."""
 
     kind: str
     node: str
     view: NodeView | None
-    lines: list[bytes]
+    own: dict
+    records: Sequence[bytes] | None = None
     source: str = ""
     run: str = ""
     levels: int = 0
+    _lines: list[bytes] | None = None
     _chunks: list[Chunk] | None = None
     _peeked: list[_Peek] | None = None
     _lowered: list[str] | None = None
+
+    @property
+    def lines(self) -> list[bytes]:
+        if self._lines is None:
+            self._lines = [msgspec.json.encode(self.own)] if self.records is None else lines_of(self.own, self.records)
+        return self._lines
 
     def chunks(self) -> list[Chunk]:
         """All lines, joined; made once for everyone."""
@@ -96,23 +105,22 @@ class Happening:
 
 
 def happening_of(event: Event, view_of: Callable[[str], NodeView | None]) -> Happening:
-    """Encode an event, once. Lines hold no newline, so that any number of them can travel joined by newlines."""
+    """An event as subscribers are told it."""
     view = view_of(event.node) if event.node else None
     about = {"node": view.name if view else event.node, "node_id": event.node}
     if isinstance(event, LogsStored):
-        lines = _lines({"kind": "log", **about, "source": event.source}, event.records)
-        return Happening("log", event.node, view, lines, source=event.source, levels=event.levels)
+        return Happening("log", event.node, view, {"kind": "log", **about, "source": event.source}, event.records,
+                         source=event.source, levels=event.levels)
     if isinstance(event, RunOutputStored):
-        lines = _lines({"kind": "output", "run": event.run, **about}, event.records)
-        return Happening("run", event.node, view, lines, run=event.run)
+        return Happening("run", event.node, view, {"kind": "output", "run": event.run, **about}, event.records,
+                         run=event.run)
     if isinstance(event, SamplesStored):
-        return Happening("sample", event.node, view, _lines({"kind": "sample", "stream": event.stream, **about},
-                                                            event.records))
+        return Happening("sample", event.node, view, {"kind": "sample", "stream": event.stream, **about}, event.records)
     if isinstance(event, RunChanged):
         line = {**event.detail, "kind": "run", "run": event.run, **about, "state": event.state}
-        return Happening("run", event.node, view, [msgspec.json.encode(line)], run=event.run)
-    line = {"kind": "node", **about, "state": event.state or (view.state if view else "")}
-    return Happening("node", event.node, view, [msgspec.json.encode(line)])
+        return Happening("run", event.node, view, line, run=event.run)
+    return Happening("node", event.node, view, {
+        "kind": "node", **about, "state": event.state or (view.state if view else "")})
 
 
 def join_lines(lines: list[bytes]) -> list[Chunk]:
@@ -214,9 +222,12 @@ def _glob(pattern: str) -> Callable[[str], object] | None:
     return regex(translate(pattern), IGNORECASE).match if pattern else None
 
 
-def _lines(own: dict, records: list[bytes]) -> list[bytes]:
+def lines_of(own: dict, records: Sequence[bytes]) -> list[bytes]:
+    """Records, each with the hub's own members put before its own. No line holds a newline, so that any number of them
+    can travel joined by newlines."""
     prefix = msgspec.json.encode(own)[:-1] + b","
     lines = [prefix + record[1:] for record in records]
-    if b"\n" in b"".join(lines) or b"\r" in b"".join(lines):
+    joined = b"".join(lines)
+    if b"\n" in joined or b"\r" in joined:
         lines = [msgspec.json.format(line, indent=-1) for line in lines]
     return lines
