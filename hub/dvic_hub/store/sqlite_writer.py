@@ -35,6 +35,9 @@ GROUP_BYTES = 8 * 1024 * 1024
 
 GROUP_ITEMS = 1000
 
+GATHER_SECONDS = 0.002
+"""How long more work is waited for, when the last group held more than one item."""
+
 CHECKPOINT_PAGES = 8000
 """Pages in the write-ahead log (32 MB) after which they are moved into the database."""
 
@@ -128,6 +131,8 @@ class Writer:
         size = 0
         try:
             item = self._queue.get(timeout=IDLE_SECONDS if self.log_pages else None)
+            if self.last_commit_items > 1:
+                time.sleep(GATHER_SECONDS)  # there is a crowd: more will have come by then
             while item is not None:
                 group.append(item)
                 size += item[2]
