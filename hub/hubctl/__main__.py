@@ -38,8 +38,8 @@ def _show_version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> 
     ctx.exit()
 
 
-@click.command(cls=LazyGroup, verbs=VERBS, epilog="Exit codes: 0 all well, 1 some run failed, 2 usage, "
-               "3 hub not reachable, 4 refused.")
+@click.command(cls=LazyGroup, verbs=VERBS, context_settings={"max_content_width": 100},
+               epilog="Exit codes: 0 all well, 1 some run failed, 2 usage, 3 hub not reachable, 4 refused.")
 @click.option("--context", "wanted", metavar="NAME", envvar="DVIC_CONTEXT", default="",
               help="Use this context (hubctl context ls) instead of the current one.")
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version,

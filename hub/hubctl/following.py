@@ -2,14 +2,16 @@
 
 The order of things is: subscribe, fetch history, show it, then show events. A record that was stored in between comes
 both ways; one stored while the connection was broken comes only with the next history. Records have no number, so they
-are told apart by what they are, and counted: a record that is in a history three times is shown three times.
+are told apart by what they are, and counted: a record that is in a history three times is shown three times. Once a
+mark in the stream says that no event of before the history is still under way, an equal record is another one.
 
     >>> follower = Follower(lambda item: (item["node"], item["time"], item["message"]))
-    >>> [item["message"] for item in follower.history([a, b], now)]      # both are new
+    >>> [item["message"] for item in follower.history([a, b])]           # both are new
     ['a', 'b']
     >>> follower.is_new(b, now), follower.is_new(c, now)                 # b comes again, as an event
     (False, True)
-    >>> follower.history([a, b, c, d], now)                              # after a break: only d was missed
+    >>> follower.caught_up()                                             # the mark
+    >>> follower.history([a, b, c, d])                                   # after a break: only d was missed
     ['d']
 """
 
@@ -23,9 +25,6 @@ OVERLAP = 60.0
 """Seconds before a break from which history is asked for again: it covers how late a break is noticed, how late records
 arrive, and the rounding of clocks."""
 
-EXPECTED_FOR = 30.0
-"""Seconds after a history in which its newest records may still come as events."""
-
 SKEWED = 30.0
 """Seconds by which a node's records must lie in the past on arrival to be asked for separately."""
 
@@ -37,7 +36,7 @@ Identify = Callable[[dict], tuple[str, int, Hashable]]
 
 
 class Follower:
-    """What was shown already. `now` is Unix seconds by the hub's clock wherever it is asked for."""
+    """What was shown already."""
 
     def __init__(self, identify: Identify, remembered: int = REMEMBERED):
         self._identify = identify
@@ -47,15 +46,15 @@ class Follower:
         self._floor: dict[str, int] = {}
         self._start = 0
         self._expected: Counter[int] = Counter()
-        self._expected_until = 0.0
         self._behind: dict[str, float] = {}
 
     def begin_at(self, time: int) -> None:
         """Older records (microseconds) are not wanted from any history: the person asked for the last few only."""
         self._start = time
 
-    def history(self, items: Iterable[dict], now: float) -> list[dict]:
-        """Those of a history (in any order) that were not shown yet, oldest first; they count as shown from here on."""
+    def history(self, items: Iterable[dict]) -> list[dict]:
+        """Those of a history that were not shown yet, by time and otherwise as they came; they count as shown from here
+        on, and may still come as events until caught_up()."""
         found: Counter[int] = Counter()
         new = []
         for item in items:
@@ -66,21 +65,20 @@ class Follower:
                 continue
             new.append((time, node, key, item))
         new.sort(key=lambda entry: entry[0])
-        if now > self._expected_until:
-            self._expected.clear()
         self._expected.update(key for _, _, key, _ in new)
-        self._expected_until = now + EXPECTED_FOR
         for time, node, key, _ in new:
             self._remember(node, time, key)
         return [item for *_, item in new]
 
+    def caught_up(self) -> None:
+        """No event that a history had before is still under way."""
+        self._expected.clear()
+
     def is_new(self, item: dict, now: float) -> bool:
-        """Whether an event is to be shown; it counts as shown from here on."""
+        """Whether an event is to be shown; it counts as shown from here on. `now`: Unix seconds by the hub's clock."""
         node, time, rest = self._identify(item)
         key = hash((node, time, rest))
         self._behind[node] = now - time / 1e6
-        if self._expected and now > self._expected_until:
-            self._expected.clear()
         if self._expected[key] > 0:
             self._expected[key] -= 1
             return False

@@ -12,14 +12,14 @@ import sys
 import time
 from collections.abc import Hashable
 
-from dvic_wire.runs import FAILED, FINISHED, TIMED_OUT
+from dvic_wire.runs import FAILED, FINISHED, TERMINAL, TIMED_OUT
 
 from .client import Client
 from .errors import INTERRUPTED, OK, SOME_FAILED, HubctlError, NotReachable
 from .following import Follower
 from .output import JSONL, TABLE, Screen, json_line, show_value
 from .run_view import Display, Tally
-from .stream import LiveStream, Lost, Subscribed
+from .stream import Item, LiveStream, Lost, Reached, Subscribed
 from .times import moment_of, span, to_rfc3339
 
 LOOK_AGAIN = 10.0
@@ -147,9 +147,12 @@ class RunSession:
                     self._event(item)
                 elif isinstance(item, Lost) and item.broken:
                     self._lost(item)
+                elif isinstance(item, Reached):
+                    self._follower.caught_up()
                 elif item is not None:
                     self._connected(item)
                     await self._look(with_output=True)
+                    await stream.mark()
                 elif silent >= LOOK_AGAIN:
                     silent = 0.0
                     await self._look(with_output=False)
@@ -157,7 +160,7 @@ class RunSession:
             return await self._finish(stream)
 
     @staticmethod
-    async def _next(stream: LiveStream, seconds: float) -> "Subscribed | Lost | dict | None":
+    async def _next(stream: LiveStream, seconds: float) -> Item | None:
         """The stream's next item; None when none came in time."""
         try:
             async with asyncio.timeout(seconds):
@@ -173,25 +176,29 @@ class RunSession:
         if now - self._lost_at > GIVE_UP:
             raise NotReachable(f"the hub did not come back within {span(GIVE_UP)}")
 
-    def _connected(self, item: "Subscribed | Lost") -> None:
-        if isinstance(item, Subscribed) and item.again:
-            self._display.note("Connected again.")
+    def _connected(self, item: Subscribed | Lost) -> None:
+        if isinstance(item, Subscribed):
+            self._follower.caught_up()
+            if item.again:
+                self._display.note("Connected again.")
         self._lost_at = 0.0
 
     async def _look(self, with_output: bool) -> None:
         """Ask for states, and for output that was not shown; what can't be had now is had later."""
         try:
             run = await asyncio.to_thread(lambda: self._client.get("runs", self._id))
-            # the states first: what a node that has ended wrote is then stored already
+            rows = run.get("nodes") or []
             if with_output:
                 await self._stored_output()
+                # the states were asked for first: all that a node which had ended wrote was stored by then
+                self._ended |= {row["node_id"] for row in rows if row["state"] in TERMINAL}
         except NotReachable:
             return
-        self._tally.update(run.get("nodes") or [])
+        self._tally.update(rows)
 
     async def _stored_output(self) -> None:
         items = await asyncio.to_thread(lambda: list(self._client.items("runs", self._id, "output")))
-        for piece in self._follower.history(map(piece_of_item, items), self._client.hub_now()):
+        for piece in self._follower.history(map(piece_of_item, items)):
             self._show(piece)
 
     def _event(self, event: dict) -> None:
@@ -241,7 +248,7 @@ class RunSession:
         self._display.close()
         rows = run.get("nodes") or []
         if self._form == TABLE:
-            self._display.table(rows)
+            self._display.table(self._id, rows)
         elif self._form == JSONL:
             for row in rows:
                 show_value({key: row.get(key) for key in ("node", "state", "exit_code", "reason")}, JSONL)

@@ -22,7 +22,7 @@ from .times import moment_of, span
 LONGEST_LINE = 64 * 1024
 """Characters of a line without an end that are held back; then they are shown as a line."""
 
-ROWS_AT_THE_END = 50
+ROWS_AT_THE_END = 20
 """Nodes up to which the table at the end has all; otherwise it has those that did not end well."""
 
 
@@ -38,11 +38,11 @@ def remark(row: dict) -> str:
 
 ROWS = Listing(
     columns=(
-        Column("NODE", lambda row: row["node"], shrink=True, style=lambda row: "bold"),
+        Column("NODE", lambda row: row["node"], least=20, style=lambda row: "bold"),
         Column("STATE", lambda row: row["state"], style=lambda row: state_style(row["state"])),
         Column("EXIT", lambda row: row["exit_code"] if row.get("exit_code", -1) >= 0 else "", right=True),
         Column("TOOK", duration, right=True),
-        Column("REMARK", remark, shrink=True),
+        Column("REMARK", remark, least=10),
     ),
     name=lambda row: row["node"],
 )
@@ -150,7 +150,7 @@ class Display:
             self.node_ended(node)
         self._hide()
 
-    def table(self, rows: list[dict]) -> None:
+    def table(self, run: str, rows: list[dict]) -> None:
         """The table at the end, on stderr: stdout holds what the nodes wrote."""
         bad = [row for row in rows if row["state"] != FINISHED]
         shown = rows if len(rows) <= ROWS_AT_THE_END else bad
@@ -160,7 +160,8 @@ class Display:
                 self.err.line(line)
         if len(rows) > 1:
             tally = Tally({row["node_id"]: row["state"] for row in rows})
-            self.err.line(f"{len(rows)} nodes: {tally.words()}.")
+            all_of_it = "" if shown == rows else f" All of it: hubctl runs show {run}"
+            self.err.line(f"{len(rows)} nodes: {tally.words()}.{all_of_it}")
         self.err.file.flush()
 
     def _lines(self, node: str, stream: str, lines: list[str]) -> None:

@@ -5,6 +5,7 @@ A task of its own reads all the time, so that nothing piles up at the hub while 
     Subscribed   from here on every event comes; what was stored before must be fetched
     Lost         the connection broke (it is being made again), or the hub dropped events: fetch what was missed
     dict         an event
+    Reached      the mark of mark(): every event from before it has come
 
 Reconnecting waits 0.5 s, then longer, up to 15 s. Only being refused ends it, or never having been connected at all.
 """
@@ -42,6 +43,11 @@ class Subscribed:
 
 
 @dataclass(frozen=True)
+class Reached:
+    """The hub took up the same subscription again, after it had sent all that was waiting."""
+
+
+@dataclass(frozen=True)
 class Lost:
     """`broken`: the connection is gone, a Subscribed will follow; otherwise the hub dropped `missed` events."""
 
@@ -50,15 +56,20 @@ class Lost:
     missed: int = 0
 
 
+Item = Subscribed | Lost | Reached | dict
+
+
 class LiveStream:
     """`async with LiveStream(context, filters) as stream: item = await stream.next()`"""
 
     def __init__(self, context: Context, filters: list[dict]):
         self._context = context
         self._request = json.dumps({"subscribe": filters})
-        self._items: deque[Subscribed | Lost | dict | HubctlError] = deque()
+        self._items: deque[Item | HubctlError] = deque()
         self._arrived = asyncio.Event()
         self._ever = False
+        self._socket: aiohttp.ClientWebSocketResponse | None = None
+        self._marks = 0
         self._delay = FIRST_DELAY
 
     async def __aenter__(self) -> "LiveStream":
@@ -75,7 +86,14 @@ class LiveStream:
             await self._task
         await self._session.close()
 
-    async def next(self) -> "Subscribed | Lost | dict":
+    async def mark(self) -> None:
+        """Ask for a Reached behind everything that the hub has told by now. None comes where the connection breaks."""
+        if self._socket is not None:
+            self._marks += 1
+            with contextlib.suppress(ConnectionError):
+                await self._socket.send_str(self._request)
+
+    async def next(self) -> "Item":
         """The next item; raises NotReachable or Refused when the stream can't go on."""
         while not self._items:
             self._arrived.clear()
@@ -92,7 +110,7 @@ class LiveStream:
             events.append(self._items.popleft())
         return events
 
-    def _put(self, item: "Subscribed | Lost | dict | HubctlError") -> None:
+    def _put(self, item: "Item | HubctlError") -> None:
         self._items.append(item)
         self._arrived.set()
 
@@ -114,7 +132,9 @@ class LiveStream:
             async with asyncio.timeout(CONNECT_SECONDS):
                 socket = await self._session.ws_connect(url, heartbeat=HEARTBEAT, max_msg_size=MAX_FRAME)
             async with socket:
+                self._marks = 0
                 await socket.send_str(self._request)
+                self._socket = socket
                 async for message in socket:
                     if message.type != aiohttp.WSMsgType.TEXT:
                         break
@@ -130,6 +150,8 @@ class LiveStream:
             if not self._ever:
                 raise fault from None
             return str(fault)
+        finally:
+            self._socket = None
 
     def _not_opened(self, error: aiohttp.WSServerHandshakeError) -> str:
         """No WebSocket was opened: for good where we are refused; otherwise the hub may be starting."""
@@ -139,6 +161,14 @@ class LiveStream:
             raise NotReachable(f"{self._context.url} opens no live stream ({error.status})",
                                "does its proxy pass WebSockets on?")
         return f"status {error.status}"
+
+    def _subscribed(self) -> None:
+        if self._marks:
+            self._marks -= 1
+            self._put(Reached())
+            return
+        self._put(Subscribed(self._ever))
+        self._ever, self._delay = True, FIRST_DELAY
 
     def _take(self, frame: str) -> None:
         for line in frame.split("\n"):
@@ -150,8 +180,7 @@ class LiveStream:
                 continue
             kind = event.get("kind")
             if kind == "subscribed":
-                self._put(Subscribed(self._ever))
-                self._ever, self._delay = True, FIRST_DELAY
+                self._subscribed()
             elif kind == "gap":
                 missed = event.get("missed")
                 self._put(Lost("the hub dropped events", False, missed if type(missed) is int else 0))

@@ -14,9 +14,6 @@ from .harmless import one_line
 GAP = 2
 """Blanks between columns."""
 
-NARROWEST = 6
-"""To how many places a column may be cut before columns are left out."""
-
 RESET = "\x1b[0m"
 STYLES = {"bold": "\x1b[1m", "dim": "\x1b[2m", "red": "\x1b[31m", "green": "\x1b[32m", "yellow": "\x1b[33m",
           "blue": "\x1b[34m", "magenta": "\x1b[35m", "cyan": "\x1b[36m", "bold red": "\x1b[1;31m"}
@@ -24,12 +21,12 @@ STYLES = {"bold": "\x1b[1m", "dim": "\x1b[2m", "red": "\x1b[31m", "green": "\x1b
 
 @dataclass(frozen=True)
 class Column:
-    """`value` takes an item to its text. `shrink`: may be cut to fit. `wide`: only with -o wide.
-    `style` names one of STYLES for an item, "" for none."""
+    """`value` takes an item to its text. `least`: to how many places it may be cut to fit, 0: not at all.
+    `wide`: only with -o wide. `style` names one of STYLES for an item, "" for none."""
 
     title: str
     value: Callable[[dict], object]
-    shrink: bool = False
+    least: int = 0
     right: bool = False
     wide: bool = False
     style: Callable[[dict], str] | None = None
@@ -41,35 +38,30 @@ def render(columns: Sequence[Column], items: Iterable[dict], width: int = 0, col
     cells = [[_text(column.value(item)) for column in columns] for item in items]
     natural = [max([len(column.title), *(cell_width(row[place]) for row in cells)])
                for place, column in enumerate(columns)]
-    widths = fit(natural, [column.shrink for column in columns], width)
+    widths = fit(natural, [column.least for column in columns], width)
     shown = [place for place, size in enumerate(widths) if size]
     yield _line([column.title for column in columns], columns, widths, shown, lambda place: "bold" if colour else "")
     for item, row in zip(items, cells, strict=True):
         yield _line(row, columns, widths, shown, _styles_of(columns, item) if colour else None)
 
 
-def fit(natural: Sequence[int], shrink: Sequence[bool], width: int) -> list[int]:
+def fit(natural: Sequence[int], least: Sequence[int], width: int) -> list[int]:
     """Widths of the columns in `width` places; 0 stands for a column that is left out.
 
-    First the widest of the columns that may shrink are cut, then columns are left out from the right (the first stays).
+    First the widest of those that may be cut are cut, then columns are left out from the right. The first one stays.
     """
     widths = list(natural)
-    if not width:
-        return widths
-    while _total(widths) > width:
-        places = [place for place, size in enumerate(widths) if shrink[place] and size > NARROWEST]
+    while width and (too_much := _total(widths) - width) > 0:
+        places = [place for place, size in enumerate(widths) if least[place] and size > least[place]]
+        kept = [place for place, size in enumerate(widths) if size]
         if places:
             widest = max(places, key=lambda place: widths[place])
-            rivals = sorted((widths[place] for place in places), reverse=True)
-            floor = max(rivals[1] if len(rivals) > 1 else NARROWEST, NARROWEST)
-            too_much = _total(widths) - width
-            widths[widest] -= max(1, min(too_much, widths[widest] - floor))
-            continue
-        kept = [place for place, size in enumerate(widths) if size]
-        if len(kept) == 1:
+            next_size = max((widths[place] for place in places if widths[place] < widths[widest]), default=0)
+            widths[widest] -= max(1, min(too_much, widths[widest] - max(next_size, least[widest])))
+        elif len(kept) > 1:
+            widths[kept[-1]] = 0
+        else:
             widths[kept[0]] = width
-            break
-        widths[kept[-1]] = 0
     return _grown_back(widths, natural, width)
 
 
@@ -92,6 +84,8 @@ def paint(text: str, style: str) -> str:
 
 def _grown_back(widths: list[int], natural: Sequence[int], width: int) -> list[int]:
     """Leaving out a column may have made room for others that were cut: the leftmost get it first."""
+    if not width:
+        return widths
     for place, size in enumerate(widths):
         if size:
             widths[place] = min(natural[place], size + max(0, width - _total(widths)))

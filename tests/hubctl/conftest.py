@@ -46,7 +46,8 @@ class Hubctl:
         return process
 
     def on_a_terminal(self, *arguments: str, columns: int = 100, **environ: str) -> Terminal:
-        terminal = Terminal([*PROGRAM, *arguments], self.environ(COLUMNS=str(columns), LINES="40", **environ), self.folder)
+        environ = self.environ(COLUMNS=str(columns), LINES="40", **environ)
+        terminal = Terminal([*PROGRAM, *arguments], environ, self.folder)
         self._terminals.append(terminal)
         return terminal
 

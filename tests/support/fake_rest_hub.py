@@ -16,38 +16,28 @@ import itertools
 import json
 import threading
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from aiohttp import WSCloseCode, web
+from fake_rest_answers import WHO, missing, problem, rfc3339
+from fake_rest_people import FakePeople
+from fake_rest_runs import FakeRuns
 
 from dvic_wire.selectors import parse
 
 LEVELS = ("debug", "info", "notice", "warning", "error", "critical")
-TERMINAL = {"finished", "failed", "timed-out", "cancelled", "refused", "expired", "lost"}
 API = "/api/v1"
-
-
-def rfc3339(microseconds):
-    if not microseconds:
-        return None
-    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def problem(status, code, detail, **more):
-    text = json.dumps({"type": f"urn:dvic:problem:{code}", "title": code, "status": status, "detail": detail,
-                       "code": code, **more})
-    return web.Response(status=status, text=text, content_type="application/problem+json")
 
 
 class View:
     """What a selector looks at."""
 
     def __init__(self, node):
-        self.id, self.name, self.tags, self.os, self.state = (node[key] for key in ("id", "name", "tags", "os", "state"))
+        self.id, self.name, self.tags = node["id"], node["name"], node["tags"]
+        self.os, self.state = node["os"], node["state"]
 
 
-class FakeRestHub:
+class FakeRestHub(FakePeople, FakeRuns):
     def __init__(self):
         self.requests = []
         self.nodes, self.logs, self.runs, self.users, self.tokens, self.audit = [], [], {}, {}, [], []
@@ -187,7 +177,7 @@ class FakeRestHub:
             scheme, _, token = request.headers.get("Authorization", "").partition(" ")
             if scheme != "Bearer" or token not in self.valid:
                 return problem(401, "token-expired", "the token has expired: sign in again")
-            request["who"] = self.valid[token]
+            request[WHO] = self.valid[token]
         return await handler(request)
 
     def _routes(self):
@@ -229,61 +219,6 @@ class FakeRestHub:
     async def _gone(self, request):
         return web.Response(status=204)
 
-    # ---- people
-
-    async def _login(self, request):
-        body = await request.json()
-        if self.passwords.get(body["user"]) != body["password"]:
-            return problem(401, "wrong-password", "the user or the password is wrong")
-        if body["user"] in self.must_change:
-            if "new_password" not in body:
-                return problem(403, "password-change-needed", "this password is good for one sign-in: choose a new one")
-            self.passwords[body["user"]] = body["new_password"]
-            self.must_change.discard(body["user"])
-        token = f"dvic_login_{next(self._numbers)}"
-        self.valid[token] = (body["user"], "admin")
-        return web.json_response({"token": token, "user": body["user"], "role": "admin",
-                                  "expires": rfc3339(self.now() + 7 * 86400 * 1_000_000)})
-
-    async def _logout(self, request):
-        self.valid.pop(request.headers["Authorization"].removeprefix("Bearer "))
-        return web.Response(status=204)
-
-    async def _me(self, request):
-        user, role = request["who"]
-        return web.json_response({"user": user, "role": role, "token": "x", "address": "127.0.0.1"})
-
-    async def _hub(self, request):
-        states = [node["state"] for node in self.nodes]
-        return web.json_response({"fingerprint": "F" * 43, "version": "0.1.0", "url": self.url,
-                                  "started": rfc3339(self.now() - 3_600_000_000), "runs_active": 0,
-                                  "nodes": {state: states.count(state) for state in set(states)},
-                                  "store": {"database_bytes": 3_500_000, "commits_total": 12345}})
-
-    async def _add_user(self, request):
-        body = await request.json()
-        user = {"name": body["name"], "role": body["role"], "created": rfc3339(self.now()), "disabled": None,
-                "must_change": "password" not in body}
-        self.users[body["name"]] = user
-        return web.json_response({"user": user, **({} if "password" in body else {"password": "one-time-pass"})}, status=201)
-
-    async def _change_user(self, request):
-        body, user = await request.json(), self.users[request.match_info["name"]]
-        user.update({key: body[key] for key in ("role", "disabled") if key in body})
-        made = {"password": "one-time-pass"} if body.get("password") == "" else {}
-        return web.json_response({"user": user, **made})
-
-    async def _remove_user(self, request):
-        del self.users[request.match_info["name"]]
-        return web.Response(status=204)
-
-    async def _add_api_token(self, request):
-        body = await request.json()
-        token = {"id": f"t{next(self._numbers)}", "user": "admin", "role": body["role"] or "admin", "kind": "token",
-                 "note": body["note"], "created": rfc3339(self.now()), "expires": None, "last_used": None, "current": False}
-        self.api_tokens.append(token)
-        return web.json_response({**token, "token": "dvic_api_secret"}, status=201)
-
     # ---- nodes
 
     def _node(self, name):
@@ -300,8 +235,7 @@ class FakeRestHub:
         try:
             return self._node(request.match_info["node"])
         except StopIteration:
-            text = problem(404, "not-found", f"there is no node {request.match_info['node']}")
-            raise web.HTTPNotFound(text=text.text, content_type="application/problem+json") from None
+            raise missing(f"there is no node {request.match_info['node']}") from None
 
     async def _show_node(self, request):
         return web.json_response(await self._on_node(request))
@@ -384,7 +318,7 @@ class FakeRestHub:
         async for message in socket:
             filters = json.loads(message.data)["subscribe"]
             if any(part.get("grep") == "refuse me" for part in filters):
-                await socket.send_json({"kind": "problem", "status": 400, "code": "bad-request", "detail": "no such filter"})
+                await socket.send_json({"kind": "problem", "status": 400, "code": "bad-request", "detail": "no filter"})
                 await socket.close(code=WSCloseCode.POLICY_VIOLATION)
                 break
             self._streams[socket] = filters
@@ -392,82 +326,3 @@ class FakeRestHub:
             self.subscribed.release()
         self._streams.pop(socket, None)
         return socket
-
-    # ---- runs
-
-    async def _add_run(self, request):
-        body = await request.json()
-        nodes = self._select(body["selector"])
-        if not nodes:
-            return problem(400, "no-nodes", "the selector names no node", field="selector")
-        run = {"id": f"run{next(self._numbers):09d}", "selector": body["selector"], "argv": body.get("argv", []),
-               "script": body.get("script", ""), "user": body.get("user", ""), "timeout": body.get("timeout", 300),
-               "created": rfc3339(self.now()), "created_by": request["who"][0], "reason": body.get("reason", ""),
-               "batch": body.get("batch", ""), "max_failures": body.get("max_failures", -1), "queue_until": None,
-               "cancelled": None, "ended": None, "output": [], "cancel": asyncio.Event(),
-               "nodes": [{"node": node["name"], "node_id": node["id"], "state": "queued", "reason": "", "exit_code": -1,
-                          "dispatched": None, "started": None, "ended": None, "cut": 0} for node in nodes]}
-        self.runs[run["id"]] = run
-        for row in run["nodes"]:
-            steps = self.behaviour.get(row["node"], [("out", " ".join(run["argv"]) + "\n"), ("end", "finished", 0)])
-            task = asyncio.create_task(self._carry_out(run, row, steps))
-            run.setdefault("tasks", []).append(task)
-        return web.json_response(self._run(run), status=201)
-
-    async def _carry_out(self, run, row, steps):
-        about = {"run": run["id"], "node": row["node"], "node_id": row["node_id"]}
-        row.update(state="running", started=rfc3339(self.now()))
-        await self._tell("run", {"kind": "run", **about, "state": "running"})
-        for step in steps:
-            if step[0] == "wait":
-                await run["cancel"].wait()
-            elif step[0] == "pause":
-                await asyncio.to_thread(step[1].wait, 20)
-            elif step[0] in ("out", "err"):
-                record = {"time": self.now(), step[0]: step[1]} | ({"binary": step[2]} if len(step) > 2 else {})
-                run["output"].append({**about, **record})
-                await self._tell("run", {"kind": "output", **about, **record})
-            else:
-                state, code = step[1], step[2]
-                row.update(state=state, exit_code=code, ended=rfc3339(self.now()), reason=step[3] if len(step) > 3 else "")
-                if all(other["state"] in TERMINAL for other in run["nodes"]):
-                    run["ended"] = rfc3339(self.now())
-                end = {"state": state, "exit_code": code, "reason": "", "cut": 0}
-                await self._tell("run", {"kind": "output", **about, "time": self.now(), "end": end})
-                await self._tell("run", {"kind": "run", **about, "state": state})
-
-    def _run(self, run, nodes=True):
-        states = [row["state"] for row in run["nodes"]]
-        shown = {key: value for key, value in run.items() if key not in ("output", "cancel", "tasks", "nodes")}
-        shown["counts"] = {state: states.count(state) for state in set(states)}
-        return {**shown, "nodes": run["nodes"]} if nodes else shown
-
-    async def _list_runs(self, request):
-        return await self._paged(request, [self._run(run, False) for run in reversed(self.runs.values())])
-
-    def _known(self, request):
-        run = self.runs.get(request.match_info["id"])
-        if run is None:
-            text = problem(404, "not-found", "there is no such run")
-            raise web.HTTPNotFound(text=text.text, content_type="application/problem+json")
-        return run
-
-    async def _show_run(self, request):
-        return web.json_response(self._run(self._known(request)))
-
-    async def _output(self, request):
-        items = []
-        for row in self._known(request)["nodes"]:
-            for piece in self._known(request)["output"]:
-                if piece["node"] == row["node"] and request.query.get("node", row["node"]) == row["node"]:
-                    stream = "out" if "out" in piece else "err"
-                    binary = {"binary": piece["binary"]} if "binary" in piece else {}
-                    items.append({"time": rfc3339(piece["time"]), "node": row["node"], "stream": stream,
-                                  "text": piece[stream], **binary})
-        return await self._paged(request, items)
-
-    async def _cancel(self, request):
-        run = self._known(request)
-        run["cancelled"] = rfc3339(self.now())
-        run["cancel"].set()
-        return web.json_response(self._run(run))

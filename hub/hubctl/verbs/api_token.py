@@ -16,8 +16,8 @@ def listing(now: float) -> Listing:
     return Listing(
         columns=(
             Column("ID", lambda token: token["id"]),
-            Column("NOTE", lambda token: token.get("note"), shrink=True),
-            Column("USER", lambda token: token.get("user"), shrink=True),
+            Column("NOTE", lambda token: token.get("note"), least=10),
+            Column("USER", lambda token: token.get("user"), least=10),
             Column("ROLE", lambda token: token.get("role")),
             Column("KIND", lambda token: f"{token.get('kind')}{' (this one)' if token.get('current') else ''}"),
             Column("LAST USED", lambda token: ago(moment_of(token.get("last_used")), now)),

@@ -12,13 +12,13 @@ from hubctl.times import clock, moment_of
 LISTING = Listing(
     columns=(
         Column("TIME", lambda entry: clock(moment_of(entry["time"]))),
-        Column("WHO", lambda entry: entry["actor"], shrink=True),
+        Column("WHO", lambda entry: entry["actor"], least=10),
         Column("ACTION", lambda entry: entry["action"]),
-        Column("TARGET", lambda entry: entry["target"], shrink=True),
-        Column("OUTCOME", lambda entry: entry.get("outcome") or "(under way)", shrink=True,
+        Column("TARGET", lambda entry: entry["target"], least=10),
+        Column("OUTCOME", lambda entry: entry.get("outcome") or "(under way)", least=10,
                style=lambda entry: "" if entry.get("outcome") == "ok" else "yellow"),
         Column("DETAIL", lambda entry: json.dumps(entry["detail"], ensure_ascii=False) if entry.get("detail") else "",
-               shrink=True),
+               least=10),
         Column("ADDRESS", lambda entry: entry.get("address"), wide=True),
         Column("ID", lambda entry: entry["id"], wide=True, right=True),
     ),

@@ -15,7 +15,7 @@ LOGOUT_SECONDS = 5.0
 LISTING = Listing(
     columns=(Column("", lambda item: "*" if item["current"] else ""),
              Column("NAME", lambda item: item["name"], style=lambda item: "bold" if item["current"] else ""),
-             Column("HUB", lambda item: item["url"], shrink=True),
+             Column("HUB", lambda item: item["url"], least=10),
              Column("USER", lambda item: item["user"]),
              Column("ROLE", lambda item: item["role"]),
              Column("EXPIRES", lambda item: item["expires"] or "never", wide=True)),

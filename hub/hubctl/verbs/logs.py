@@ -36,8 +36,8 @@ RETRY_SECONDS = 1.0
 @click.option("--grep", default="", metavar="TEXT", help="Only messages that hold this text, in capitals or not.")
 @output_option()
 @click.pass_obj
-def command(desk: Desk, selector: str, follow: bool, lines: int | None, since: str | None, until: str | None, level: str | None,
-            source: str, unit: str, grep: str, form: str) -> None:
+def command(desk: Desk, selector: str, follow: bool, lines: int | None, since: str | None, until: str | None,
+            level: str | None, source: str, unit: str, grep: str, form: str) -> None:
     """Read logs of all nodes, or of those that SELECTOR names; oldest first.
 
     \b
@@ -96,7 +96,7 @@ def _writer(form: str) -> Callable[[Iterable[dict]], None]:
 
 async def _follow(client: Client, filters: dict, since: str | None, wanted: int, write: Callable) -> None:
     """Subscribe, then history, then events; after a break the same again, with what was missed only."""
-    from hubctl.stream import LiveStream, Lost, Subscribed  # noqa: PLC0415 (aiohttp takes 180 ms)
+    from hubctl.stream import LiveStream, Lost, Reached, Subscribed  # noqa: PLC0415 (aiohttp takes 180 ms)
 
     follower = Follower(identity)
     subscription = {"kinds": ["log"], **{key: value for key, value in filters.items() if value}}
@@ -109,14 +109,20 @@ async def _follow(client: Client, filters: dict, since: str | None, wanted: int,
             elif isinstance(item, Lost) and item.broken:
                 say(f"-- The connection to the hub is lost: {item.reason}. Trying again ...")
                 broken_at = broken_at or client.hub_now()
+            elif isinstance(item, Reached):
+                follower.caught_up()
             elif isinstance(item, Subscribed) and not item.again:
                 first = await asyncio.to_thread(_first, client, filters, since, wanted, follower)
                 shown = first + _new(stream.ready(), follower, client)
                 write(sorted(shown, key=lambda item: item["time"]))
+                await stream.mark()
             else:
                 say("-- Connected again." if isinstance(item, Subscribed) else f"-- {item.reason}: fetching them.")
+                if isinstance(item, Subscribed):
+                    follower.caught_up()
                 write(await _missed(client, filters, follower, broken_at or client.hub_now()))
                 broken_at = 0.0
+                await stream.mark()
 
 
 def _first(client: Client, filters: dict, since: str | None, wanted: int, follower: Follower) -> list[dict]:
@@ -128,7 +134,7 @@ def _first(client: Client, filters: dict, since: str | None, wanted: int, follow
     items = [item_of(item) for item in client.items("logs", limit=wanted, since=since, **filters)]
     if len(items) == wanted:
         follower.begin_at(moment_of(items[-1]["time"]))
-    return follower.history(items, client.hub_now())
+    return follower.history(reversed(items))
 
 
 async def _missed(client: Client, filters: dict, follower: Follower, broken_at: float) -> list[dict]:
@@ -145,7 +151,7 @@ async def _missed(client: Client, filters: dict, follower: Follower, broken_at: 
                 if not (isinstance(error, NotReachable) or getattr(error, "status", 0) >= 500):
                     raise
                 await asyncio.sleep(RETRY_SECONDS)
-        new += follower.history(map(item_of, items), client.hub_now())
+        new += follower.history(item_of(item) for item in reversed(items))
     return new
 
 

@@ -113,7 +113,7 @@ def rename(desk: Desk, node: str, name: str) -> None:
 @yes_option
 @click.pass_obj
 def revoke(desk: Desk, node: str, yes: bool) -> None:
-    """Bar a node's key for ever; the node stays in the list, with its history.
+    """Bar a node's key for ever. The node stays in the list, with its history.
 
     \b
     Examples:

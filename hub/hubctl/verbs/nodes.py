@@ -12,13 +12,13 @@ def listing(now: float) -> Listing:
     """How nodes are listed; `now` (Unix seconds, the hub's) for how long ago each was seen."""
     return Listing(
         columns=(
-            Column("NAME", lambda node: node["name"], shrink=True, style=lambda node: "bold"),
+            Column("NAME", lambda node: node["name"], least=20, style=lambda node: "bold"),
             Column("STATE", state_text,
                    style=lambda node: "red" if node.get("conflict") else state_style(node["state"])),
             Column("LAST SEEN", lambda node: ago(moment_of(node["last_seen"]), now)),
-            Column("OS", lambda node: node["os"], shrink=True),
-            Column("TAGS", tags_text, shrink=True),
-            Column("STATUS", lambda node: node.get("status"), shrink=True),
+            Column("OS", lambda node: node["os"].replace(" GNU/Linux", ""), least=10),
+            Column("TAGS", tags_text, least=10),
+            Column("STATUS", lambda node: node.get("status"), least=10),
             Column("ADDRESS", lambda node: node["address"], wide=True),
             Column("AGENT", lambda node: node["agent_version"], wide=True),
             Column("ENROLLED", lambda node: clock(moment_of(node.get("enrolled"))), wide=True),

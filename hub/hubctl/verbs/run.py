@@ -23,7 +23,7 @@ SIGNATURE_TTL = 3600
 """Seconds that an operator's signature is good for, at least; longer where the run may wait for nodes."""
 
 
-@click.command(context_settings={"max_content_width": 100})
+@click.command()
 @click.argument("selector", type=NodeSelector())
 @click.argument("argv", nargs=-1, metavar="[-- COMMAND [ARGUMENT]...]")
 @click.option("--shell", metavar="TEXT", help="Run this by /bin/sh -c.")
@@ -31,11 +31,11 @@ SIGNATURE_TTL = 3600
 @click.option("--timeout", type=Span(), default="5m", show_default=True, help="End it after this long.")
 @click.option("--as", "user", metavar="USER", default="", help="As which user; else as the machine's policy says.")
 @click.option("--cwd", metavar="DIR", default="", help="In which directory.")
-@click.option("--env", type=Pair(), multiple=True, metavar="KEY=VALUE", help="Set in its environment; repeat for more.")
+@click.option("--env", type=Pair(), multiple=True, metavar="KEY=VALUE", help="Set in its environment.")
 @click.option("--stdin-file", metavar="FILE", help="Give it this text as standard input (-: ours).")
-@click.option("--memory", type=Size(), default=0, metavar="SIZE", help="At most this much memory: 512M, 2G.")
+@click.option("--memory", type=Size(), default=0, metavar="SIZE", help="At most this memory: 512M, 2G.")
 @click.option("--cpu", type=click.IntRange(1), default=None, metavar="PERCENT", help="At most so much of a core.")
-@click.option("--max-output", type=Size(), default="10M", show_default=True, metavar="SIZE", help="Keep so much output.")
+@click.option("--max-output", type=Size(), default="10M", show_default=True, metavar="SIZE", help="Keep so much of it.")
 @click.option("--batch", metavar="N|P%", default="", help="So many nodes at a time; each end admits the next.")
 @click.option("--max-failures", type=click.IntRange(0), metavar="N", help="Start no more once more than N ended badly.")
 @click.option("--queue", type=Span(), default=0, metavar="SPAN", help="Wait this long for nodes that are offline.")

@@ -4,6 +4,7 @@ import click
 
 from hubctl.options import Desk, output_option
 from hubctl.output import JSON, JSONL, TABLE, YAML, show_details, show_value
+from hubctl.plots import size
 from hubctl.times import clock, moment_of, span
 
 STATES = ("online", "late", "silent", "never", "revoked")
@@ -46,11 +47,3 @@ def amount(name: str, value: object) -> str:
         return size(value)
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.2f}"
 
-
-def size(count: float) -> str:
-    """Bytes for people."""
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if count < 1024:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1024
-    return f"{count:.1f} TiB"

@@ -4,6 +4,7 @@ import time
 
 import click
 
+from hubctl.errors import Refused
 from hubctl.options import Desk, ListingGroup, Pair, Span, confirm, output_option, yes_option
 from hubctl.output import JSON, JSONL, NAME, TABLE, YAML, Listing, say, show_list, show_value, tags_text
 from hubctl.tables import Column
@@ -23,14 +24,14 @@ def state_of(token: dict, now: float) -> str:
 def listing(now: float) -> Listing:
     return Listing(
         columns=(
-            Column("ID", lambda token: token["id"], shrink=True),
+            Column("ID", lambda token: token["id"], least=10),
             Column("STATE", lambda token: state_of(token, now),
                    style=lambda token: "green" if state_of(token, now) == "valid" else "dim"),
             Column("USES LEFT", lambda token: "any" if token["uses"] < 0 else token["uses"], right=True),
             Column("EXPIRES", lambda token: clock(moment_of(token["expires"]))),
-            Column("BY", lambda token: token.get("created_by"), shrink=True),
-            Column("TAGS", tags_text, shrink=True),
-            Column("NOTE", lambda token: token.get("note"), shrink=True),
+            Column("BY", lambda token: token.get("created_by"), least=10),
+            Column("TAGS", tags_text, least=10),
+            Column("NOTE", lambda token: token.get("note"), least=10),
             Column("CREATED", lambda token: ago(moment_of(token.get("created")), now), wide=True),
         ),
         name=lambda token: token["id"],
@@ -101,10 +102,17 @@ def list_tokens(desk: Desk, form: str) -> None:
 def revoke(desk: Desk, id: str, yes: bool) -> None:
     """Make an enrolment token useless. Machines that have used it stay enrolled.
 
+    ID is what `hubctl token ls` shows, or enough of its beginning.
+
     \b
     Examples:
-      hubctl token revoke Wm3x0p1Zt6Yb2nVq8fKcJ4uLsD7hGa5eRi9oTyQwXzM
+      hubctl token revoke Wm3x0p
+      hubctl token revoke Wm3x0p --yes
     """
-    confirm(f"Revoke the enrolment token {id}?", yes)
-    desk.client().delete("tokens", id)
+    client = desk.client()
+    found = [token["id"] for token in client.get("tokens").get("items", []) if token["id"].startswith(id)]
+    if len(found) != 1:
+        raise Refused(f"{len(found) or 'no'} enrolment tokens begin with {id}", "look: hubctl token ls -o wide")
+    confirm(f"Revoke the enrolment token {found[0]}?", yes)
+    client.delete("tokens", found[0])
     say("Revoked. Machines that have used it stay enrolled.")

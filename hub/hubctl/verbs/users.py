@@ -11,7 +11,7 @@ ROLES = ("viewer", "operator", "admin")
 
 LISTING = Listing(
     columns=(
-        Column("NAME", lambda user: user["name"], shrink=True, style=lambda user: "bold"),
+        Column("NAME", lambda user: user["name"], least=10, style=lambda user: "bold"),
         Column("ROLE", lambda user: user["role"]),
         Column("STATE", lambda user: "disabled" if user.get("disabled") else
                "must change password" if user.get("must_change") else "active",
