@@ -1,0 +1,52 @@
+"""The store under test. Another store that keeps to store/port.py is added to STORES and runs through the same tests.
+
+    def test_something(store):
+        async def steps():
+            async with store() as it:          # opened, with the nodes n-ada and n-bob
+                ...
+            async with store() as it:          # the same database, opened again
+                ...
+        asyncio.run(steps())
+"""
+
+from contextlib import asynccontextmanager
+
+import pytest
+from batches import NOON
+
+from dvic_hub.domain.model import Node
+from dvic_hub.store.sqlite import SqliteStore
+
+STORES = {"sqlite": lambda folder, clock: SqliteStore(folder / "dvic.db", clock)}
+
+
+class Clock:
+    """Seconds since 1970 that stand still until a test turns them."""
+
+    def __init__(self, now: float = NOON):
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture(params=STORES)
+def store(request, tmp_path, clock):
+    @asynccontextmanager
+    async def opened(nodes=("ada", "bob")):
+        made = STORES[request.param](tmp_path, clock)
+        await made.open()
+        try:
+            for name in nodes:
+                if await made.nodes.get(f"n-{name}") is None:
+                    await made.nodes.add(Node(f"n-{name}", name, name.encode().ljust(32, b".")))
+            yield made
+        finally:
+            await made.close()
+
+    return opened

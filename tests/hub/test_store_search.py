@@ -1,0 +1,133 @@
+"""Searching logs, as any store must: the same answers whether records are as they came or in blocks."""
+
+import asyncio
+
+import pytest
+from batches import MICROSECONDS, NOON, all_pages, batch, compact, lines
+
+from dvic_hub.domain.model import LogQuery
+from dvic_hub.errors import BadRequest
+from dvic_wire.records import gap
+from dvic_wire.streams import Gap
+
+
+def run(steps):
+    return asyncio.run(steps())
+
+
+
+def test_a_search_finds_by_node_source_time_level_unit_and_text(store, clock):
+    at = NOON * MICROSECONDS
+
+    async def look(it):
+        full = ["Disk is nearly FULL", "disk is full"]
+        assert await all_pages(it, nodes=frozenset({"n-ada"}), level="warning") == full
+        assert await all_pages(it, nodes=frozenset({"n-bob"})) == ["ÄRGER mit der Disk"]
+        assert await all_pages(it, nodes=frozenset()) == []
+        assert await all_pages(it, source="dvic_log_*") == ["ÄRGER mit der Disk"]
+        assert await all_pages(it, source="nothing") == []
+        assert await all_pages(it, since=at + 1000, until=at + 2000) == ["all is well", "Disk is nearly FULL"]
+        assert await all_pages(it, unit="readout*") == ["all is well", "disk is full"]
+        assert await all_pages(it, grep="full") == full
+        assert await all_pages(it, grep="K IS FU") == ["disk is full"]
+        assert await all_pages(it, grep="ärger") == ["ÄRGER mit der Disk"]
+        assert await all_pages(it, grep="full", level="error", unit="r*", source="j*") == ["disk is full"]
+        assert await all_pages(it, grep="nowhere") == []
+
+    async def steps():
+        async with store() as it:
+            await it.streams.commit(batch("n-ada", "journal", [
+                *lines(0, 1, "disk is full", level="error", unit="readout.service"),
+                *lines(1, 1, "Disk is nearly FULL", level="warning", unit="cron.service"),
+                *lines(2, 1, "all is well", level="debug", unit="readout.service")], "", "a"))
+            await it.streams.commit(batch("n-bob", "file:1:2", lines(3, 1, "ÄRGER mit der Disk"), "", "a",
+                                                   source="dvic_log_daq"))
+            await look(it)
+            clock.now += 86400  # the day is over: everything goes into blocks
+            await compact(it)
+            await look(it)
+
+    run(steps)
+
+
+def test_pages_go_on_where_they_ended_while_blocks_are_joined_and_more_comes_in(store):
+    async def steps():
+        async with store() as it:
+            for number in range(120):
+                node = "n-ada" if number % 2 else "n-bob"
+                held = (await it.streams.cursors(node)).get("journal", "")
+                await it.streams.commit(batch(node, "journal", lines(number * 10, 10), held, f"c{number}"))
+            found, before = [], ""
+            for page_number in range(1000):
+                page = await it.streams.search(LogQuery(limit=37, before=before))
+                found += [item.record["message"] for item in page.items]
+                before = page.next
+                if not before:
+                    break
+                if page_number == 3:
+                    assert await it.streams.compact() > 0
+                if page_number == 6:
+                    held = (await it.streams.cursors("n-ada"))["journal"]
+                    await it.streams.commit(batch("n-ada", "journal", lines(5000, 5, "new {}"), held, "new"))
+                if page_number == 9:
+                    await compact(it)
+            assert found == [f"line {number}" for number in reversed(range(1200))]
+
+    run(steps)
+
+
+def test_records_of_one_moment_keep_their_order_over_pages(store):
+    async def steps():
+        async with store() as it:
+            at = NOON * MICROSECONDS
+            for number in range(5):
+                records = [{"time": at, "level": "info", "message": f"{number}.{place}"} for place in range(7)]
+                await it.streams.commit(batch("n-ada", "journal", records, str(number or ""),
+                                                       str(number + 1)))
+            expected = [f"{number}.{place}" for number in reversed(range(5)) for place in reversed(range(7))]
+            assert await all_pages(it, limit=3) == expected
+
+    run(steps)
+
+
+def test_old_records_that_arrive_late_stand_in_their_place_by_time(store, clock):
+    async def steps():
+        async with store() as it:
+            await it.streams.commit(batch("n-ada", "journal", lines(10, 2), "", "a"))
+            clock.now += 86400
+            await it.streams.commit(batch("n-bob", "journal", lines(0, 12, "old {}"), "", "a"))
+            assert (await all_pages(it))[:5] == ["old 11", "line 11", "old 10", "line 10", "old 9"]
+
+    run(steps)
+
+
+@pytest.mark.parametrize("query", [{"before": "x"}, {"before": "1.2"}, {"before": "'; DROP TABLE node"},
+                                   {"before": "f" * 99 + ".1.1"}, {"level": "loud"}])
+def test_a_query_that_makes_no_sense_is_refused(store, query):
+    async def steps():
+        async with store() as it:
+            with pytest.raises(BadRequest):
+                await it.streams.search(LogQuery(**query))
+
+    run(steps)
+
+
+def test_a_record_comes_back_as_it_was_sent_also_out_of_a_block(store):
+    odd = {"time": NOON * MICROSECONDS, "level": "critical", "message": 'line\none "two" \\ \u0000 \u2028 😀',
+           "unit": "u", "identifier": "i", "boot": "b", "pid": 1, "uid": -1, "priority": 0, "binary": "AAEC", "cut": 5,
+           "fields": {"text": "x", "whole": 2**53 + 1, "real": 0.1, "yes": True, "": ""}}
+    lost = gap(NOON * MICROSECONDS - 1, Gap("vacuumed", "detail", 12))
+
+    async def steps():
+        async with store() as it:
+            await it.streams.commit(batch("n-ada", "journal", [lost, odd], "", "a"))
+            before = [item.record for item in (await it.streams.search(LogQuery())).items]
+            for number in range(60):
+                await it.streams.commit(batch("n-ada", "journal", lines(-number - 2, 1), "a" * (number + 1),
+                                                       "a" * (number + 2), framed=number % 2 == 0))
+            await compact(it)
+            after = [item.record for item in (await it.streams.search(LogQuery(limit=2))).items]
+            assert before == after == [odd, lost]
+            assert await all_pages(it, grep='"TWO" \\') == [odd["message"]]
+
+    run(steps)
