@@ -40,8 +40,8 @@ Exit code: 0 all well (or warnings only), 1 something needs to be done.""",
 def main(argv: list[str] | None = None) -> int:
     """Returns the exit code: 0, 1, or the error's (see errors.py)."""
     arguments = parser().parse_args(argv)
-    config_dir = Path(arguments.config_dir or CONFIG_DIR)
-    state_dir = Path(arguments.state_dir or STATE_DIR)
+    config_dir = Path(getattr(arguments, "config_dir", CONFIG_DIR))  # absent unless given, before or behind the verb
+    state_dir = Path(getattr(arguments, "state_dir", STATE_DIR))
     try:
         return VERBS[arguments.verb](arguments, config_dir.absolute(), state_dir.absolute())
     except AgentError as error:
@@ -60,7 +60,6 @@ def parser() -> argparse.ArgumentParser:
                          help=f"folder of key, rings and runs (default {STATE_DIR})")
     top = argparse.ArgumentParser(prog="dvic-agent", parents=[folders],
                                   description="Reports what this machine does to a DVIC hub.")
-    top.set_defaults(config_dir=None, state_dir=None)
     top.add_argument("--version", action="version", version=f"dvic-agent {VERSION}")
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
 

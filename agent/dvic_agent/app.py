@@ -93,7 +93,7 @@ class Agent:
     def opened(self, session: Session, welcome: Welcome) -> None:
         self._session = session
         self._serials.seen(welcome.serial)
-        self._tell("connected", f"to {self._link.identity.hub.url} as {welcome.name}")
+        self._tell("connected", f"{self._link.identity.hub.url} as {welcome.name}")
         self._settle(welcome.settings)
         self._pump.opened(welcome.cursors)
         self._desk.compare(welcome.runs)

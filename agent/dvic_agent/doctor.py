@@ -96,7 +96,7 @@ async def check_hub(config: AgentConfig, hub: PinnedHub) -> list[Finding]:
     except (NetworkError, AgentError) as error:
         return [Finding("hub", PROBLEM, str(error), "is the hub running, and is no firewall or wrong address in "
                                                     "between? Try: curl -v " + url)]
-    return [Finding("hub", OK, f"{hub.url} answers"), _compare_keys(answer.body, hub), _compare_clocks(answer.date)]
+    return [Finding("hub", OK, f"{hub.url} answers"), _compare_keys(answer.body, hub), compare_clocks(answer.date, time.time())]
 
 
 def _compare_keys(body: dict, hub: PinnedHub) -> Finding:
@@ -112,9 +112,10 @@ def _compare_keys(body: dict, hub: PinnedHub) -> Finding:
     return Finding("fingerprint", OK, "the hub shows the pinned key")
 
 
-def _compare_clocks(date: str) -> Finding:
+def compare_clocks(date: str, now: float) -> Finding:
+    """The hub's time as HTTP tells it, against ours (Unix seconds)."""
     try:
-        ahead = time.time() - parsedate_to_datetime(date).timestamp()
+        ahead = now - parsedate_to_datetime(date).timestamp()
     except (ValueError, TypeError):
         return Finding("clock", WARNING, "the hub did not tell its time", "compare the clocks yourself: date -u")
     if abs(ahead) > CLOCK_LEEWAY:
@@ -125,14 +126,14 @@ def _compare_clocks(date: str) -> Finding:
     return Finding("clock", OK, "the clocks agree within a minute")
 
 
-def check_journal(config: AgentConfig) -> list[Finding]:
+def check_journal(config: AgentConfig, folders: tuple[Path, ...] = JOURNAL_FOLDERS) -> list[Finding]:
     if not config.journal:
         return []
     if config.journal_folder is not None:
         readable = os.access(config.journal_folder, os.R_OK | os.X_OK)
         return [Finding("journal", OK if readable else PROBLEM, f"journal files in {config.journal_folder}",
                         "" if readable else "the agent must be able to read that folder")]
-    if not any(folder.is_dir() for folder in JOURNAL_FOLDERS):
+    if not any(folder.is_dir() for folder in folders):
         return [Finding("journal", WARNING, "there is no journal on this machine",
                         "nothing to do where systemd-journald does not run; journal.enabled = false silences this")]
     uid = _agent_uid(config)
@@ -185,7 +186,7 @@ def check_running(config: AgentConfig) -> Finding:
     except (AgentError, KeyError, TypeError) as error:
         return Finding("agent", WARNING, str(error), "systemctl status dvic-agent says why")
     if state == "connected":
-        return Finding("agent", OK, f"running, connected {reason}")
+        return Finding("agent", OK, f"running, connected to {reason}")
     return Finding("agent", PROBLEM, f"running, {state}: {reason}", "what stands above usually says why")
 
 
