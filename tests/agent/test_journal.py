@@ -127,12 +127,13 @@ def test_new_entries_are_told_without_asking(folder):
     asyncio.run(scenario())
 
 
-def test_a_vacuumed_journal_is_a_gap_and_goes_on_with_what_is_left(folder):
+@pytest.mark.parametrize("at_a_time", [1, 2, 1000])
+def test_a_vacuumed_journal_is_a_gap_and_goes_on_with_what_is_left(folder, at_a_time):
     write(folder, *(entry(i) for i in range(10)), file="old.journal")
     cursor = all_of(folder, limits=(5, 1 << 20)).cursors["journal"]
     write(folder, *(entry(i) for i in range(20, 25)), file="new.journal")
     (folder / "old.journal").unlink()
-    later = all_of(folder, cursor)
+    later = all_of(folder, cursor, limits=(at_a_time, 1 << 20))
     assert later.gaps("journal") == ["vacuumed"]
     assert later.messages("journal") == [f"event {i}" for i in range(20, 25)]
     assert "gap" in later.titled("journal")[0]

@@ -134,7 +134,7 @@ class Journal:
         if cursor == "" and self._begin == "now" and not self._empty_at_begin:
             return Reading([], self._at or "")
         size, damaged = 0, 0
-        while len(found) < max_records and size < max_bytes:
+        while here or (len(found) < max_records and size < max_bytes):
             if not here and not handle.next():
                 break
             here = False
