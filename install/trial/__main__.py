@@ -27,9 +27,10 @@ from parts import (
     TrialError,
     ask,
     check_port,
+    get,
     is_enrolled,
+    is_signed_in,
     journald_runs,
-    saved_token,
     write_settings,
 )
 
@@ -86,12 +87,12 @@ def start(trial: Trial, family: Family) -> None:
     hub = family.start("hub", [trial.program("dvic-hub"), "serve", "--config", str(trial.hub_config)], trial.environ)
     _await(family, "the hub", lambda: _healthy(trial.url))
     _say(f"hub       {trial.url} (pid {hub.pid})")
-    if not saved_token(trial):
+    if not is_signed_in(trial):
         sign_in(trial, family)
     if not is_enrolled(trial):
         enrol(trial)
-    family.start("executor", [trial.program("dvic-executor"), "--listen", str(trial.executor_socket),
-                              *trial.agent_folders()], trial.environ)
+    family.start("executor", [trial.program("dvic-executor"), *trial.agent_folders(), "--end-runs",
+                              "--listen", str(trial.executor_socket)], trial.environ)
     agent = family.start("agent", [trial.program("dvic-agent"), "run", *trial.agent_folders()], trial.environ)
     family.start("demo", [sys.executable, str(TOP / "install" / "demo.py")], trial.environ)
     _await(family, "this machine's node", lambda: _online(trial))
@@ -158,10 +159,7 @@ def _healthy(url: str) -> bool:
 
 
 def _online(trial: Trial) -> bool:
-    request = urllib.request.Request(f"{trial.url}/api/v1/nodes",  # noqa: S310
-                                     headers={"Authorization": f"Bearer {saved_token(trial)}"})
-    with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310
-        return any(node["state"] == "online" for node in json.load(answer)["items"])
+    return any(node["state"] == "online" for node in (get(trial, "nodes") or {"items": []})["items"])
 
 
 def _await(family: Family, what: str, reached: Callable[[], bool]) -> None:
@@ -175,11 +173,11 @@ def _await(family: Family, what: str, reached: Callable[[], bool]) -> None:
 
 
 def _one_time_password(said: str) -> str:
-    found = re.search(r"password:?\s+(\S+)", said)
+    found = re.findall(r"^ *password +(\S+)$", said, re.M)
     if not found:
-        raise TrialError("the hub did not say the admin's first password",
-                         "remove .dvic/hub and start again: only its first start says it")
-    return found.group(1)
+        raise TrialError("the hub's log does not hold the admin's first password",
+                         "remove .dvic and start again: only a hub's first start says it")
+    return found[-1]
 
 
 @contextlib.contextmanager

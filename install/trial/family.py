@@ -20,6 +20,9 @@ _PR_SET_CHILD_SUBREAPER = 36
 PATIENCE = 8.0
 """Seconds that a process gets to end by itself."""
 
+MAX_LOG = 10 * 1024 * 1024
+"""Bytes of a log at which it begins anew, at the next start."""
+
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -32,8 +35,10 @@ class Family:
         _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
     def start(self, name: str, argv: Sequence[str], environ: Mapping[str, str]) -> subprocess.Popen:
-        """Start a program whose output goes to `<logs>/<name>.log`."""
-        with self.log(name).open("wb") as output:
+        """Start a program whose output is added to `<logs>/<name>.log`."""
+        path = self.log(name)
+        keep = path.exists() and path.stat().st_size < MAX_LOG
+        with path.open("ab" if keep else "wb") as output:
             return self._start(name, argv, environ, output)
 
     def start_in_view(self, name: str, argv: Sequence[str], environ: Mapping[str, str]) -> subprocess.Popen:

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import tomllib
+import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -129,17 +130,29 @@ def is_enrolled(trial: Trial) -> bool:
     return (trial.agent_config / "hub.json").exists()
 
 
-def saved_token(trial: Trial) -> str:
-    """The token of our sign-in at this hub, "" when there is none."""
+def is_signed_in(trial: Trial) -> bool:
+    return get(trial, "me") is not None
+
+
+def get(trial: Trial, what: str) -> dict | None:
+    """The hub's answer to GET /api/v1/`what`, None when it gives none or knows us not (any more)."""
     contexts = _read_toml(trial.contexts).get("contexts", {}).values()
-    return next((context.get("token", "") for context in contexts if context.get("url") == trial.url), "")
+    token = next((context.get("token", "") for context in contexts if context.get("url") == trial.url), "")
+    request = urllib.request.Request(f"{trial.url}/api/v1/{what}",  # noqa: S310 (the hub that we started)
+                                     headers={"Authorization": f"Bearer {token}"})
+    try:
+        with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310
+            return json.load(answer)
+    except OSError:
+        return None
 
 
 def ask(trial: Trial, *argv: str, given: str | None = None) -> str:
     """Run a program to its end and return what it printed; raises TrialError with what it complained of."""
     done = subprocess.run(argv, env=trial.environ, text=True, input=given or "", capture_output=True)
     if done.returncode != 0:
-        raise TrialError(f"{Path(argv[0]).name} {argv[1]} failed: {(done.stderr or done.stdout).strip()}")
+        raise TrialError(f"{Path(argv[0]).name} {argv[1]} failed: {(done.stderr or done.stdout).strip()}",
+                         f"look into {trial.logs}, or remove {trial.state} to begin anew")
     return done.stdout
 
 
