@@ -6,25 +6,25 @@ import sys
 import click
 
 from .context import config_path
-from .errors import INTERRUPTED, OK, PIPE_CLOSED, USAGE, HubctlError
+from .errors import INTERRUPTED, OK, USAGE, HubctlError, PipeClosed
 from .harmless import escape
 from .options import Desk, LazyGroup
 from .output import Screen
 
 VERBS = {
-    "login": ("hubctl.verbs.login", "Sign in to a hub."),
+    "login": ("hubctl.verbs.login", "Sign in to a hub and remember it."),
     "context": ("hubctl.verbs.context", "Choose between hubs that you are signed in to."),
-    "status": ("hubctl.verbs.status", "Show how the hub is."),
+    "status": ("hubctl.verbs.status", "Show how the hub is, and who you are there."),
     "nodes": ("hubctl.verbs.nodes", "List machines and devices."),
-    "node": ("hubctl.verbs.node", "Look at, tag, rename, revoke, remove or add one node."),
-    "token": ("hubctl.verbs.token", "Make, list and revoke enrolment tokens."),
+    "node": ("hubctl.verbs.node", "Look at, tag, rename, revoke, remove or add one node (by its name or id)."),
+    "token": ("hubctl.verbs.token", "Make, list and revoke enrolment tokens: what lets a machine join the hub."),
     "logs": ("hubctl.verbs.logs", "Read logs, or follow them as they are written."),
-    "metrics": ("hubctl.verbs.metrics", "Show measurements of machines, now or over time."),
-    "run": ("hubctl.verbs.run", "Run a command on nodes and show what it says."),
+    "metrics": ("hubctl.verbs.metrics", "Show measurements of machines: the newest, or how they went."),
+    "run": ("hubctl.verbs.run", "Run a command on nodes, show what it says, wait for its end."),
     "runs": ("hubctl.verbs.runs", "List, look at and cancel runs."),
-    "users": ("hubctl.verbs.users", "List, add, change and remove people."),
+    "users": ("hubctl.verbs.users", "List, add, change and remove people (admins only)."),
     "api-token": ("hubctl.verbs.api_token", "Make, list and revoke tokens for programs."),
-    "audit": ("hubctl.verbs.audit", "Show who did what."),
+    "audit": ("hubctl.verbs.audit", "Show who did what (admins only), newest first."),
     "completion": ("hubctl.verbs.completion", "Print the completion for a shell."),
 }
 
@@ -62,8 +62,11 @@ def run(arguments: list[str]) -> int:
     """Carry out one command line; returns the exit code."""
     try:
         code = hubctl.main(arguments, prog_name="hubctl", standalone_mode=False)
-        sys.stdout.flush()
         return code if isinstance(code, int) else OK
+    except PipeClosed as error:
+        # Python must not try to flush what is left into it at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return error.exit_code
     except HubctlError as error:
         _complain(str(error), error.next_step)
         return error.exit_code
@@ -73,10 +76,6 @@ def run(arguments: list[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         print(file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:
-        # stdout's reader is gone: Python must not try to flush into it again at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return PIPE_CLOSED
 
 
 def main() -> None:

@@ -5,6 +5,7 @@
     +-- NotReachable 3   no hub answers there: network, TLS, or something else listens
     +-- Refused 4        the hub (or the person asked) said no
         +-- NotSignedIn 4    no context, or its sign-in is no longer valid
+    +-- PipeClosed 141       whoever read our output went away; nothing is said
 
 Exit 0 is "all well"; exit 1 belongs to `run`: the order was carried out, and on some node it did not end well.
 """
@@ -53,3 +54,7 @@ class Refused(HubctlError):
 
 class NotSignedIn(Refused):
     pass
+
+
+class PipeClosed(HubctlError):
+    exit_code = PIPE_CLOSED

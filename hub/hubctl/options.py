@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import import_module
@@ -15,7 +16,7 @@ from dvic_wire.selectors import parse
 
 from . import context as contexts
 from .client import Client
-from .errors import HubctlError, Refused, Usage
+from .errors import HubctlError, PipeClosed, Refused, Usage
 from .output import FORMS, TABLE, warn
 from .times import parse_moment, parse_span
 
@@ -197,6 +198,15 @@ class LazyGroup(click.Group):
         if name not in self.verbs:
             return None
         return import_module(self.verbs[name][0]).command
+
+    def invoke(self, ctx: click.Context) -> object:
+        """As always, but click's own way with a closed pipe (exit code 1, "some run failed" here) is not taken."""
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+            return result
+        except BrokenPipeError:
+            raise PipeClosed("the output's reader is gone") from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Verbs"):

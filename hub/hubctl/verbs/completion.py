@@ -8,7 +8,9 @@ from click.shell_completion import get_completion_class
 @click.argument("shell", type=click.Choice(("bash", "zsh", "fish")))
 @click.pass_context
 def command(ctx: click.Context, shell: str) -> None:
-    """Print the completion for a shell; Tab then completes verbs, options and nodes' names.
+    """Print the completion for a shell.
+
+    Tab then completes verbs, options and nodes' names.
 
     \b
     Examples:

@@ -38,7 +38,9 @@ RETRY_SECONDS = 1.0
 @click.pass_obj
 def command(desk: Desk, selector: str, follow: bool, lines: int | None, since: str | None, until: str | None,
             level: str | None, source: str, unit: str, grep: str, form: str) -> None:
-    """Read logs of all nodes, or of those that SELECTOR names; oldest first.
+    """Read logs, or follow them as they are written.
+
+    Of all nodes, or of those that SELECTOR names; oldest first.
 
     \b
     Examples:

@@ -29,9 +29,9 @@ NARROWEST_PLOT = 12
 @click.pass_obj
 def command(desk: Desk, selector: str, names: tuple[str, ...], since: str | None, until: str | None, step: int | None,
             form: str) -> None:
-    """Show measurements of machines: the newest, or with --since how they went.
+    """Show measurements of machines: the newest, or how they went.
 
-    NAME is a metric or a glob; without any, an overview.
+    With --since they are shown over time. NAME is a metric or a glob; without any, an overview.
 
     \b
     Examples:

@@ -47,7 +47,7 @@ SIGNATURE_TTL = 3600
 @click.pass_obj
 def command(desk: Desk, selector: str, argv: tuple[str, ...], form: str, detach: bool, bare: bool,
             sign_with: str | None, **given) -> int:
-    """Run a command on the nodes that SELECTOR names, show what it says, and wait for its end.
+    """Run a command on nodes, show what it says, wait for its end.
 
     The command is started as it is, without a shell; --shell is for pipes and the like. Ctrl-C cancels it everywhere.
 
