@@ -47,7 +47,8 @@ class _Line:
 
 
 class Ring:
-    """`append` and `read` may be called from different threads. Raises OSError when it can't be opened."""
+    """`append` and `read` may be called from different threads, and do nothing any more once it is closed.
+    Raises OSError when it can't be opened."""
 
     def __init__(self, folder: Path, name: str, max_bytes: int, clock: Clock | None = None):
         self._paths = [folder / f"{name}.{i}.ring" for i in (0, 1)]
@@ -72,6 +73,8 @@ class Ring:
     def append(self, record: dict) -> bool:
         """Keep a record. False when the disk has no room: it is lost, and the reader will be told."""
         with self._lock:
+            if not self._files:
+                return False
             serial, self._next = self._next, self._next + 1
             data = _encode([serial, record])
             if len(data) > self._half // 2:
@@ -90,6 +93,8 @@ class Ring:
         with self._lock:
             found: list[dict] = []
             size, more = 0, False
+            if not self._files:
+                return Reading([], cursor)
             ring, serial, lines = self._behind(cursor)
             known = _CURSOR.fullmatch(cursor)
             if known and ring is None:
