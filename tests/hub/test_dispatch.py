@@ -67,16 +67,16 @@ def test_an_offline_node_is_passed_over_and_does_not_hold_up_the_others():
 
 
 def test_when_more_nodes_failed_than_may_those_still_queued_are_cancelled():
-    decision = decide(a_run(max_failures=1, batch="1"), rows("failed", "lost", "queued"), seats(3), {}, NOW)
+    decision = decide(a_run(max_failures=1, batch="1"), rows("failed", "lost", "queued"), seats(3), {}, {}, NOW)
     assert ends(decision) == [("n2", "cancelled")] and not decision.start and decision.over
 
 
 def test_as_many_failures_as_may_be_halt_nothing():
-    assert decide(a_run(max_failures=1, batch="1"), rows("failed", "queued"), seats(2), {}, NOW).start == ["n1"]
+    assert decide(a_run(max_failures=1, batch="1"), rows("failed", "queued"), seats(2), {}, {}, NOW).start == ["n1"]
 
 
 def test_nodes_that_were_not_there_count_as_no_failure():
-    decision = decide(a_run(max_failures=0), rows("expired", "cancelled", "queued"), seats(3), {}, NOW)
+    decision = decide(a_run(max_failures=0), rows("expired", "cancelled", "queued"), seats(3), {}, {}, NOW)
     assert decision.start == ["n2"]
 
 
@@ -84,19 +84,19 @@ def test_nodes_that_were_not_there_count_as_no_failure():
 
 def test_an_offline_node_without_a_queue_expires_when_it_has_been_away_for_longer_than_a_restart_takes():
     away = seats(1, connected=False, since=NOW - 5)
-    assert decide(a_run(), rows("queued"), away, {}, NOW).ends == []
-    later = decide(a_run(), rows("queued"), away, {}, NOW + dispatch.RECONNECT_GRACE)
+    assert decide(a_run(), rows("queued"), away, {}, {}, NOW).ends == []
+    later = decide(a_run(), rows("queued"), away, {}, {}, NOW + dispatch.RECONNECT_GRACE)
     assert ends(later) == [("n0", "expired")] and later.over
 
 
 def test_an_offline_node_is_waited_for_as_long_as_was_asked():
     run, away = a_run(queue_until=us(NOW + 3600)), seats(1, connected=False)
-    assert decide(run, rows("queued"), away, {}, NOW + 3599).ends == []
-    assert ends(decide(run, rows("queued"), away, {}, NOW + 3600)) == [("n0", "expired")]
+    assert decide(run, rows("queued"), away, {}, {}, NOW + 3599).ends == []
+    assert ends(decide(run, rows("queued"), away, {}, {}, NOW + 3600)) == [("n0", "expired")]
 
 
 def test_a_connected_node_that_waits_for_its_turn_never_expires():
-    assert decide(a_run(batch="1"), rows("running", "queued"), seats(2, since=NOW + 10**6, heard=NOW + 10**6), {},
+    assert decide(a_run(batch="1"), rows("running", "queued"), seats(2, since=NOW + 10**6, heard=NOW + 10**6), {}, {},
                   NOW + 50).ends == []
 
 
@@ -104,23 +104,23 @@ def test_a_connected_node_that_waits_for_its_turn_never_expires():
 
 def test_an_unanswered_request_is_sent_again_when_its_signature_is_over():
     row = rows("dispatched")
-    assert decide(a_run(), row, seats(1), {}, NOW + dispatch.RESEND_AFTER - 1).again == []
-    assert decide(a_run(), row, seats(1), {}, NOW + dispatch.RESEND_AFTER).again == ["n0"]
-    assert decide(a_run(), row, seats(1), {"n0": NOW + 100}, NOW + dispatch.RESEND_AFTER).again == []
-    assert decide(a_run(), row, seats(1, connected=False), {}, NOW + dispatch.RESEND_AFTER).again == []
+    assert decide(a_run(), row, seats(1), {}, {}, NOW + dispatch.RESEND_AFTER - 1).again == []
+    assert decide(a_run(), row, seats(1), {}, {}, NOW + dispatch.RESEND_AFTER).again == ["n0"]
+    assert decide(a_run(), row, seats(1), {"n0": NOW + 100}, {}, NOW + dispatch.RESEND_AFTER).again == []
+    assert decide(a_run(), row, seats(1, connected=False), {}, {}, NOW + dispatch.RESEND_AFTER).again == []
 
 
 def test_a_request_that_is_never_answered_is_lost_in_the_end():
     late = NOW + dispatch.ANSWER_LIMIT + 1
-    assert ends(decide(a_run(), rows("dispatched"), seats(1), {}, late)) == [("n0", "lost")]
-    assert ends(decide(a_run(), rows("dispatched"), seats(1, connected=False), {}, late)) == [("n0", "lost")]
+    assert ends(decide(a_run(), rows("dispatched"), seats(1), {}, {}, late)) == [("n0", "lost")]
+    assert ends(decide(a_run(), rows("dispatched"), seats(1, connected=False), {}, {}, late)) == [("n0", "lost")]
 
 
 def test_a_node_that_has_just_come_back_gets_its_time_to_answer_but_not_for_ever():
     late = NOW + dispatch.ANSWER_LIMIT + 1
-    assert decide(a_run(), rows("dispatched"), seats(1, since=late - 5), {}, late).ends == []
+    assert decide(a_run(), rows("dispatched"), seats(1, since=late - 5), {}, {}, late).ends == []
     for_ever = late + dispatch.HARD_LIMIT
-    assert ends(decide(a_run(), rows("dispatched"), seats(1, since=for_ever - 5), {}, for_ever)) == [("n0", "lost")]
+    assert ends(decide(a_run(), rows("dispatched"), seats(1, since=for_ever - 5), {}, {}, for_ever)) == [("n0", "lost")]
 
 
 # ---- nodes that run
@@ -128,32 +128,32 @@ def test_a_node_that_has_just_come_back_gets_its_time_to_answer_but_not_for_ever
 def test_a_running_node_may_be_silent_for_its_timeout_and_a_limit_then_it_is_lost():
     limit = NOW + SPEC.timeout + dispatch.SILENCE_LIMIT
     away = seats(1, connected=False, heard=NOW)
-    assert decide(a_run(), rows("running"), away, {}, limit).ends == []
-    assert ends(decide(a_run(), rows("running"), away, {}, limit + 1)) == [("n0", "lost")]
+    assert decide(a_run(), rows("running"), away, {}, {}, limit).ends == []
+    assert ends(decide(a_run(), rows("running"), away, {}, {}, limit + 1)) == [("n0", "lost")]
 
 
 def test_a_connected_node_that_never_reports_the_end_is_lost():
     limit = NOW + SPEC.timeout + dispatch.END_LIMIT
     here = seats(1, heard=limit)
-    assert decide(a_run(), rows("running"), here, {}, limit).ends == []
-    assert ends(decide(a_run(), rows("running"), here, {}, limit + 1)) == [("n0", "lost")]
+    assert decide(a_run(), rows("running"), here, {}, {}, limit).ends == []
+    assert ends(decide(a_run(), rows("running"), here, {}, {}, limit + 1)) == [("n0", "lost")]
 
 
 def test_a_long_run_on_a_live_node_is_left_alone():
     run = a_run(spec=RunSpec(("sleep",), timeout=86_400))
-    assert decide(run, rows("running"), seats(1, heard=NOW + 80_000), {}, NOW + 80_000).ends == []
+    assert decide(run, rows("running"), seats(1, heard=NOW + 80_000), {}, {}, NOW + 80_000).ends == []
 
 
 def test_rows_of_a_node_that_is_gone_are_lost():
     for state in ("queued", "dispatched", "running"):
-        assert ends(decide(a_run(), rows(state), {}, {}, NOW)) == [("n0", "lost")]
-        assert ends(decide(a_run(), rows(state), seats(1, gone=True), {}, NOW)) == [("n0", "lost")]
+        assert ends(decide(a_run(), rows(state), {}, {}, {}, NOW)) == [("n0", "lost")]
+        assert ends(decide(a_run(), rows(state), seats(1, gone=True), {}, {}, NOW)) == [("n0", "lost")]
 
 
 # ---- cancelling
 
 def test_cancelling_ends_what_is_queued_and_asks_what_is_under_way():
-    decision = decide(a_run(cancelled=us(NOW)), rows("queued", "dispatched", "running", "finished"), seats(4), {}, NOW)
+    decision = decide(a_run(cancelled=us(NOW)), rows("queued", "dispatched", "running", "finished"), seats(4), {}, {}, NOW)
     assert ends(decision) == [("n0", "cancelled")]
     assert decision.cancel == ["n1", "n2"] and not decision.again and not decision.start and not decision.over
 
@@ -161,22 +161,22 @@ def test_cancelling_ends_what_is_queued_and_asks_what_is_under_way():
 def test_one_node_of_a_run_can_be_cancelled_alone():
     marked = rows("queued", "running", "running")
     marked[:2] = [replace(row, reason=f"{dispatch.CANCEL_ASKED} by ada") for row in marked[:2]]
-    decision = decide(a_run(), marked, seats(3), {}, NOW)
+    decision = decide(a_run(), marked, seats(3), {}, {}, NOW)
     assert ends(decision) == [("n0", "cancelled")] and decision.cancel == ["n1"]
 
 
 def test_a_cancel_is_asked_again_after_a_while_and_never_turned_into_a_start():
     run, row = a_run(cancelled=us(NOW)), rows("dispatched")
-    sent = {"n0": NOW}
-    assert decide(run, row, seats(1), sent, NOW + dispatch.CANCEL_AGAIN - 1).cancel == []
-    later = decide(run, row, seats(1), sent, NOW + dispatch.RESEND_AFTER)
+    asked = {"n0": NOW}
+    assert decide(run, row, seats(1), {}, asked, NOW + dispatch.CANCEL_AGAIN - 1).cancel == []
+    later = decide(run, row, seats(1), {}, asked, NOW + dispatch.RESEND_AFTER)
     assert later.cancel == ["n0"] and later.again == []
 
 
 def test_a_cancel_goes_to_a_node_when_it_is_back():
     run = a_run(cancelled=us(NOW))
-    assert decide(run, rows("running"), seats(1, connected=False), {}, NOW + 50).cancel == []
-    assert decide(run, rows("running"), seats(1), {}, NOW + 60).cancel == ["n0"]
+    assert decide(run, rows("running"), seats(1, connected=False), {}, {}, NOW + 50).cancel == []
+    assert decide(run, rows("running"), seats(1), {}, {}, NOW + 60).cancel == ["n0"]
 
 
 # ---- what agents say
@@ -222,6 +222,7 @@ class World:
     heard: dict[str, float] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
     sent: dict[str, float] = field(default_factory=dict)
+    asked: dict[str, float] = field(default_factory=dict)
     ended: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -242,14 +243,14 @@ class World:
     def tick(self) -> bool:
         seated = {node: Seat(node in self.connected, self.since.get(node, START), self.heard.get(node, START),
                              node in self.gone) for node in self.rows}
-        decision = decide(self.run, list(self.rows.values()), seated, self.sent, self.now)
+        decision = decide(self.run, list(self.rows.values()), seated, self.sent, self.asked, self.now)
         for end in decision.ends:
             self.move(end.node, end.was, end.state, reason=end.reason)
         for node in decision.start:
             assert node in self.connected and node not in self.gone
             self.move(node, "queued", "dispatched", dispatched=us(self.now))
-        for node in (*decision.start, *decision.again, *decision.cancel):
-            self.sent[node] = self.now
+        self.sent.update(dict.fromkeys((*decision.start, *decision.again), self.now))
+        self.asked.update(dict.fromkeys(decision.cancel, self.now))
         if self.run.cancelled:
             assert not decision.start and not decision.again
         return decision.over
@@ -261,6 +262,7 @@ class World:
             self.connected.add(node)
             self.since[node] = self.heard[node] = self.now
             self.sent.pop(node, None)
+            self.asked.pop(node, None)
         elif event == "disconnect":
             self.connected.discard(node)
             self.since[node] = self.now
@@ -281,6 +283,7 @@ class World:
         elif event == "restart":
             self.connected.clear()
             self.sent.clear()
+            self.asked.clear()
             self.since = dict.fromkeys(self.rows, self.now)
             self.heard = dict.fromkeys(self.rows, self.now)
 
@@ -303,7 +306,7 @@ def test_whatever_happens_in_whatever_order_each_node_ends_once_and_the_window_i
         world.happen(event, f"n{number % count}", what, seconds)
         world.tick()
     over = False
-    for step in range(300):
+    for step in range(2000):
         world.happen("time", "n0", "", 1000)
         if flapping:
             for node in world.rows:

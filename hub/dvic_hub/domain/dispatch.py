@@ -165,9 +165,10 @@ def next_to_start(rows: list[RunNode], window: int, max_failures: int, online: I
     return [row.node for row in waiting[:max(0, room)]]
 
 
-def decide(run: Run, rows: list[RunNode], seats: Mapping[str, Seat], sent: Mapping[str, float], now: float) -> Decision:
-    """What to do for a run at `now` (Unix seconds). A node without a seat is gone. `sent`: when the last request or cancel
-    went to a node over its present connection, where that is known."""
+def decide(run: Run, rows: list[RunNode], seats: Mapping[str, Seat], sent: Mapping[str, float],
+           asked: Mapping[str, float], now: float) -> Decision:
+    """What to do for a run at `now` (Unix seconds). A node without a seat is gone. `sent`, `asked`: when the last request,
+    the last cancel, went to a node over its present connection, where that is known."""
     ends = [end for row in rows if row.state not in TERMINAL and (end := _end(run, row, seats.get(row.node, _GONE), now))]
     after = _apply(rows, ends)
     bad = failures(after)
@@ -181,7 +182,7 @@ def decide(run: Run, rows: list[RunNode], seats: Mapping[str, Seat], sent: Mappi
         if row.state not in UNDER_WAY or row.node not in connected:
             continue
         if cancel_asked(run, row):
-            if now - sent.get(row.node, 0) >= CANCEL_AGAIN or now < sent.get(row.node, 0):
+            if abs(now - asked.get(row.node, 0)) >= CANCEL_AGAIN:
                 cancel.append(row.node)
         elif row.state == DISPATCHED and now - sent.get(row.node, row.dispatched / _SECOND) >= RESEND_AFTER:
             again.append(row.node)

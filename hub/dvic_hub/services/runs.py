@@ -13,6 +13,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 
 from dvic_hub.bus.port import Bus
 from dvic_hub.domain import dispatch
@@ -50,6 +51,33 @@ _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 log = logging.getLogger("dvic.runs")
 
 
+@dataclass
+class _Pacing:
+    """When what was last sent for one run, by node, over the node's present connection. Lost at a restart without harm."""
+
+    sent: dict[str, float] = field(default_factory=dict)
+    asked: dict[str, float] = field(default_factory=dict)
+    unanswered: dict[str, int] = field(default_factory=dict)
+
+    def note_request(self, node: str, now: float) -> None:
+        self.sent[node] = now
+        self.unanswered[node] = self.unanswered.get(node, 0) + 1
+
+    def note_cancel(self, node: str, now: float) -> None:
+        self.asked[node] = now
+        self.unanswered[node] = self.unanswered.get(node, 0) + 1
+
+    def answered(self, node: str) -> bool:
+        """Count an answer; True when another message is still unanswered."""
+        left = self.unanswered.get(node, 0)
+        self.unanswered[node] = max(0, left - 1)
+        return left > 1
+
+    def forget(self, node: str) -> None:
+        for book in (self.sent, self.asked, self.unanswered):
+            book.pop(node, None)
+
+
 class RunService:
     """`identity` signs requests. `clock` gives Unix seconds, `steady` seconds that no one sets (None: not watched)."""
 
@@ -67,8 +95,7 @@ class RunService:
         self._max_active = max_active
         self._graced = clock()
         self._offset = clock() - steady() if steady else 0.0
-        self._sent: dict[tuple[str, str], float] = {}
-        self._unanswered: dict[tuple[str, str], int] = {}
+        self._pacing: dict[str, _Pacing] = {}
         self._dirty: set[str] = set()
         self._swept = float("-inf")
         self._advancing = asyncio.Lock()
@@ -142,8 +169,8 @@ class RunService:
     async def on_connected(self, node: str) -> None:
         """The node's connection stands: send again what it has not answered, and start what waited for it."""
         for row in await self._store.runs.active_on(node):
-            self._sent.pop((row.run, node), None)
-            self._unanswered.pop((row.run, node), None)
+            if row.run in self._pacing:
+                self._pacing[row.run].forget(node)
             run = await self._store.runs.get(row.run)
             if run is None:
                 continue
@@ -153,11 +180,9 @@ class RunService:
 
     async def on_reply(self, node: str, reply: RunReply) -> None:
         """What an agent says of a run on itself; of runs and states that don't fit nothing is believed."""
-        left = self._unanswered.get((reply.run, node), 0)
-        if left:
-            self._unanswered[reply.run, node] = left - 1
+        newer = reply.run in self._pacing and self._pacing[reply.run].answered(node)
         row = next((row for row in await self._store.runs.active_on(node) if row.run == reply.run), None)
-        to = dispatch.after_reply(row, reply.state, left > 1) if row is not None else None
+        to = dispatch.after_reply(row, reply.state, newer) if row is not None else None
         if row is None or to is None:
             return
         await self._move(row, to, reply.reason[:dispatch.MAX_REASON])
@@ -177,9 +202,7 @@ class RunService:
             self._swept = now
             active = set(await self._store.runs.active())
             todo |= active
-            for key in [key for key in self._sent if key[0] not in active]:
-                self._sent.pop(key, None)
-                self._unanswered.pop(key, None)
+            self._pacing = {run: pacing for run, pacing in self._pacing.items() if run in active}
         for run_id in todo:
             try:
                 await self.advance(run_id, now)
@@ -194,8 +217,8 @@ class RunService:
             if run is None or run.ended:
                 return
             rows = await self._store.runs.nodes(run_id)
-            sent = {row.node: at for row in rows if (at := self._sent.get((run_id, row.node))) is not None}
-            decision = dispatch.decide(run, rows, self._seats(rows), sent, now)
+            pacing = self._pacing.setdefault(run_id, _Pacing())
+            decision = dispatch.decide(run, rows, self._seats(rows), pacing.sent, pacing.asked, now)
             await self._carry_out(run, {row.node: row for row in rows}, decision)
 
     async def _carry_out(self, run: Run, rows: dict[str, RunNode], decision: Decision) -> None:
@@ -230,18 +253,14 @@ class RunService:
     async def _send_request(self, run: Run, node: str) -> None:
         message = await asyncio.to_thread(self._request, run, node)
         if await self._agents.send(node, message):
-            self._note_sent(run.id, node)
+            self._pacing.setdefault(run.id, _Pacing()).note_request(node, self._clock())
 
     async def _send_cancel(self, run: Run, node: str) -> None:
         claims = {"iss": self._identity.fingerprint, "aud": node, "jti": run.id, "by": run.created_by}
         jws = await asyncio.to_thread(sign, self._identity, Purpose.CANCEL, claims, now=self._clock(),
                                       ttl=RUN_REQUEST_TTL)
         if await self._agents.send(node, RunCancel(run.id, jws)):
-            self._note_sent(run.id, node)
-
-    def _note_sent(self, run: str, node: str) -> None:
-        self._sent[run, node] = self._clock()
-        self._unanswered[run, node] = self._unanswered.get((run, node), 0) + 1
+            self._pacing.setdefault(run.id, _Pacing()).note_cancel(node, self._clock())
 
     def _request(self, run: Run, node: str) -> RunRequest:
         claims = {"iss": self._identity.fingerprint, "aud": node, "jti": run.id, "spec": run.spec.to_json(),
