@@ -11,11 +11,10 @@ from itertools import accumulate
 from operator import sub
 
 _WIDTH = 8
-_LIMIT = 2**63
 
 
 def pack_numbers(numbers: list[int]) -> bytes:
-    """Eight bytes a number (-2**62 to 2**62), laid out for a compressor."""
+    """Eight bytes a number (-2**61 to 2**61), laid out for a compressor."""
     differences = array("q", [*numbers[:1], *map(sub, numbers[1:], numbers)])
     zigzag = array("Q", [(value << 1) ^ (value >> 63) if value >= 0 else ((-value) << 1) - 1 for value in differences])
     if sys.byteorder == "big":

@@ -88,10 +88,13 @@ _ONE_OF = {Kind.RUN: ("start", "out", "err", "end", "gap"), Kind.HARDWARE: ("val
 _RUN_ID = re.compile(r"[a-z0-9]{12,32}\Z")
 _PLACE = re.compile(r" - at (?:`key` in )?`\$\.?(.*)`\Z", re.DOTALL)
 _TOO_LONG = re.compile(r"of length <= (\d+)")
-_LENGTHS = {limit: name for name, limit in (
-    ("MAX_RECORD_TEXT", MAX_RECORD_TEXT), ("MAX_FIELD_TEXT", MAX_FIELD_TEXT), ("MAX_FIELDS", MAX_FIELDS),
-    ("MAX_METRIC_NAME", MAX_METRIC_NAME), ("MAX_METRICS", MAX_METRICS), ("MAX_DEMOS", MAX_DEMOS),
-    ("MAX_RECORDS", MAX_RECORDS), ("MAX_STREAM_NAME", MAX_STREAM_NAME), ("MAX_CURSOR", MAX_CURSOR))}
+_LENGTHS = {
+    "": {MAX_STREAM_NAME: "MAX_STREAM_NAME", MAX_CURSOR: "MAX_CURSOR"},
+    "records": {MAX_RECORD_TEXT: "MAX_RECORD_TEXT", MAX_FIELD_TEXT: "MAX_FIELD_TEXT", MAX_FIELDS: "MAX_FIELDS",
+                MAX_METRIC_NAME: "MAX_METRIC_NAME", MAX_METRICS: "MAX_METRICS", MAX_DEMOS: "MAX_DEMOS",
+                MAX_RECORDS: "MAX_RECORDS"},
+}
+"""Names of limits by their values, which is all that msgspec says: of the batch itself, and of its records."""
 
 
 def kind_of(stream: str) -> Kind:
@@ -187,7 +190,7 @@ def _explain(text: str, root: str) -> MalformedMessage | LimitExceeded:
     reason = text[:found.start()] if found else text
     field = root + place if place.startswith("[") or not root or not place else f"{root}.{place}"
     too_long = _TOO_LONG.search(reason)
-    if too_long and int(too_long.group(1)) in _LENGTHS:
+    if too_long and int(too_long.group(1)) in _LENGTHS[root]:
         allowed = int(too_long.group(1))
-        return LimitExceeded(_LENGTHS[allowed], allowed, field=field)
+        return LimitExceeded(_LENGTHS[root][allowed], allowed, field=field)
     return MalformedMessage(reason[:1].lower() + reason[1:], field)

@@ -1,13 +1,14 @@
-"""The store's upkeep: past days dropped, blocks joined when it is quiet; backup, restore and check for people."""
+"""The store's upkeep while the hub serves: past days dropped, blocks joined when it is quiet.
+
+Backup, restore and check are in store/sqlite_files.py; dvic_hub/upkeep.py puts key and settings with them.
+"""
 
 import asyncio
 import logging
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from dvic_hub.errors import StoreError
-from dvic_hub.store import sqlite_files
 from dvic_hub.store.port import Store
 
 from .retention import Pace, oldest_kept
@@ -55,25 +56,3 @@ class MaintenanceService:
         if dropped:
             log.info("dropped %d days before %s", dropped, oldest)
         return dropped
-
-
-async def backup(path: Path, target: Path, progress: Callable[[int, int], None] | None = None) -> None:
-    """Copy the database at `path`, whether or not a hub is serving from it. `progress(done, total)` counts pages.
-
-    Raises NotFound when there is no database, Conflict when `target` exists, StoreFull, StoreError.
-    """
-    await asyncio.to_thread(sqlite_files.backup, path, target, progress)
-
-
-async def restore(path: Path, source: Path) -> Path | None:
-    """Put a backup in the place of the database at `path`; returns where the former one was moved.
-
-    Raises Conflict while a hub serves from it, StoreError when the backup can't be used. Nodes send again whatever they
-    still have from behind the restored cursors, so nothing is stored twice.
-    """
-    return await asyncio.to_thread(sqlite_files.restore, path, source)
-
-
-async def check(path: Path) -> list[str]:
-    """What is wrong with the database at `path`, in sentences; empty when all is well. May run beside a serving hub."""
-    return await asyncio.to_thread(sqlite_files.check, path)
