@@ -74,7 +74,8 @@ def serve(file: Path | None) -> None:
               help="Where it keeps its key and its database.")
 @click.option("--non-interactive", is_flag=True, help="Ask nothing; what is not given has its default.")
 @told
-def setup(file: Path | None, url: str | None, listen: str | None, state_dir: Path | None, non_interactive: bool) -> None:
+def setup(file: Path | None, url: str | None, listen: str | None, state_dir: Path | None,
+          non_interactive: bool) -> None:
     """Write hub.toml, make the key, the database and the first admin. What is there already is left alone.
 
     \b

@@ -47,7 +47,8 @@ class Hub:
 HUB: web.AppKey[Hub] = web.AppKey("hub", Hub)
 
 
-def build_app(config: HubConfig, clock: Callable[[], float] = time.time, *, store: Store | None = None) -> web.Application:
+def build_app(config: HubConfig, clock: Callable[[], float] = time.time, *,
+              store: Store | None = None) -> web.Application:
     """The hub as an application. Makes its key in `state_dir` at the first start; raises IdentityError.
 
     `clock` gives Unix seconds; `store` is another one than the database in `state_dir`.

@@ -35,7 +35,8 @@ class HubConfig:
     """The hub's settings. Units and bounds are in each field's metadata."""
 
     listen: str = _setting("127.0.0.1:8420", "address:port, or unix:/path", "Where the hub listens, behind nginx.")
-    url: str = _setting("", "URL", "The hub's base address as machines and people reach it; empty: http:// and `listen`.")
+    url: str = _setting("", "URL",
+                        "The hub's base address as machines and people reach it; empty: http:// and `listen`.")
     state_dir: Path = _setting(Path("/var/lib/dvic-hub"), "path", "Where key, database and history are kept.")
     retention_days: int = _setting(30, "days", "Logs, metrics and output of runs older than this are dropped.", 1, 3650)
     keepalive_period: int = _setting(10, "s", "How often nodes are asked to send a keepalive.", 1, 3600)

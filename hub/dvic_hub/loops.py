@@ -1,7 +1,7 @@
 """The hub's own clockwork: work that is done again and again, each in a task of its own.
 
-A piece of work that fails is logged and tried again at its next turn; one that hangs is named by `stuck`, and the watchdog of
-systemd is not fed then, so that a hub that only seems to live is started anew.
+A piece of work that fails is logged and tried again at its next turn; one that hangs is named by `stuck`, and the
+watchdog of systemd is not fed then, so that a hub that only seems to live is started anew.
 """
 
 import asyncio

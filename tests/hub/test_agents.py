@@ -18,7 +18,8 @@ WS, POST = Purpose.KEEPALIVE_WS, Purpose.KEEPALIVE_POST
 
 
 def keepalive(serial: int, number: int = 0, *, purpose=WS, now=NOW, signer: int | None = None, **changes) -> str:
-    claims = {"iss": key_of(number).public.node_id, "aud": HUB_KEY.fingerprint, "serial": serial, "period": 10, **changes}
+    claims = {"iss": key_of(number).public.node_id, "aud": HUB_KEY.fingerprint, "serial": serial, "period": 10,
+              **changes}
     return sign(key_of(number if signer is None else signer), purpose, claims, now=now, ttl=KEEPALIVE_TTL)
 
 
@@ -303,11 +304,10 @@ def test_two_that_arrive_at_the_same_moment_dont_both_get_in():
 
 def test_a_hub_that_is_full_says_so():
     async def test(hub):
-        hub.agents._max_agents = 1
         await hub.connect(await hub.node(0))
         with pytest.raises(TooMany):
             await hub.agents.attach((await hub.node(1)).id, Line())
-    with_hub(test)
+    with_hub(test, max_agents=1)
 
 
 def test_a_revoked_node_that_just_got_in_gets_no_welcome():

@@ -153,7 +153,8 @@ def test_rows_of_a_node_that_is_gone_are_lost():
 # ---- cancelling
 
 def test_cancelling_ends_what_is_queued_and_asks_what_is_under_way():
-    decision = decide(a_run(cancelled=us(NOW)), rows("queued", "dispatched", "running", "finished"), seats(4), {}, {}, NOW)
+    decision = decide(a_run(cancelled=us(NOW)), rows("queued", "dispatched", "running", "finished"), seats(4), {}, {},
+                      NOW)
     assert ends(decision) == [("n0", "cancelled")]
     assert decision.cancel == ["n1", "n2"] and not decision.again and not decision.start and not decision.over
 
@@ -186,7 +187,8 @@ def test_a_cancel_goes_to_a_node_when_it_is_back():
     ("dispatched", "failed", False, "failed"), ("dispatched", "cancelled", False, "cancelled"),
     ("dispatched", "lost", False, "lost"), ("dispatched", "expired", False, "expired"),
     ("dispatched", "expired", True, None), ("running", "lost", False, "lost"), ("running", "cancelled", False, None),
-    ("running", "running", False, None), ("dispatched", "finished", False, None), ("dispatched", "rubbish", False, None),
+    ("running", "running", False, None), ("dispatched", "finished", False, None),
+    ("dispatched", "rubbish", False, None),
     ("queued", "running", False, None), ("queued", "lost", False, None), ("finished", "lost", False, None),
 ])
 def test_a_reply_moves_a_row_only_where_it_can(state, said, newer, becomes):
@@ -212,7 +214,7 @@ def test_an_order_beyond_its_bounds_names_the_field(field, order):
 
 @dataclass
 class World:
-    """A run, its rows and its nodes, moved by decisions as the service moves them: conditionally, by the wire's table."""
+    """A run, its rows and its nodes, moved by decisions as the service moves them: by the wire's table."""
 
     run: Run
     rows: dict[str, RunNode]
@@ -271,8 +273,8 @@ class World:
         elif event == "reply" and (to := after_reply(self.rows[node], what, False)):
             self.move(node, self.rows[node].state, to, started=us(self.now))
         elif event == "end" and self.rows[node].state in dispatch.UNDER_WAY:
-            self.move(node, self.rows[node].state, what if what in ("finished", "failed", "timed-out", "cancelled", "lost")
-                      else "finished")
+            end = what if what in ("finished", "failed", "timed-out", "cancelled", "lost") else "finished"
+            self.move(node, self.rows[node].state, end)
         elif event == "cancel":
             self.run = replace(self.run, cancelled=us(self.now))
         elif event == "cancel one" and self.rows[node].state not in TERMINAL:
@@ -291,15 +293,16 @@ class World:
 EVENTS = st.tuples(
     st.sampled_from(["time", "connect", "connect", "disconnect", "alive", "reply", "reply", "end", "end", "cancel",
                      "cancel one", "gone", "restart"]),
-    st.integers(0, 5), st.sampled_from(["running", "running", "finished", "failed", "refused", "expired", "lost", "cancelled"]),
+    st.integers(0, 5), st.sampled_from(["running", "running", "finished", "failed", "refused", "expired", "lost",
+                                        "cancelled"]),
     st.sampled_from([0.5, 5, 40, 200, 1000]))
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(EVENTS, max_size=60), st.integers(1, 6), st.sampled_from(["", "1", "2", "50%"]), st.integers(-1, 2),
        st.sampled_from([0, 60, 86_400]), st.booleans())
-def test_whatever_happens_in_whatever_order_each_node_ends_once_and_the_window_is_kept(events, count, batch, max_failures,
-                                                                                      queue, flapping):
+def test_whatever_happens_in_whatever_order_each_node_ends_once_and_the_window_is_kept(
+        events, count, batch, max_failures, queue, flapping):
     run = a_run(batch=batch, max_failures=max_failures, queue_until=us(NOW + queue))
     world = World(run, {row.node: row for row in rows(*["queued"] * count)})
     for event, number, what, seconds in events:

@@ -24,12 +24,12 @@ async def token(hub: HubParts, **options) -> EnrolmentToken:
     return EnrolmentToken.decode((await hub.enrolment.create_token(actor=OPERATOR, **given))[0])
 
 
-def request(secret: EnrolmentToken, number: int = 0, *, name="ada", now=NOW, hub=HUB_KEY.fingerprint, signer=None, inner=None,
-            purpose=Purpose.ENROL_TOKEN, **outer) -> str:
-    """A request to join, right unless told otherwise: `inner` changes what the node signs, keywords what the token signs."""
+def request(secret: EnrolmentToken, number: int = 0, *, name="ada", now=NOW, hub=HUB_KEY.fingerprint, signer=None,
+            inner=None, purpose=Purpose.ENROL_TOKEN, **outer) -> str:
+    """A request to join, right unless `inner` changes what the node signs, or a keyword what the token signs."""
     key = key_of(number)
-    proof = sign(key, Purpose.ENROL_NODE, {"iss": key.public.node_id, "jwk": key.public.jwk(), "aud": hub, "token": secret.id,
-                                           "nonce": NONCE, **(inner or {})}, now=now, ttl=300)
+    proof = sign(key, Purpose.ENROL_NODE, {"iss": key.public.node_id, "jwk": key.public.jwk(), "aud": hub,
+                                           "token": secret.id, "nonce": NONCE, **(inner or {})}, now=now, ttl=300)
     return sign(signer or secret.key, purpose, {
         "iss": secret.id, "token_jwk": secret.key.public.jwk(), "aud": hub, "nonce": NONCE, "name": name,
         "facts": {"os": "debian 12"}, "node": proof, **outer}, now=now, ttl=300)
@@ -303,7 +303,8 @@ def test_when_the_audit_log_cant_be_written_nothing_is_done():
 
 # ---- names
 
-@pytest.mark.parametrize("name", ["", "x" * 65, "-a", ".a", "a b", "a/b", "a\n", "é", "n-" + "a" * 20, "N-" + "A" * 20, "a:b"])
+@pytest.mark.parametrize("name", ["", "x" * 65, "-a", ".a", "a b", "a/b", "a\n", "é", "n-" + "a" * 20, "N-" + "A" * 20,
+                                  "a:b"])
 def test_names_that_could_be_taken_for_something_else_are_refused(name):
     with pytest.raises(BadRequest):
         check_name(name)
@@ -311,7 +312,8 @@ def test_names_that_could_be_taken_for_something_else_are_refused(name):
 
 @pytest.mark.parametrize(("wanted", "name"), [
     ("ada", "ada"), ("ada.example.org", "ada"), ("my host!", "my-host-"), ("", "node-abcdef"), ("...", "node-abcdef"),
-    ("\x1b[31m", "31m"), ("n-" + "a" * 20, "node-abcdef"), ("x" * 200, "x" * 64), ("../../etc", "etc"), ("привет", "node-abcdef"),
+    ("\x1b[31m", "31m"), ("n-" + "a" * 20, "node-abcdef"), ("x" * 200, "x" * 64), ("../../etc", "etc"),
+    ("привет", "node-abcdef"),
 ])
 def test_a_hosts_own_name_becomes_one_that_can_be_used(wanted, name):
     assert free_name(wanted, "n-abcdefgh", lambda text: False) == name

@@ -32,7 +32,8 @@ class Place:
 
     def run(self, *arguments: str, code: int = 0, **options: object) -> str:
         """A command to its end; its output, both streams."""
-        done = subprocess.run([*HUB, *arguments], text=True, capture_output=True, timeout=60, cwd=self.folder, **options)
+        done = subprocess.run([*HUB, *arguments], text=True, capture_output=True, timeout=60, cwd=self.folder,
+                              **options)
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout + done.stderr
 
@@ -152,8 +153,8 @@ def test_it_listens_on_a_unix_socket_for_nginx(place):
 
 def test_setup_writes_settings_key_database_and_admin(place):
     place.file.unlink()
-    said = place.run("setup", "--config", str(place.file), "--url", "https://hub.example/", "--state-dir", str(place.state),
-                     "--listen", f"127.0.0.1:{place.port}", "--non-interactive")
+    said = place.run("setup", "--config", str(place.file), "--url", "https://hub.example/", "--state-dir",
+                     str(place.state), "--listen", f"127.0.0.1:{place.port}", "--non-interactive")
     assert re.search(r"password\s+\S+", said) and "fingerprint" in said
     assert 'url = "https://hub.example"' in place.file.read_text()
     again = place.run("setup", "--config", str(place.file), "--non-interactive")
@@ -225,7 +226,8 @@ def test_a_database_of_another_program_is_left_alone(place):
     assert "no DVIC database" in said and "Traceback" not in said
 
 
-@pytest.mark.parametrize(("text", "said"), [("retention_dayz = 3", "did you mean retention_days"), ("listen = 3", "text")])
+@pytest.mark.parametrize(("text", "said"), [("retention_dayz = 3", "did you mean retention_days"),
+                                            ("listen = 3", "text")])
 def test_a_wrong_setting_ends_it_with_one_line(place, text, said):
     place.file.write_text(text)
     output = place.run("serve", "--config", str(place.file), code=1)

@@ -20,7 +20,8 @@ def test_without_a_file_the_defaults_count():
 
 
 def test_what_the_file_says_counts_and_paths_are_relative_to_it(tmp_path):
-    config = load(written(tmp_path, 'url = "https://hub.example/"\nstate_dir = "var"\ntrusted_proxies = ["10.0.0.0/8"]\n'))
+    config = load(written(tmp_path,
+                          'url = "https://hub.example/"\nstate_dir = "var"\ntrusted_proxies = ["10.0.0.0/8"]\n'))
     assert config.url == "https://hub.example"
     assert config.state_dir == tmp_path / "var"
     assert config.trusted_proxies == ("10.0.0.0/8",)

@@ -80,7 +80,8 @@ def test_a_goodbye_ends_it_and_so_does_an_agent_that_refuses_the_hub():
     assert session.ended
 
 
-@pytest.mark.parametrize("message", [proof(), KeepAlive("x"), Batch("journal", "", "a", "journal", []), Ack("journal", ""),
+@pytest.mark.parametrize("message", [proof(), KeepAlive("x"), Batch("journal", "", "a", "journal", []),
+                                     Ack("journal", ""),
                                      Welcome("n", "n", {}, 0, 0), HubProof("x"), Goodbye()])
 def test_nothing_but_hello_comes_first(message):
     assert refusal(HubSession(HUB, HUB_NONCE).receive(message, NOW)) == "order"

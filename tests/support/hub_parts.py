@@ -1,4 +1,4 @@
-"""The hub's services on a store in memory, with a clock that tests turn, and lines that stand for agents' connections."""
+"""The hub's services on a store in memory, a clock that tests turn, and lines in place of agents' connections."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from memory_store import MemoryStore
 
 from dvic_hub.bus.local import LocalBus
-from dvic_hub.domain.events import Event
-from dvic_hub.domain.model import Node
+from dvic_hub.domain.dispatch import RunOrder
+from dvic_hub.domain.events import Event, RunChanged
+from dvic_hub.domain.model import IncomingBatch, Node, Run
 from dvic_hub.domain.people import Actor
 from dvic_hub.domain.session import Proved
 from dvic_hub.services.agents import AgentService
@@ -17,6 +18,7 @@ from dvic_hub.services.enrolment import EnrolmentService
 from dvic_hub.services.runs import RunService
 from dvic_hub.services.watch import FleetService
 from dvic_wire.messages import Message, RunCancel, RunRequest
+from dvic_wire.runs import RunSpec
 from dvic_wire.signing import PrivateKey
 
 NOW = 1_763_632_800.0
@@ -80,8 +82,10 @@ class Line:
 class HubParts:
     """All services of one hub. `restart()` makes them anew over the same store, as after a crash."""
 
-    def __init__(self, clock: Clock | None = None):
-        self.clock = clock or Clock()
+    def __init__(self, *, max_agents: int = 50, steady: Callable[[], float] | None = None):
+        self.clock = Clock()
+        self.max_agents = max_agents
+        self.steady = steady
         self.store = MemoryStore()
         self.key = HUB_KEY
         self.events: list[Event] = []
@@ -92,10 +96,10 @@ class HubParts:
         self.bus.subscribe(self.events.append)
         self.audit = AuditService(self.store.audit, self.clock)
         self.fleet = FleetService(self.store, self.bus, self.clock)
-        self.agents = AgentService(self.store, self.fleet, self.audit, self.key.fingerprint, self.clock, max_agents=50,
-                                   settings={"keepalive_period": 10})
+        self.agents = AgentService(self.store, self.fleet, self.audit, self.key.fingerprint, self.clock,
+                                   max_agents=self.max_agents, settings={"keepalive_period": 10})
         self.runs = RunService(self.store, self.bus, self.fleet, self.agents, self.audit, self.key, self.clock,
-                               max_active=20, steady=None)
+                               max_active=20, steady=self.steady)
         self.enrolment = EnrolmentService(self.store, self.fleet, self.agents, self.audit, self.key, "http://hub:8420",
                                           self.clock, max_nodes=20, on_gone=self.runs.on_gone)
 
@@ -145,11 +149,11 @@ class HubParts:
         return [(entry.action, entry.outcome) for entry in self.store.audit.entries]
 
 
-def with_hub(test: Callable[[HubParts], Awaitable[None]]) -> None:
-    """Run one asynchronous test with fresh services."""
+def with_hub(test: Callable[[HubParts], Awaitable[None]], **options: object) -> None:
+    """Run one asynchronous test with fresh services; `options` are those of HubParts."""
 
     async def body() -> None:
-        hub = await HubParts().start()
+        hub = await HubParts(**options).start()
         try:
             async with asyncio.timeout(30):
                 await test(hub)
@@ -157,3 +161,37 @@ def with_hub(test: Callable[[HubParts], Awaitable[None]]) -> None:
             await hub.stop()
 
     asyncio.run(body())
+
+
+# ---- runs
+
+SPEC = RunSpec(("uname", "-a"), timeout=60)
+
+
+def order(selector: str = "all", **changes: object) -> RunOrder:
+    """An order that is right unless told otherwise."""
+    return RunOrder(selector, changes.pop("spec", SPEC), **changes)
+
+
+async def states(hub: HubParts, run: Run) -> dict[str, str]:
+    """Each node's state in a run, by name."""
+    names = {view.id: view.name for view in hub.fleet.views()}
+    return {names.get(row.node, row.node): row.state for row in await hub.store.runs.nodes(run.id)}
+
+
+async def ended(hub: HubParts, run: Run) -> bool:
+    return bool((await hub.store.runs.get(run.id)).ended)
+
+
+async def report_end(hub: HubParts, run: Run, node: str, state: str = "finished", code: int = 0) -> None:
+    """The node's stream brings the end, as services/ingest.py commits and tells it."""
+    end = {"state": state, "exit_code": code, "reason": "", "cut": 0}
+    await hub.store.streams.commit(IncomingBatch(node, f"run:{run.id}", "", "1", "run", {}, True, b"[]", 0, 0, 0, 0,
+                                                 run_end=end))
+    hub.bus.publish(RunChanged(run.id, node, state, end))
+
+
+async def three(hub: HubParts) -> tuple[list[Node], list[Line]]:
+    """Three nodes, n0 to n2, and their connections."""
+    nodes = [await hub.node(number, f"n{number}") for number in range(3)]
+    return nodes, [await hub.connect(node) for node in nodes]

@@ -38,7 +38,8 @@ class ServedHub:
         return time.time() + self.ahead
 
     async def __aenter__(self) -> "ServedHub":
-        config = HubConfig(listen="127.0.0.1:0", url="http://127.0.0.1:1", state_dir=self.folder / "hub", **self.settings)
+        config = HubConfig(listen="127.0.0.1:0", url="http://127.0.0.1:1", state_dir=self.folder / "hub",
+                           **self.settings)
         application = build_app(config, self.clock)
         self.hub = application[HUB]
         self.doors = self.hub.doors
@@ -93,7 +94,8 @@ class ServedHub:
     @asynccontextmanager
     async def socket(self, **headers: str) -> AsyncIterator["RawSocket"]:
         """A WebSocket that has said nothing yet."""
-        async with self.http.ws_connect(f"{self.url}/api/v1/agent", max_msg_size=0, compress=0, headers=headers) as socket:
+        async with self.http.ws_connect(f"{self.url}/api/v1/agent", max_msg_size=0, compress=0,
+                                        headers=headers) as socket:
             yield RawSocket(socket)
 
     async def until(self, reached: Callable[[], object], what: str) -> object:

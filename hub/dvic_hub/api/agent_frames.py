@@ -1,7 +1,7 @@
 """The WebSocket of one agent: frames with limits, and messages out of them.
 
-A peer that has not proved who it is gets MAX_HANDSHAKE_BYTES a frame; `trust()` raises that to MAX_FRAME_BYTES. A frame over the
-limit is refused by its header, before its bytes are read, and the peer is told which limit it passed.
+A peer that has not proved who it is gets MAX_HANDSHAKE_BYTES a frame; `trust()` raises that to MAX_FRAME_BYTES. A frame
+over the limit is refused by its header, before its bytes are read, and the peer is told which limit it passed.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ _BATCH = b'{"kind":"batch"'
 
 
 class AgentWebSocket(web.WebSocketResponse):
-    """A WebSocket response without compression, whose text frames are bytes and whose pings are its reader's to answer."""
+    """A WebSocket without compression, whose text frames are bytes and whose pings are its reader's to answer."""
 
     def __init__(self) -> None:
         super().__init__(max_msg_size=MAX_HANDSHAKE_BYTES, compress=False, autoping=False, decode_text=False,
@@ -33,8 +33,8 @@ class AgentWebSocket(web.WebSocketResponse):
     def trust(self, request: web.Request) -> None:
         """Allow frames of full size from now on.
 
-        aiohttp fixes the limit when a connection opens, so its parser is replaced by one with another limit. The peer is silent
-        at this point: it waits for Welcome.
+        aiohttp fixes the limit when a connection opens, so its parser is replaced by one with another limit. The peer
+        is silent at this point: it waits for Welcome.
         """
         self._limit = ("MAX_FRAME_BYTES", MAX_FRAME_BYTES)
         protocol = request.protocol

@@ -1,8 +1,9 @@
 """GET /api/v1/agent: the agents' WebSocket. Drives domain.session, which decides what may come when.
 
-- Nothing deeper than the signature check happens for a peer that has not proved who it is (small frames, HANDSHAKE_TIMEOUT).
-- Batches are handed to the ingest in the order in which they came, several at a time; when MAX_IN_FLIGHT of them wait for
-  the disk nothing more is read, and the agent, whose sources can be read again, waits.
+- Nothing deeper than the signature check happens for a peer that has not proved who it is (small frames,
+  HANDSHAKE_TIMEOUT).
+- Batches are handed to the ingest in the order in which they came, several at a time; when MAX_IN_FLIGHT of them wait
+  for the disk nothing more is read, and the agent, whose sources can be read again, waits.
 - A peer that takes nothing for WRITE_TIMEOUT is dropped. What one connection does, or how it ends, touches no other.
 """
 

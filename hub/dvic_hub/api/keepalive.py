@@ -18,8 +18,8 @@ class KeepaliveBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class KeepaliveAnswer(msgspec.Struct):
-    """`time`: the hub's clock in microseconds since 1970, for devices without one. `serial`: the highest that counted: the
-    next one must be above it."""
+    """`time`: the hub's clock in microseconds since 1970, for devices without one. `serial`: the highest that counted:
+    the next one must be above it."""
 
     time: int
     serial: int

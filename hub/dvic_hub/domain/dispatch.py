@@ -2,8 +2,9 @@
 
 - At most `window` nodes of a run are dispatched or running at a time; each end admits the next, in order of position.
 - When more than `max_failures` nodes ended badly no further node is started: those still queued are cancelled.
-- A node that is offline is waited for until `queue_until` (and RECONNECT_GRACE, so that a restart costs no run), then expired.
-- A request without an answer is signed and sent again, since an executor starts an id once; after ANSWER_LIMIT it is lost.
+- A node that is offline is waited for until `queue_until`, and RECONNECT_GRACE so that a restart costs no run; then its
+  row expires.
+- A request without an answer is signed and sent again, as an executor starts an id once; after ANSWER_LIMIT it is lost.
 - A running node that is silent, or owes the end of its run, for longer than its timeout and a limit, is lost.
 - Each rule has a bound in time, so no row stays open for ever, whatever the node does (HARD_LIMIT at the latest).
 """
@@ -67,7 +68,7 @@ CANCEL_ASKED = "cancel asked for"
 """How the reason of an open row begins while its end is being asked for."""
 
 BAD_ENDS = frozenset({FAILED, TIMED_OUT, REFUSED, LOST})
-"""What counts as a failure. Nothing went wrong on a node where the run was cancelled, or that was not there (expired)."""
+"""What counts as a failure: not where it was cancelled, nor where the node was not there (expired)."""
 
 UNDER_WAY = frozenset({DISPATCHED, RUNNING})
 
@@ -90,8 +91,8 @@ class RunOrder:
 
 @dataclass(frozen=True)
 class Seat:
-    """What is known of a node now. `since`: connected, or not connected, since then; `heard`: its last sign of life; neither is
-    before the start of this hub (Unix seconds). `gone`: removed or revoked."""
+    """What is known of a node now. `since`: connected, or not connected, since then; `heard`: its last sign of life;
+    neither is before the start of this hub (Unix seconds). `gone`: removed or revoked."""
 
     connected: bool
     since: float
@@ -111,8 +112,8 @@ class End:
 
 @dataclass(frozen=True)
 class Decision:
-    """What to do now, in this order. `start`: dispatch these; `again`: sign and send the request again; `cancel`: send a
-    cancel. `over`: every row is terminal (after `ends`)."""
+    """What to do now, in this order. `start`: dispatch these; `again`: sign and send the request again; `cancel`: send
+    a cancel. `over`: every row is terminal (after `ends`)."""
 
     ends: list[End] = field(default_factory=list)
     start: list[str] = field(default_factory=list)
@@ -124,9 +125,9 @@ class Decision:
 def check_order(order: RunOrder) -> RunOrder:
     """Return the order, or raise BadRequest that names the field."""
     parse_batch(order.batch, 1)
-    for name, value, least, most in (("queue", order.queue, 0, MAX_QUEUE), ("max_failures", order.max_failures, -1, 10**6),
-                                     ("timeout", order.spec.timeout, 1, MAX_TIMEOUT),
-                                     ("output", order.spec.output, 0, MAX_OUTPUT)):
+    bounds = (("queue", order.queue, 0, MAX_QUEUE), ("max_failures", order.max_failures, -1, 10**6),
+              ("timeout", order.spec.timeout, 1, MAX_TIMEOUT), ("output", order.spec.output, 0, MAX_OUTPUT))
+    for name, value, least, most in bounds:
         if not least <= value <= most:
             raise BadRequest(f"{name} must be {least} to {most}", field=name, limit=most)
     if len(order.reason) > MAX_REASON:
@@ -167,9 +168,10 @@ def next_to_start(rows: list[RunNode], window: int, max_failures: int, online: I
 
 def decide(run: Run, rows: list[RunNode], seats: Mapping[str, Seat], sent: Mapping[str, float],
            asked: Mapping[str, float], now: float) -> Decision:
-    """What to do for a run at `now` (Unix seconds). A node without a seat is gone. `sent`, `asked`: when the last request,
-    the last cancel, went to a node over its present connection, where that is known."""
-    ends = [end for row in rows if row.state not in TERMINAL and (end := _end(run, row, seats.get(row.node, _GONE), now))]
+    """What to do for a run at `now` (Unix seconds). A node without a seat is gone. `sent`, `asked`: when the last
+    request, the last cancel, went to a node over its present connection, where that is known."""
+    ends = [end for row in rows if row.state not in TERMINAL
+            and (end := _end(run, row, seats.get(row.node, _GONE), now))]
     after = _apply(rows, ends)
     bad = failures(after)
     if 0 <= run.max_failures < bad:
@@ -191,8 +193,9 @@ def decide(run: Run, rows: list[RunNode], seats: Mapping[str, Seat], sent: Mappi
 
 
 def after_reply(row: RunNode, state: str, newer: bool) -> str | None:
-    """The state that an agent's RunReply moves a row to; None: it changes nothing. `newer`: another request is on its way to
-    the node, so that an expired one says nothing yet. What a started run ends with comes in its stream, never so."""
+    """The state that an agent's RunReply moves a row to; None: it changes nothing. `newer`: another request is on its
+    way to the node, so that an expired one says nothing yet. What a started run ends with comes in its stream, never
+    so."""
     if row.state == DISPATCHED and state in (RUNNING, REFUSED, FAILED, CANCELLED, LOST):
         return state
     if row.state == DISPATCHED and state == EXPIRED and not newer:

@@ -1,7 +1,7 @@
 """Names and tags of nodes: what they may be, and the free name nearest to a wanted one.
 
-A name stands in URLs, selectors, file names of reports and on terminals, so it is letters, digits and `. _ -`, and never looks
-like an id. Case is kept and does not count.
+A name stands in URLs, selectors, file names of reports and on terminals, so it is letters, digits and `. _ -`, and
+never looks like an id. Case is kept and does not count.
 """
 
 import re
@@ -24,8 +24,8 @@ def check_name(name: str) -> str:
     if not 1 <= len(name) <= MAX_NAME:
         raise BadRequest(f"a node's name has 1 to {MAX_NAME} characters", field="name", limit=MAX_NAME)
     if not _NAME.match(name) or NODE_ID.match(name.lower()):
-        raise BadRequest("a node's name is letters, digits and . _ - and begins with a letter or digit; it can't look like an "
-                         "id", field="name")
+        raise BadRequest("a node's name is letters, digits and . _ - and begins with a letter or digit; it can't look "
+                         "like an id", field="name")
     return name
 
 
@@ -35,7 +35,8 @@ def check_tags(tags: dict[str, str]) -> dict[str, str]:
         raise BadRequest(f"a node has at most {MAX_TAGS} tags", field="tags", limit=MAX_TAGS)
     for key, value in tags.items():
         if not 1 <= len(key) <= MAX_NAME or not _TAG_KEY.match(key):
-            raise BadRequest(f"a tag's key is 1 to {MAX_NAME} letters, digits and . _ / -", field="tags", limit=MAX_NAME)
+            raise BadRequest(f"a tag's key is 1 to {MAX_NAME} letters, digits and . _ / -", field="tags",
+                             limit=MAX_NAME)
         if len(value) > MAX_NAME or not _TAG_VALUE.match(value):
             raise BadRequest(f"the value of tag {key} is at most {MAX_NAME} letters, digits and . _ : @ + / -",
                              field="tags", limit=MAX_NAME)

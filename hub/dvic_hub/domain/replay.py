@@ -1,7 +1,8 @@
 """The replay window of a node's keepalive serials: each serial counts once, whatever transport it came by.
 
-The hub keeps the highest serial and one bit for each of the REPLAY_WINDOW serials that end there. A serial above the highest
-counts and moves the window; one inside it counts when its bit is clear; one behind it is refused, as nothing is known of it.
+The hub keeps the highest serial and one bit for each of the REPLAY_WINDOW serials that end there. A serial above the
+highest counts and moves the window; one inside it counts when its bit is clear; one behind it is refused, as nothing is
+known of it.
 
     highest 10, seen 10 and 8      9 counts, 8 is a replay, 11 counts, 10 - REPLAY_WINDOW is too old
 """

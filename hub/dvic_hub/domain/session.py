@@ -9,8 +9,8 @@
     any          --whatever else-->  ended     sends Refused (docs/protocol.md, section 3)
 
 Signing and verifying happen inside `introduce` and `receive(NodeProof)`: call those two in a thread.
-The hub proves itself to anybody who asks with a well-formed Hello, since the agent believes nothing before; whether a node is
-revoked is told only to who has proved to be that node.
+The hub proves itself to anybody who asks with a well-formed Hello, since the agent believes nothing before; whether a
+node is revoked is told only to who has proved to be that node.
 """
 
 import re
@@ -40,8 +40,8 @@ HANDSHAKE_TTL = 60
 """Seconds of validity in the hub's proof; its freshness is the agent's nonce."""
 
 MAX_PROBLEMS = 1000
-"""Messages of one connection that may be unusable before it is ended; an agent that looks for the faulty record in a batch
-needs a dozen for each."""
+"""Messages of one connection that may be unusable before it is ended; an agent that looks for the faulty record in a
+batch needs a dozen for each."""
 
 MAX_REASON = 200
 """Characters that are kept of why an agent left."""
@@ -172,8 +172,8 @@ class HubSession:
         return Step((Refused(code, reason, retry),))
 
     def unusable(self, error: WireError, about: str = "") -> Step:
-        """A frame that is no message, or a message that can't be used: before the connection stands it ends it, later it
-        is answered with a Problem, MAX_PROBLEMS times."""
+        """A frame that is no message, or a message that can't be used: before the connection stands it ends it, later
+        it is answered with a Problem, MAX_PROBLEMS times."""
         self._problems += 1
         if self.standing and self._problems <= MAX_PROBLEMS:
             return Step((Problem(error.code, str(error), about),))

@@ -1,9 +1,9 @@
 """The agents that are connected, and the keepalives of all nodes.
 
-- One connection a node. A second agent with the same key (another `instance`) is refused while the first one answers, and
-  both are named in the node's `conflict` and in the audit log; a dead first one makes room.
+- One connection a node. A second agent with the same key (another `instance`) is refused while the first one answers,
+  and both are named in the node's `conflict` and in the audit log; a dead first one makes room.
 - A keepalive's serial counts once, whatever transport it came by, and is on the disk before it is answered.
-- Nothing here trusts an id that the peer merely names: the caller proves it first (domain.session), or the signature does.
+- Nothing here trusts an id that the peer merely names: domain.session proves it first, or the keepalive's signature.
 """
 
 import asyncio
@@ -49,7 +49,7 @@ class AgentLine(Protocol):
     machine: str
 
     async def send(self, message: Message) -> bool:
-        """Hand a message to the connection; False when it is closed. Ends the connection when it takes nothing any more."""
+        """Hand a message to the connection; False when it is closed. Ends one that takes nothing any more."""
 
     async def answers(self) -> bool:
         """True when the agent shows within a few seconds that it is there."""
@@ -126,8 +126,8 @@ class AgentService:
         facts.pop("clock_offset", None)
         if abs(proved.clock) > CLOCK_LEEWAY:
             facts["clock_offset"] = f"{proved.clock} s"
-        row = await self._store.nodes.update(proved.node, facts=facts, agent_version=proved.agent_version, address=address,
-                                             last_seen=now)
+        row = await self._store.nodes.update(proved.node, facts=facts, agent_version=proved.agent_version,
+                                             address=address, last_seen=now)
         if row is None or row.revoked:
             raise Forbidden("this node was revoked", code="revoked")
         node = await self._fleet.announce(proved.node) or row
@@ -153,8 +153,8 @@ class AgentService:
         return True
 
     async def send(self, node: str, message: Message) -> bool:
-        """Hand a message to the node's connection. False: it is not connected, nothing was sent. True: it was handed over,
-        and may still be lost with the connection."""
+        """Hand a message to the node's connection. False: it is not connected, nothing was sent. True: it was handed
+        over, and may still be lost with the connection."""
         line = self._lines.get(node)
         return line is not None and node in self._connected and await line.send(message)
 
@@ -212,8 +212,8 @@ class AgentService:
     async def beat(self, node: str, jws: str, purpose: Purpose, address: str) -> tuple[Node, Beat]:
         """Take a keepalive of `node`. Returns when it is on the disk.
 
-        Raises NotFound `unknown`, Forbidden `revoked` or `signature`, BadRequest `clock`, Conflict `replay`, and what is wrong with
-        its claims as MalformedMessage or LimitExceeded.
+        Raises NotFound `unknown`, Forbidden `revoked` or `signature`, BadRequest `clock`, Conflict `replay`, and what
+        is wrong with its claims as MalformedMessage or LimitExceeded.
         """
         row = self._fleet.node(node)
         if row is None:
@@ -227,7 +227,8 @@ class AgentService:
         window = Window(row.serial, row.serial_window).take(beat.serial)
         if window is None:
             self.replays += 1
-            raise Conflict(f"serial {beat.serial} counted already or is too old; the highest is {row.serial}", code="replay")
+            raise Conflict(f"serial {beat.serial} counted already or is too old; the highest is {row.serial}",
+                           code="replay")
         now = int(self._clock() * 1_000_000)
         status_changed = beat.status != row.status
         self._fleet.heard(node, last_seen=now, address=address, period=beat.period, serial=window.serial,
@@ -248,7 +249,8 @@ class AgentService:
         """The claims; the reason of a refusal goes to the log, the peer learns the code."""
         now = self._clock()
         try:
-            claims = await asyncio.to_thread(verify, jws, PublicKey(row.public_key), purpose, audience=self._hub, now=None)
+            claims = await asyncio.to_thread(verify, jws, PublicKey(row.public_key), purpose, audience=self._hub,
+                                             now=None)
         except SignatureRefused as error:
             self.refused += 1
             log.info("a keepalive for node %s was refused: %s", row.name, error)

@@ -1,7 +1,7 @@
 """Nodes come, get names and tags, are barred and go.
 
-- A token's secret is a key's seed that never travels: the request is signed with it, and inside it the node signs that it
-  holds its own key. The hub keeps the token's fingerprint only.
+- A token's secret is a key's seed that never travels: the request is signed with it, and inside it the node signs that
+  it holds its own key. The hub keeps the token's fingerprint only.
 - The same node may ask again with the same token (its first answer may have been lost): it gets the same answer.
 - A revoked or removed key never comes back; a machine that shall come back makes a new one.
 - Whatever changes something is in the audit log before it is done.
@@ -65,11 +65,11 @@ class _Request:
 
 
 class EnrolmentService:
-    """`identity` is the hub's key, `url` its base address for tokens, `on_gone` is told the id of a node that was revoked or
-    is about to be removed. `clock` gives Unix seconds."""
+    """`identity` is the hub's key, `url` its base address for tokens, `on_gone` is told the id of a node that was
+    revoked or is about to be removed. `clock` gives Unix seconds."""
 
-    def __init__(self, store: Store, fleet: FleetService, agents: AgentService, audit: AuditService, identity: PrivateKey,
-                 url: str, clock: Callable[[], float], *, max_nodes: int = 10_000,
+    def __init__(self, store: Store, fleet: FleetService, agents: AgentService, audit: AuditService,
+                 identity: PrivateKey, url: str, clock: Callable[[], float], *, max_nodes: int = 10_000,
                  on_gone: Callable[[str], Awaitable[None]] | None = None):
         self._store = store
         self._fleet = fleet
@@ -85,7 +85,8 @@ class EnrolmentService:
 
     # ---- tokens
 
-    async def create_token(self, ttl: int, uses: int, tags: dict[str, str], note: str, actor: Actor) -> tuple[str, Token]:
+    async def create_token(self, ttl: int, uses: int, tags: dict[str, str], note: str,
+                           actor: Actor) -> tuple[str, Token]:
         """Make a token for `uses` nodes (-1: any number) and `ttl` seconds; its text is known only to the caller."""
         if not 1 <= ttl <= MAX_TOKEN_TTL:
             raise BadRequest(f"ttl is 1 to {MAX_TOKEN_TTL} seconds", field="ttl", limit=MAX_TOKEN_TTL)
@@ -96,7 +97,8 @@ class EnrolmentService:
             raise Conflict(f"the hub keeps at most {MAX_TOKENS} enrolment tokens", code="limit", limit=MAX_TOKENS)
         secret, now = EnrolmentToken.make(self._url, self._identity.fingerprint), self._now()
         token = Token(secret.id, now + ttl * _SECOND, uses, dict(tags), now, actor.name, note)
-        async with self._audit.record(actor, "token.add", token.id, {"ttl": ttl, "uses": uses, "tags": tags, "note": note}):
+        detail = {"ttl": ttl, "uses": uses, "tags": tags, "note": note}
+        async with self._audit.record(actor, "token.add", token.id, detail):
             await self._store.tokens.add(token)
         return secret.encode(), token
 
@@ -115,8 +117,8 @@ class EnrolmentService:
     async def enrol(self, jws: str, address: str) -> str:
         """Let a machine in; returns the signed reply.
 
-        Raises Gone or NotFound with codes token-expired, token-used, token-revoked, token-unknown; Forbidden with wrong-hub,
-        signature, key-forbidden; BadRequest with clock; MalformedMessage; TooMany.
+        Raises Gone or NotFound with codes token-expired, token-used, token-revoked, token-unknown; Forbidden with
+        wrong-hub, signature, key-forbidden; BadRequest with clock; MalformedMessage; TooMany.
         """
         if self._waiting >= ENROLMENTS_WAITING:
             raise TooMany("too many machines are enrolling at once", retry=10)
@@ -141,8 +143,9 @@ class EnrolmentService:
         try:
             return await asyncio.to_thread(_verify_request, jws, token_key, self._identity.fingerprint, now)
         except _OutOfTime:
-            raise BadRequest(f"the machine's clock is wrong: the hub's is {int(now)} ({int(now - claimed['iat'])} s ahead of "
-                             "the request)", code="clock") from None
+            ahead = int(now - claimed["iat"])
+            raise BadRequest(f"the machine's clock is wrong: the hub's is {int(now)}, {ahead} s ahead of the request",
+                             code="clock") from None
         except SignatureRefused:
             raise Forbidden("the signature does not hold", code="signature") from None
 
@@ -155,7 +158,8 @@ class EnrolmentService:
         if await self._store.nodes.get(id) is None and len(self._fleet) >= self._max_nodes:
             raise Conflict(f"this hub takes at most {self._max_nodes} nodes", code="limit", limit=self._max_nodes)
         actor = Actor(f"token {request.token[:8]}", "", address)
-        async with self._audit.record(actor, "node.enrol", request.name or id, {"id": id, "token": request.token}) as entry:
+        detail = {"id": id, "token": request.token}
+        async with self._audit.record(actor, "node.enrol", request.name or id, detail) as entry:
             for _ in range(NAME_TRIES):
                 name = free_name(request.name, id, lambda text: self._fleet.view(text) is not None)
                 node = Node(id, name, request.key.raw, dict(tags), request.facts, address=address, enrolled=now)
@@ -183,8 +187,8 @@ class EnrolmentService:
 
     async def add_device(self, name: str, tags: dict[str, str], public_key: PublicKey | None, generate: bool,
                          actor: Actor) -> tuple[Node, str]:
-        """Add a device that can't enrol itself: by its public key, or with one made here, whose PEM text is returned and
-        not kept. Raises Conflict `name-taken`, `known` or Forbidden `key-forbidden`."""
+        """Add a device that can't enrol itself: by its public key, or with one made here, whose PEM text is returned
+        and not kept. Raises Conflict `name-taken`, `known` or Forbidden `key-forbidden`."""
         if (public_key is None) == (not generate):
             raise BadRequest("give the device's public key, or ask for one to be made", field="jwk")
         check_name(name)
@@ -197,7 +201,8 @@ class EnrolmentService:
         if await self._store.nodes.key_forbidden(key.node_id):
             raise Forbidden("this key was revoked or removed here: make a new one", code="key-forbidden")
         node = Node(key.node_id, name, key.raw, dict(tags), enrolled=self._now())
-        async with self._audit.record(actor, "node.add", name, {"id": node.id, "tags": tags, "key made here": generate}):
+        detail = {"id": node.id, "tags": tags, "key made here": generate}
+        async with self._audit.record(actor, "node.add", name, detail):
             self._check_free(name, node.id)
             await self._store.nodes.add(node)
         await self._fleet.announce(node.id)
@@ -275,7 +280,7 @@ class _OutOfTime(Exception):
 
 
 def _verify_request(jws: str, token_key: PublicKey, hub: str, now: float) -> _Request:
-    """Both signatures of a request to join; raises SignatureRefused, MalformedMessage or _OutOfTime. Runs in a thread."""
+    """Both signatures of a request to join, in a thread. Raises SignatureRefused, MalformedMessage or _OutOfTime."""
     claims = verify(jws, token_key, Purpose.ENROL_TOKEN, audience=hub, now=None)
     try:
         check_time(claims, now)

@@ -30,7 +30,7 @@ from dvic_hub.store.port import Store
 from dvic_wire.errors import LimitExceeded
 from dvic_wire.limits import MAX_SIGNED_BYTES, RUN_REQUEST_TTL
 from dvic_wire.messages import RunCancel, RunReply, RunRequest
-from dvic_wire.runs import DISPATCHED, LOST, QUEUED, RUNNING, TERMINAL
+from dvic_wire.runs import DISPATCHED, LOST, QUEUED, TERMINAL
 from dvic_wire.signing import PrivateKey, Purpose, sign
 
 SWEEP = 5.0
@@ -53,7 +53,7 @@ log = logging.getLogger("dvic.runs")
 
 @dataclass
 class _Pacing:
-    """When what was last sent for one run, by node, over the node's present connection. Lost at a restart without harm."""
+    """What was last sent for one run, by node, over its present connection. Lost at a restart without harm."""
 
     sent: dict[str, float] = field(default_factory=dict)
     asked: dict[str, float] = field(default_factory=dict)
@@ -146,8 +146,8 @@ class RunService:
         return run
 
     async def cancel(self, run_id: str, actor: Actor, nodes: list[str] | None = None) -> Run:
-        """Ask for the end of a run, on all its nodes or on some. What has not been sent ends at once; what runs ends when its
-        node says so. Raises NotFound; asking again, or when it is over, changes nothing."""
+        """Ask for the end of a run, on all its nodes or on some. What has not been sent ends at once; what runs ends
+        when its node says so. Raises NotFound; asking again, or when it is over, changes nothing."""
         run = await self._run(run_id)
         if run.ended:
             return run
@@ -160,9 +160,10 @@ class RunService:
         return await self._run(run_id)
 
     async def _ask_to_cancel(self, run_id: str, nodes: set[str], actor: Actor) -> None:
+        asked = f"{dispatch.CANCEL_ASKED} by {actor.name}"
         rows = [row for row in await self._store.runs.nodes(run_id) if row.node in nodes and row.state not in TERMINAL]
-        await asyncio.gather(*(self._store.runs.move(run_id, row.node, frozenset({row.state}), row.state,
-                                                     reason=f"{dispatch.CANCEL_ASKED} by {actor.name}") for row in rows))
+        await asyncio.gather(*(self._store.runs.move(run_id, row.node, frozenset({row.state}), row.state, reason=asked)
+                               for row in rows))
 
     # ---- nodes
 
@@ -283,8 +284,9 @@ class RunService:
         for row in rows:
             node = self._fleet.node(row.node)
             if node is not None:
-                seats[row.node] = Seat(self._agents.connected(row.node), max(self._agents.since(row.node), self._graced),
-                                       max(node.last_seen / _SECOND, self._graced), bool(node.revoked))
+                since, heard = self._agents.since(row.node), node.last_seen / _SECOND
+                seats[row.node] = Seat(self._agents.connected(row.node), max(since, self._graced),
+                                       max(heard, self._graced), bool(node.revoked))
         return seats
 
     def _watch_clock(self, now: float) -> None:

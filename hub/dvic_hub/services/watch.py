@@ -70,7 +70,8 @@ class FleetService:
     def views(self) -> list[NodeView]:
         """Every node, by name."""
         now = self._clock()
-        return sorted((liveness.view_of(node, now) for node in self._nodes.values()), key=lambda view: (view.name, view.id))
+        views = [liveness.view_of(node, now) for node in self._nodes.values()]
+        return sorted(views, key=lambda view: (view.name, view.id))
 
     def select(self, selector: str) -> list[NodeView]:
         """The nodes that a selector names, by name; raises InvalidSelector or LimitExceeded."""
