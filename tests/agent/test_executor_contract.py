@@ -33,10 +33,8 @@ time.sleep(1000)
 
 @pytest.fixture
 def executor(tmp_path):
-    running = RunningExecutor(tmp_path, Hub())
-    running.start()
-    yield running
-    assert running.stop() == 0
+    with RunningExecutor(tmp_path, Hub()) as running:
+        yield running
 
 
 def pid_of(executor, run, who):
@@ -374,12 +372,11 @@ def test_a_run_is_readable_for_the_group_and_its_request_for_nobody_else(executo
 
 
 def test_stopping_the_executor_can_end_its_runs(tmp_path):
-    running = RunningExecutor(tmp_path, Hub())
-    running.start()
     run = new_run_id()
-    running.request(run, argv=("sleep", "1000"))
+    with RunningExecutor(tmp_path, Hub()) as running:
+        running.request(run, argv=("sleep", "1000"))
 
-    assert running.stop() == 0
+    assert running.process.returncode == 0
     assert running.records(run)[-1]["end"]["state"] == "cancelled"
 
 

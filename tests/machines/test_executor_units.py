@@ -112,7 +112,8 @@ running.ended(run)
 def test_nothing_of_a_run_stays_behind_in_systemd(served):
     python(served, ASK + "running.execute(argv=('sh', '-c', 'exit 3'))")
 
-    assert "dvic-run-" not in shell(served, "systemctl list-units --all --no-legend 'dvic-run-*' | grep -v deactivating")
+    units = shell(served, "systemctl list-units --all --no-legend 'dvic-run-*' | grep -v deactivating")
+    assert "dvic-run-" not in units
 
 
 def test_a_unit_stopped_by_the_machines_owner_ends_as_failed(served):
@@ -141,10 +142,11 @@ running.shown(run, "before")
     assert served.run("python3", "-I", "-m", "dvic_agent.executor", "sweep").returncode == 0
     assert served.run("systemctl", "start", "dvic-executor.socket").returncode == 0
 
-    records = [json.loads(line) for line in shell(served, f"cat /var/lib/dvic-agent/runs/{run}/output.jsonl").split("\n")]
+    output = f"/var/lib/dvic-agent/runs/{run}/output.jsonl"
+    records = [json.loads(line) for line in shell(served, f"cat {output}").split("\n")]
     assert [record.get("out") for record in records] == [None, "before\n", None]
     assert records[-1]["end"]["state"] == "lost"
     answer = python(served, "import sys\n" + ASK.replace('hub.pin(Path("/etc/dvic-agent"))', "")
                     + "print(json.dumps(running.request(sys.argv[1], jws=sys.argv[2])))", run, order)
     assert json.loads(answer) == {"state": "running"}  # known, and its end is in its output
-    assert len(shell(served, f"cat /var/lib/dvic-agent/runs/{run}/output.jsonl").split("\n")) == 3
+    assert len(shell(served, f"cat {output}").split("\n")) == 3

@@ -78,6 +78,15 @@ class RunningExecutor:
         self.process.terminate()
         return self.process.wait(WAIT_SECONDS)
 
+    def __enter__(self) -> "RunningExecutor":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End it and every run, whatever happened."""
+        if self.process.poll() is None:
+            assert self.stop() == 0
+
     def kill(self) -> None:
         self.process.kill()
         self.process.wait(WAIT_SECONDS)

@@ -47,11 +47,17 @@ def resolve_account(name: str) -> Account:
             raise Refusal("user", f"there is no user {name} on this machine") from None
         return Account(str(own), own, os.getegid(), (os.getegid(),), "/", "/bin/sh", False)
     if own not in (0, entry.pw_uid):
-        me = pwd.getpwuid(own).pw_name if not name else str(own)
-        raise Refusal("user", f"the executor runs as user {me} and can't become {name}: start it as root")
+        raise Refusal("user", f"the executor runs as user {_name_of(own)} and can't become {name}: start it as root")
     groups = tuple(os.getgrouplist(entry.pw_name, entry.pw_gid))
     return Account(entry.pw_name, entry.pw_uid, entry.pw_gid, groups, entry.pw_dir or "/", entry.pw_shell or "/bin/sh",
                    own == 0)
+
+
+def _name_of(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
 
 
 def environment(run: str, account: Account, spec: RunSpec) -> dict[str, str]:

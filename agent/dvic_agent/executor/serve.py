@@ -56,7 +56,7 @@ class Executor:
             kind = request.get("request")
             if kind == "ping":
                 return {"state": "ok", "backend": self.backend.name, "version": VERSION}
-            handler = {"run": self._run, "cancel": self._cancel, "forget": self._forget}.get(kind)
+            handler = {"run": self._run, "cancel": self._cancel, "forget": self._forget}.get(str(kind))
             if handler is None:
                 raise Refusal("malformed", "unknown request")
             return handler(check_run_id(request.get("run")), request.get("jws"))

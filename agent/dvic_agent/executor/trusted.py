@@ -54,12 +54,16 @@ def read_config(directory: Path, name: str) -> bytes | None:
         raise Untrusted(f"{directory / name} can't be read: {error.strerror}") from None
     finally:
         os.close(folder)
-    with os.fdopen(handle, "rb") as file:
-        found = os.fstat(file.fileno())
+    try:
+        found = os.fstat(handle)
         if not stat.S_ISREG(found.st_mode):
             raise Untrusted(f"{directory / name} is no plain file")
         check_owner(found, str(directory / name))
-        data = file.read(MAX_CONFIG_BYTES + 1)
+        data = os.read(handle, MAX_CONFIG_BYTES + 1)
+    except OSError as error:
+        raise Untrusted(f"{directory / name} can't be read: {error.strerror}") from None
+    finally:
+        os.close(handle)
     if len(data) > MAX_CONFIG_BYTES:
         raise Untrusted(f"{directory / name} is larger than {MAX_CONFIG_BYTES} bytes")
     return data
