@@ -18,7 +18,7 @@ from dvic_hub.api.agent_frames import AgentWebSocket, is_batch, json_of, message
 from dvic_hub.api.doors import Doors
 from dvic_hub.api.route import Call
 from dvic_hub.domain.session import HANDSHAKE_TIMEOUT, HubSession, Left, LookUp, Proved, Spoke, Step
-from dvic_hub.errors import Conflict, Forbidden, HubError, StoreError, TooMany
+from dvic_hub.errors import Conflict, Forbidden, HubError, NotFound, StoreError, TooMany
 from dvic_hub.services.agents import CONFLICT_RETRY
 from dvic_wire import codec
 from dvic_wire.errors import LimitExceeded, MalformedMessage, WireError
@@ -75,6 +75,7 @@ class AgentConnection:
         self._room = asyncio.Event()
         self._blocked = False
         self._replies = asyncio.Lock()
+        self._newest: asyncio.Task | None = None
 
     # ---- as the services see it
 
@@ -221,7 +222,8 @@ class AgentConnection:
             data = json_of(kind, frame)
             if is_batch(data):
                 await self._make_room(len(data))
-                self._track(self._commit(data, frame if kind is WSMsgType.BINARY else b""), len(data))
+                work = self._commit(data, frame if kind is WSMsgType.BINARY else b"", self._newest)
+                self._newest = self._track(work, len(data))
                 return
             step = self._session.receive(message_of(data, MAX_MESSAGE_BYTES), self._doors.clock())
         except WireError as error:
@@ -244,11 +246,18 @@ class AgentConnection:
             log.warning("node %s could not use a message: %s (%s)", self._session.node, message.reason[:200],
                         message.code[:40])
 
-    async def _commit(self, data: bytes, frame: bytes) -> None:
+    async def _commit(self, data: bytes, frame: bytes, before: asyncio.Task | None) -> None:
+        """Store a batch and answer it, after the one `before` it was answered."""
         try:
-            await self.send(await self._doors.ingest.commit(self._session.node, data, frame))
+            step = Step((await self._doors.ingest.commit(self._session.node, data, frame),))
         except (MalformedMessage, LimitExceeded) as error:
-            await self._say(self._session.unusable(error, stream_of(data)))
+            step = self._session.unusable(error, stream_of(data))
+        except NotFound:
+            await self._doors.agents.disconnect(self._session.node, "revoked", "this node was removed from the hub")
+            return
+        if before is not None and not before.done():
+            await asyncio.wait({before})
+        await self._say(step)
 
     async def _beat(self, message: KeepAlive) -> None:
         node = self._session.node
@@ -279,7 +288,7 @@ class AgentConnection:
             self._blocked = False
             self._touch()
 
-    def _track(self, work: Awaitable[None], size: int) -> None:
+    def _track(self, work: Awaitable[None], size: int) -> asyncio.Task:
         """Let `work` go on beside the reading. Tasks start in the order in which they are made."""
         self._bytes += size
         task = asyncio.ensure_future(work)
@@ -294,6 +303,7 @@ class AgentConnection:
                 self._drop("the hub failed")
 
         task.add_done_callback(done)
+        return task
 
     async def _say(self, step: Step) -> None:
         for message in step.send:
