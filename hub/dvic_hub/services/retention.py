@@ -55,9 +55,7 @@ class Pace:
         return REST_QUIET if self.noisy_since < 0 else REST_BUSY
 
     def _is_quiet(self, now: float, batches: float) -> bool:
-        seconds, came = now - self._seen_at, batches - self._seen
-        if self._seen_at < 0 or seconds >= 1.0:
+        known, seconds, came = self._seen_at >= 0, now - self._seen_at, batches - self._seen
+        if not known or seconds >= 1.0:
             self._seen_at, self._seen = now, batches
-        if self._seen_at < 0 or seconds <= 0:
-            return False
-        return came / max(seconds, 1.0) < QUIET_BATCHES
+        return known and came / max(seconds, 1.0) < QUIET_BATCHES

@@ -1,7 +1,8 @@
 """What a store promises. Services know only this; SQLite (and, later, PostgreSQL) are behind it.
 
 - Every method that changes something returns after the change is on the disk (synchronous=FULL), committed in groups.
-- Nothing here decides: rules are in domain/. Conditional updates take what must still be true and return whether it was.
+- Nothing here decides: rules are in domain/. Conditional updates take what must still be true, and return whether it
+  was.
 - StoreFull is raised, and nothing kept, when the disk has no room; StoreError for what else the database says.
 """
 

@@ -82,8 +82,8 @@ def open_for_writing(path: Path) -> apsw.Connection:
 def backup(path: Path, target: Path, progress: Progress | None = None) -> None:
     """Copy the database as it is now, while it is in use. The copy (mode 0600) appears whole or not at all.
 
-    Raises NotFound when there is no database, Conflict when `target` exists. A read transaction holds the moment: without it a copy would begin anew after
-    every commit.
+    Raises NotFound when there is no database, Conflict when `target` exists. A read transaction holds the moment:
+    without it a copy would begin anew after every commit.
     """
     if not path.is_file():
         raise NotFound(f"there is no database at {path}")

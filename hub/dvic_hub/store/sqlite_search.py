@@ -41,9 +41,11 @@ def search(connection: apsw.Connection, query: LogQuery) -> Page:
     for candidate in heapq.merge(*days, key=lambda candidate: -candidate.last):
         if newest.settled(candidate.last):
             break
-        row = connection.execute(f"SELECT bytes FROM data_{candidate.day} WHERE id = ?", (candidate.id,))  # noqa: S608
+        data = connection.execute(f"SELECT bytes FROM data_{candidate.day} WHERE id = ?", (candidate.id,)).get  # noqa: S608
         try:
-            newest.offer(candidate.node, candidate.source, block(candidate.id, candidate.codec, row.get))
+            if data is None:
+                raise DamagedBlock("its bytes are gone")
+            newest.offer(candidate.node, candidate.source, block(candidate.id, candidate.codec, data))
         except DamagedBlock as error:
             log.error("block %d of %s is left out of a search: %s", candidate.id, candidate.day, error)
     items, following = newest.page()
