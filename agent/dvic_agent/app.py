@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from dvic_wire.messages import Ack, Message, Problem, RunCancel, RunRequest, Settings, Welcome
 
@@ -194,7 +195,7 @@ class Agent:
 
 def make_sources(config: AgentConfig, clock: Clock, desk: RunDesk) -> Sequence[Source]:
     """What the config asks for. A source whose library is missing on this machine is left out and named once."""
-    makers = {"log_files": _log_files}
+    makers = {"journal": _journal, "log_files": _log_files, "hardware": _hardware}
     sources: dict[str, Source] = {}
     for name, make in makers.items():
         if getattr(config, name):
@@ -205,10 +206,28 @@ def make_sources(config: AgentConfig, clock: Clock, desk: RunDesk) -> Sequence[S
     return [*sources.values()]
 
 
+def _journal(config: AgentConfig, clock: Clock, made: dict) -> Source:
+    from .sources.journal import Journal  # noqa: PLC0415 (each source is imported when it is asked for)
+
+    return Journal(config.journal_from, config.journal_folder, clock)
+
+
 def _log_files(config: AgentConfig, clock: Clock, made: dict) -> Source:
-    from .sources.log_files import LogFiles  # noqa: PLC0415 (each source is imported when it is asked for)
+    from .sources.log_files import LogFiles  # noqa: PLC0415
 
     return LogFiles(config.log_folders, config.log_pattern, clock=clock)
+
+
+def _hardware(config: AgentConfig, clock: Clock, made: dict) -> Source:
+    from .sources.hardware import Hardware  # noqa: PLC0415
+
+    return Hardware(_rings(config), period=config.hardware_period, room=config.ring_bytes, clock=clock)
+
+
+def _rings(config: AgentConfig) -> Path:
+    folder = config.private_dir / "ring"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
 
 
 async def serve(config: AgentConfig, make_sources: MakeSources, facts: Callable[[], dict], *,

@@ -96,7 +96,8 @@ async def check_hub(config: AgentConfig, hub: PinnedHub) -> list[Finding]:
     except (NetworkError, AgentError) as error:
         return [Finding("hub", PROBLEM, str(error), "is the hub running, and is no firewall or wrong address in "
                                                     "between? Try: curl -v " + url)]
-    return [Finding("hub", OK, f"{hub.url} answers"), _compare_keys(answer.body, hub), compare_clocks(answer.date, time.time())]
+    return [Finding("hub", OK, f"{hub.url} answers"), _compare_keys(answer.body, hub),
+            compare_clocks(answer.date, time.time())]
 
 
 def _compare_keys(body: dict, hub: PinnedHub) -> Finding:

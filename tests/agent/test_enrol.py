@@ -136,7 +136,8 @@ def test_the_secret_of_the_token_does_not_travel():
     assert token.seed not in str(peek(text)).encode()
 
 
-def reply(hub: PrivateKey, key: PrivateKey, signer: PrivateKey | None = None, purpose=Purpose.ENROLLED, **changes) -> str:
+def reply(hub: PrivateKey, key: PrivateKey, signer: PrivateKey | None = None, purpose: Purpose = Purpose.ENROLLED,
+          **changes: object) -> str:
     claims = {"iss": hub.fingerprint, "aud": key.public.node_id, "nonce": "nonce", "name": "ada",
               "jwk": hub.public.jwk(), "time": 1, **changes}
     return sign(signer or hub, purpose, claims, now=time.time(), ttl=300)

@@ -193,7 +193,7 @@ class FakeHub:
         app = web.Application(client_max_size=1024 * 1024)
         app.add_routes([web.get("/api/v1/agent", self._agent), web.post("/api/v1/enroll", self._enrol),
                         web.get("/api/v1/hub-key", self._hub_key)])
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
+        self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", port)
         await site.start()
