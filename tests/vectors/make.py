@@ -36,8 +36,8 @@ def keys() -> dict:
                         "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
                         "thumbprint": "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
                         "payload": "Example of Ed25519 signing",
-                        "jws": "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc.hgyY0il_MGCjP0JzlnLWG1PPOt7-09P"
-                               "GcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg"},
+                        "jws": "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc.hgyY0il_MGCjP0JzlnLWG1PPO"
+                               "t7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg"},
             "keys": listed}
 
 
@@ -152,7 +152,8 @@ def batches() -> dict:
 
 def tokens() -> dict:
     """An enrolment token and ways to damage it."""
-    token = EnrolmentToken("https://hub.example:8420/dvic", PrivateKey.from_seed(CAST["hub"]).fingerprint, bytes([9] * 32))
+    hub = PrivateKey.from_seed(CAST["hub"]).fingerprint
+    token = EnrolmentToken("https://hub.example:8420/dvic", hub, bytes([9] * 32))
     text = token.encode()
     return {"about": "enrolment tokens", "accepted": [{"token": text, "url": token.url, "hub": token.hub,
                                                        "seed": b64encode(token.seed), "id": token.id}],

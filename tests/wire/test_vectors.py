@@ -58,7 +58,8 @@ def test_signed_messages_hold(case):
 @pytest.mark.parametrize("case", load("signed.json")["refused"], ids=why)
 def test_signed_messages_that_must_be_refused_are(case):
     with pytest.raises(WireError):
-        verify(case["jws"], PublicKey.from_jwk(case["key"]), case["purpose"], audience=case["audience"], now=case["now"])
+        key = PublicKey.from_jwk(case["key"])
+        verify(case["jws"], key, case["purpose"], audience=case["audience"], now=case["now"])
 
 
 @pytest.mark.parametrize("case", load("frames.json")["accepted"], ids=why)

@@ -3,7 +3,7 @@
 - A text frame is one JSON object with `kind` and the message's fields.
 - A binary frame is the same, zlib-compressed (RFC 1950). Batches travel so.
 - Nothing is read past a limit: inflating stops at MAX_MESSAGE_BYTES, nesting at MAX_DEPTH.
-- Unknown kinds and missing or wrongly typed fields are refused; unknown fields are ignored (a newer minor may add them).
+- Unknown kinds and missing or wrongly typed fields are refused; unknown fields are ignored (newer peers may add them).
 """
 
 import json

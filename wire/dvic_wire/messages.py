@@ -29,7 +29,8 @@ class Hello:
 
 @dataclass(frozen=True)
 class HubProof:
-    """`jws`: HUB_PROOF, claims `iss` (hub fingerprint), `aud` (node id), `nonce` (the agent's), `hub_nonce`, `protocol`."""
+    """`jws`: HUB_PROOF, claims `iss` (hub fingerprint), `aud` (node id), `nonce` (the agent's), `hub_nonce`,
+    `protocol`."""
 
     jws: str
 
@@ -70,7 +71,7 @@ class Refused:
 @dataclass(frozen=True)
 class Batch:
     """Records of one stream between two cursors. `source`: the name people see (`journal`, `dvic_log_x`).
-    `about`: of a file stream: path, owner, uid, header (a claim). `closed`: the stream has ended; the hub forgets it."""
+    `about`: of a file stream: path, owner, uid, header (a claim). `closed`: the stream has ended."""
 
     stream: str
     from_cursor: str

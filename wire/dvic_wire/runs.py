@@ -77,7 +77,7 @@ class RunSpec:
         return {key: value for key, value in plain.items() if value != default[key]}
 
     def digest(self) -> str:
-        """SHA-256 (hex) of the canonical JSON (sorted keys, no white space, defaults left out): what an operator signs."""
+        """SHA-256 (hex) of the canonical JSON (sorted keys, compact, defaults left out): what an operator signs."""
         canonical = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
 

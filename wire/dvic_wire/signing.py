@@ -3,8 +3,8 @@
 Rules:
 - Everything signed is a compact JWS (RFC 7515) with EdDSA over Ed25519 (RFC 8037).
 - The algorithm and the key come from the record of who is expected, never from the message's header.
-- A signature serves one purpose (`typ`), one audience (`aud`), a span of time (`iat`, `exp`) and one use (`jti`, a nonce
-  or a serial, which the caller checks): a message for one door opens no other.
+- A signature serves one purpose (`typ`), one audience (`aud`), a span of time (`iat`, `exp`) and one use (`jti`,
+  a nonce or a serial, which the caller checks): a message for one door opens no other.
 - A key's fingerprint is its JWK thumbprint (RFC 7638), 43 characters of base64url.
 
     >>> key = PrivateKey.generate()
@@ -94,7 +94,7 @@ class PublicKey:
 
     @property
     def node_id(self) -> str:
-        """The id of the node that owns this key: `n-` and 100 bits of the key's hash in base32, so no id can be taken over."""
+        """The id of the node that owns this key: `n-` and 100 bits of the key's hash in base32."""
         digest = hashlib.sha256(b"dvic-node" + self.raw).digest()
         return "n-" + base64.b32encode(digest)[:20].decode("ascii").lower()
 
