@@ -6,6 +6,7 @@ import msgspec
 
 from dvic_hub.api.doors import Doors
 from dvic_hub.api.route import Call
+from dvic_hub.services.device_numbers import store_numbers
 
 MAX_KEEPALIVE_BYTES = 8 * 1024
 """One posted keepalive, bytes of JSON."""
@@ -28,5 +29,6 @@ class KeepaliveAnswer(msgspec.Struct):
 
 async def keepalive(doors: Doors, call: Call) -> KeepaliveAnswer:
     node, beat = await doors.agents.beat_posted(call.body.keepalive, call.address)
+    await store_numbers(doors.store, doors.ingest, node.id, beat.serial, beat.numbers, doors.now())
     known = doors.fleet.node(node.id) or node
     return KeepaliveAnswer(doors.now(), max(known.serial, beat.serial), known.name)

@@ -1,0 +1,91 @@
+"""Devices that only post keepalives: seen, with their numbers kept as samples, and refused when they should be."""
+
+import aiohttp
+import pytest
+from served_hub import ADMIN, ServedHub, with_served_hub
+from simulated_agent import SimulatedAgent
+
+from dvic_wire.signing import PrivateKey, Purpose
+
+POST = Purpose.KEEPALIVE_POST
+
+
+async def device(hub: ServedHub, name: str = "esp") -> SimulatedAgent:
+    """A device whose key an admin has added."""
+    key = PrivateKey.generate()
+    await hub.doors.enrolment.add_device(name, {}, key.public, False, ADMIN)
+    return SimulatedAgent(hub.url, hub.fingerprint, key=key, name=name)
+
+
+def test_a_device_that_posts_is_online_and_its_numbers_are_samples(tmp_path):
+    async def test(hub):
+        esp = await device(hub)
+        for celsius in (20.5, 21.5):
+            status, body = await hub.post("keepalive", {"keepalive": esp.keepalive(
+                POST, 60, status="warm", numbers={"celsius": celsius, "volts": 3})})
+            assert status == 200, body
+        assert body["serial"] == 2 and abs(body["time"] / 1e6 - hub.clock()) < 60
+        view = hub.doors.fleet.view("esp")
+        assert (view.state, view.node.period, view.node.status) == ("online", 60, "warm")
+        latest = await hub.doors.store.streams.latest(esp.id)
+        assert latest["values"] == {"celsius": 21.5, "volts": 3.0}
+        (series,) = await hub.doors.store.streams.series([esp.id], ["celsius"], 0, hub.doors.now() + 1, 0)
+        assert series.values == [20.5, 21.5]
+    with_served_hub(tmp_path, test)
+
+
+def test_numbers_of_a_node_with_a_hardware_stream_of_its_own_leave_that_alone(tmp_path):
+    async def test(hub):
+        ada = await hub.agent("ada")
+        await ada.socket.send_json({"kind": "batch", "stream": "hardware", "from_cursor": "", "to_cursor": "ring:1",
+                                    "source": "hardware", "records": [{"time": 1, "values": {"cpu": 1}}]})
+        await ada.receive()
+        status, _ = await hub.post("keepalive", {"keepalive": ada.keepalive(POST, numbers={"x": 1})})
+        assert status == 200
+        assert (await hub.doors.store.streams.cursors(ada.id))["hardware"] == "ring:1"
+    with_served_hub(tmp_path, test)
+
+
+@pytest.mark.parametrize("body", [{}, {"keepalive": 3}, {"keepalive": "x", "more": 1}, [], "x", {"keepalive": ""},
+                                  {"keepalive": "a.b.c"}, {"keepalive": "x" * 9000}])
+def test_a_body_that_is_no_keepalive_is_the_callers_fault(tmp_path, body):
+    async def test(hub):
+        status, answer = await hub.post("keepalive", body)
+        assert 400 <= status < 500 and answer["code"]
+    with_served_hub(tmp_path, test)
+
+
+def test_a_device_without_a_clock_learns_the_time_from_the_refusal(tmp_path):
+    async def test(hub):
+        esp = await device(hub)
+        hub.ahead = 10_000
+        status, answer = await hub.post("keepalive", {"keepalive": esp.keepalive(POST)})
+        assert (status, answer["code"]) == (400, "clock") and str(int(hub.clock()))[:6] in answer["detail"]
+    with_served_hub(tmp_path, test)
+
+
+def test_a_stranger_and_somebody_elses_key_are_refused(tmp_path):
+    async def test(hub):
+        esp = await device(hub)
+        stranger = SimulatedAgent(hub.url, hub.fingerprint)
+        status, answer = await hub.post("keepalive", {"keepalive": stranger.keepalive(POST)})
+        assert (status, answer["code"]) == (404, "unknown")
+        status, answer = await hub.post("keepalive", {"keepalive": stranger.keepalive(POST, iss=esp.id)})
+        assert (status, answer["code"]) == (403, "signature")
+        assert hub.doors.fleet.view("esp").state == "never"
+    with_served_hub(tmp_path, test)
+
+
+def test_enrolling_over_http_ends_with_the_hubs_signed_answer_or_a_problem(tmp_path):
+    async def test(hub):
+        token = await hub.token()
+        agent = SimulatedAgent(hub.url, hub.fingerprint, name="ada")
+        async with hub.http.post(f"{hub.url}/api/v1/enroll", json={"request": agent.enrolment(token)}) as answer:
+            assert answer.status == 200 and set(await answer.json()) == {"reply"}
+        other = SimulatedAgent(hub.url, hub.fingerprint, name="bob")
+        async with hub.http.post(f"{hub.url}/api/v1/enroll", json={"request": other.enrolment(token)}) as answer:
+            assert answer.status == 410 and answer.content_type == "application/problem+json"
+            assert (await answer.json(content_type=None))["code"] == "token-used"
+        async with aiohttp.ClientSession() as plain, plain.get(f"{hub.url}/api/v1/hub-key") as answer:
+            assert (await answer.json())["fingerprint"] == hub.fingerprint
+    with_served_hub(tmp_path, test)
