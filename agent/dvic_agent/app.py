@@ -26,6 +26,7 @@ from .link import Link
 from .pump import Pump
 from .runs import RunDesk
 from .session import Ended, Session
+from .sources.run_output import RunOutput
 from .sources.source import Source
 from .status import StatusServer
 from .supervisor import Supervisor
@@ -195,7 +196,7 @@ class Agent:
 
 def make_sources(config: AgentConfig, clock: Clock, desk: RunDesk) -> Sequence[Source]:
     """What the config asks for. A source whose library is missing on this machine is left out and named once."""
-    makers = {"journal": _journal, "log_files": _log_files, "hardware": _hardware}
+    makers = {"journal": _journal, "log_files": _log_files, "hardware": _hardware, "demos": _demos}
     sources: dict[str, Source] = {}
     for name, make in makers.items():
         if getattr(config, name):
@@ -203,7 +204,7 @@ def make_sources(config: AgentConfig, clock: Clock, desk: RunDesk) -> Sequence[S
                 sources[name] = make(config, clock, sources)
             except (ImportError, OSError) as error:
                 log.warning("the source %s can't be used here: %s", name, error)
-    return [*sources.values()]
+    return [*sources.values(), RunOutput(config.runs_dir, desk.forget, clock=clock)]
 
 
 def _journal(config: AgentConfig, clock: Clock, made: dict) -> Source:
@@ -222,6 +223,13 @@ def _hardware(config: AgentConfig, clock: Clock, made: dict) -> Source:
     from .sources.hardware import Hardware  # noqa: PLC0415
 
     return Hardware(_rings(config), period=config.hardware_period, room=config.ring_bytes, clock=clock)
+
+
+def _demos(config: AgentConfig, clock: Clock, made: dict) -> Source:
+    from .sources.demos import Demos  # noqa: PLC0415
+
+    files = made["log_files"].files if "log_files" in made else list
+    return Demos(files, _rings(config), period=config.demos_period, room=config.ring_bytes, clock=clock)
 
 
 def _rings(config: AgentConfig) -> Path:
