@@ -83,6 +83,14 @@ def test_the_contract_holds_with_units(machine):
     assert "skipped" not in done.stdout.splitlines()[-1]
 
 
+def test_the_contract_holds_for_an_ordinary_user_with_child_processes(machine):
+    shell(machine, "id anna || useradd --create-home anna; chmod 755 /root /root/suite; chmod 644 /root/suite/*.py")
+    done = machine.run("runuser", "-u", "anna", "--", "python3", "-m", "pytest", "-q", "-p", "no:cacheprovider",
+                       "/root/suite", timeout=SUITE_SECONDS)
+
+    assert done.returncode == 0, done.stdout[-6000:]
+
+
 def test_a_request_comes_through_systemds_socket_and_the_run_is_a_unit_in_its_slice(served):
     out = python(served, ASK + "print(json.dumps(running.ask({'request': 'ping'})))\n"
                                "print(text_of(running.execute(argv=('cat', '/proc/self/cgroup')), 'out'))")

@@ -20,8 +20,8 @@ from .ending import OUT_OF_MEMORY, TIMEOUT, UNKNOWN
 from .errors import ExecutorError
 from .recorder import record
 from .rundir import StateDir, check_run_id
-from .tree import memory_is_limited
-from .units import UnitsBackend, systemd_is_here
+from .tree import in_own_cgroup, memory_is_limited
+from .units import UnitsBackend, systemd_is_here, unit_name
 
 CONFIG_DIR = "/etc/dvic-agent"
 STATE_DIR = "/var/lib/dvic-agent"
@@ -92,7 +92,7 @@ def carry(state: StateDir, run: str) -> int:
             raise ExecutorError(f"there is no run {run}")
         found.hold()
         # A kernel without the memory controller (the default on many small boards) ignores a unit's MemoryMax.
-        record(found, limit_memory=not memory_is_limited())
+        record(found, limit_memory=not memory_is_limited(), others=lambda: in_own_cgroup(unit_name(run)))
     return 0
 
 

@@ -28,7 +28,7 @@ from .rundir import RunDir
 STOPPED = "stopped"
 SUPERVISOR_KILLED = "supervisor killed"
 
-_POLL_MS = 50
+_POLL_SECONDS = 0.05
 
 
 class ChildrenBackend:
@@ -60,11 +60,7 @@ class ChildrenBackend:
         return run.held()
 
     def clear(self, run: RunDir) -> None:
-        deadline = time.monotonic() + tree.KILL_PATIENCE
-        while (left := tree.with_variable(RUN_VARIABLE, run.run)) and time.monotonic() < deadline:
-            for process in left:
-                tree.send(process, signal.SIGKILL)
-            time.sleep(_POLL_MS / 1000)
+        tree.kill_all(lambda: tree.with_variable(RUN_VARIABLE, run.run))
 
 
 def supervise(run: RunDir, control: int, timeout: int) -> None:
@@ -94,7 +90,8 @@ def supervise(run: RunDir, control: int, timeout: int) -> None:
     status = os.waitpid(recorder, 0)[1]
     if os.WIFSIGNALED(status) and result == "success":
         result = f"signal {os.WTERMSIG(status)}"
-    note = "" if _end_what_is_left() else "some of its processes could not be ended"
+    tree.reap()
+    note = "" if tree.end_all(_below) else "some of its processes could not be ended"
     write_end(run, result, note)
 
 
@@ -103,7 +100,7 @@ def _record(run: RunDir, keeper: int) -> None:
     try:
         tree.become_subreaper()
         if record(run, limit_memory=True, keeper=keeper):
-            tree.kill_below(os.getpid())
+            tree.kill_all(_below)
             write_end(run, SUPERVISOR_KILLED)
     finally:
         os._exit(0)
@@ -113,13 +110,17 @@ def _ask_to_end(recorder: int, watched: int) -> None:
     """SIGTERM to the whole tree, the recorder first; after the grace SIGKILL to all but the recorder, which then still
     writes down the last words; it goes too when it does not end."""
     signal.pidfd_send_signal(watched, signal.SIGTERM)
-    for process in tree.descendants(os.getpid()):
+    for process in _below():
         if process.pid != recorder:
             tree.send(process, signal.SIGTERM)
     if _ends(watched, tree.KILL_GRACE):
         return
-    tree.kill_below(os.getpid(), spare=recorder)
-    if not _ends(watched, tree.KILL_GRACE):
+    deadline = time.monotonic() + tree.KILL_GRACE
+    while not _ends(watched, _POLL_SECONDS) and time.monotonic() < deadline:
+        for process in _below():
+            if process.pid != recorder:
+                tree.send(process, signal.SIGKILL)
+    if not _ends(watched, 0):
         signal.pidfd_send_signal(watched, signal.SIGKILL)
 
 
@@ -129,17 +130,8 @@ def _ends(watched: int, seconds: float) -> bool:
     return bool(poll.poll(seconds * 1000))
 
 
-def _end_what_is_left() -> bool:
-    """After the recorder: SIGTERM to what the command left in the background, SIGKILL after the grace."""
-    tree.reap()
-    left = tree.descendants(os.getpid())
-    for process in left:
-        tree.send(process, signal.SIGTERM)
-    deadline = time.monotonic() + tree.KILL_GRACE
-    while tree.descendants(os.getpid()) and time.monotonic() < deadline:
-        time.sleep(_POLL_MS / 1000)
-        tree.reap()
-    return tree.kill_below(os.getpid())
+def _below() -> list[tree.Process]:
+    return tree.descendants(os.getpid())
 
 
 def _detached(work: Callable[[], None], keep: set[int]) -> None:

@@ -14,7 +14,7 @@ import selectors
 import signal
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -29,6 +29,9 @@ from .pieces import Pieces
 from .rundir import RunDir
 
 READ_BYTES = 64 * 1024
+
+KILL_AGAIN_SECONDS = 0.1
+"""Between two rounds of SIGKILL, for what forks faster than it is killed."""
 
 
 class Output:
@@ -55,11 +58,15 @@ class Output:
 
 
 class Recorder:
-    """One command from its start to its outcome. `keeper`: a pipe that closes when the supervisor dies, -1: none."""
+    """One command from its start to its outcome. `keeper`: a pipe that closes when the supervisor dies, -1: none.
+    `others`: all of the run's processes save ourselves, where nobody but us kills those that ignore SIGTERM."""
 
-    def __init__(self, run: RunDir, spec: RunSpec, keeper: int = -1):
+    def __init__(self, run: RunDir, spec: RunSpec, keeper: int = -1,
+                 others: Callable[[], list[tree.Process]] | None = None):
         self._run = run
         self._keeper = keeper
+        self._others = others
+        self._kill_at = float("inf")
         self._output = Output(run)
         self._pieces = Pieces(spec.output)
         self._cut = 0
@@ -97,12 +104,9 @@ class Recorder:
         streams = {started.out: "out", started.err: "err"}
         for handle in (*streams, wake, *([self._keeper] if self._keeper >= 0 else [])):
             self._selector.register(handle, selectors.EVENT_READ)
-        noted = False
         while self._status is None:
-            if self._stopped and not noted:  # SIGKILL may follow: what is known by now is for whoever writes the end
-                note_outcome(self._run, Outcome(stopped=True, seconds=tree.seconds_since_start(), cut=self._all_cut()))
-                noted = True
-            for key, _ in self._selector.select(self._pieces.due(time.monotonic())):
+            self._mind_stopping()
+            for key, _ in self._selector.select(self._patience()):
                 if key.fd in streams:
                     self._read(key.fd, streams[key.fd], READ_BYTES)
                 elif key.fd == self._keeper:
@@ -115,6 +119,22 @@ class Recorder:
         for handle, stream in streams.items():  # what the pipes still hold; a background process may go on for ever
             self._read(handle, stream, fcntl.fcntl(handle, fcntl.F_GETPIPE_SZ))
         self._keep(self._pieces.finish())
+
+    def _patience(self) -> float | None:
+        """Seconds until something is due though nothing happens, None: never."""
+        now = time.monotonic()
+        due = [self._pieces.due(now), max(0.0, self._kill_at - now) if self._others and self._stopped else None]
+        return min((seconds for seconds in due if seconds is not None), default=None)
+
+    def _mind_stopping(self) -> None:
+        if self._stopped and self._kill_at == float("inf"):
+            self._kill_at = time.monotonic() + tree.KILL_GRACE
+            # We may be killed too: what is known by now is for whoever writes the end.
+            note_outcome(self._run, Outcome(stopped=True, seconds=tree.seconds_since_start(), cut=self._all_cut()))
+        if self._others and time.monotonic() >= self._kill_at:
+            for process in self._others():
+                tree.send(process, signal.SIGKILL)
+            self._kill_at = time.monotonic() + KILL_AGAIN_SECONDS
 
     def _read(self, handle: int, stream: str, most: int) -> None:
         while most > 0:
@@ -150,10 +170,12 @@ class Recorder:
         return self._pieces.cut + self._cut
 
 
-def record(run: RunDir, *, limit_memory: bool, keeper: int = -1) -> bool:
+def record(run: RunDir, *, limit_memory: bool, keeper: int = -1,
+           others: Callable[[], list[tree.Process]] | None = None) -> bool:
     """Carry the run of this directory to its outcome, once. True when its supervisor was lost on the way.
 
-    `limit_memory`: no cgroup limits the memory, so setrlimit has to, for each process alone.
+    `limit_memory`: no cgroup limits the memory, so setrlimit has to, for each process alone. `keeper`, `others`: see
+    Recorder; with `others` what the command leaves in the background is ended here.
     """
     try:
         os.close(run.open("started", os.O_WRONLY | os.O_CREAT | os.O_EXCL))
@@ -166,12 +188,14 @@ def record(run: RunDir, *, limit_memory: bool, keeper: int = -1) -> bool:
     orphaned = False
     try:
         spec = RunSpec.from_json(run.request().get("spec"))
-        recorder = Recorder(run, spec, keeper)
+        recorder = Recorder(run, spec, keeper, others)
         outcome = recorder.run(spec, limit_memory)
         orphaned = recorder.orphaned
     except Exception as error:  # whatever it is, people must learn it from the run's end
         outcome = Outcome(error=f"the recorder failed: {error!r}")
     note_outcome(run, outcome)
+    if others:
+        tree.end_all(others)
     return orphaned
 
 

@@ -8,6 +8,7 @@ import ctypes
 import os
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -128,21 +129,44 @@ def reap() -> dict[int, int]:
         ended[pid] = status
 
 
-def kill_below(root: int, spare: int = 0, patience: float = KILL_PATIENCE) -> bool:
-    """SIGKILL everything below `root` save the process `spare`, until nothing is left (new forks too).
+def kill_all(members: Callable[[], list[Process]], patience: float = KILL_PATIENCE) -> bool:
+    """SIGKILL to all that `members` finds, again and again until it finds none (new forks too); reaps our children.
 
-    False when something was still alive after `patience` seconds. `root` must be us: its orphans are reaped here.
+    False when something was still alive after `patience` seconds.
     """
     deadline = time.monotonic() + patience
-    while left := [process for process in descendants(root) if process.pid != spare]:
+    while left := members():
         for process in left:
             send(process, signal.SIGKILL)
         if time.monotonic() > deadline:
             return False
         time.sleep(_POLL)
-        if not spare:
-            reap()
+        reap()
     return True
+
+
+def end_all(members: Callable[[], list[Process]], grace: float = KILL_GRACE) -> bool:
+    """SIGTERM to all that `members` finds, after `grace` seconds kills; reaps our children."""
+    for process in members():
+        send(process, signal.SIGTERM)
+    deadline = time.monotonic() + grace
+    while members() and time.monotonic() < deadline:
+        time.sleep(_POLL)
+        reap()
+    return kill_all(members)
+
+
+def in_own_cgroup(name: str) -> list[Process]:
+    """Every living process of our own cgroup and those below it, without us; none when it is not called `name`."""
+    found = []
+    for line in Path("/proc/self/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        place = {"": "", "name=systemd": "systemd"}.get(controllers)
+        if place is None or Path(path).name != name:
+            continue
+        for file in Path("/sys/fs/cgroup", place, path.lstrip("/")).rglob("cgroup.procs"):
+            found += [int(pid) for pid in file.read_text().split()]
+    return [process for pid in set(found) - {os.getpid()} if (process := read_process(pid))]
 
 
 def _has_threads(pid: int) -> bool:

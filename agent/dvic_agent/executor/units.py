@@ -15,10 +15,12 @@ from pathlib import Path
 
 from .errors import StartFailed
 from .rundir import RunDir
-from .tree import KILL_GRACE
 
 RECORDER_MEMORY = 32 * 1024 * 1024
 """Bytes that a run's own memory limit is raised by, for the recorder that lives in the same cgroup."""
+
+STOP_SECONDS = 30
+"""How long systemd waits for the recorder, which itself kills after tree.KILL_GRACE, and for ExecStopPost."""
 
 START_SECONDS = 30
 """How long systemd may take to start a unit."""
@@ -54,7 +56,7 @@ def unit_command(run: str, spec: dict, state: Path) -> list[str]:
     for part in end:
         if not _PLAIN.match(part):  # systemd would read blanks, quotes, $ and % in a property
             raise StartFailed(f"systemd can't be given the path {part}: use letters, digits and ._/+@:=- only")
-    properties = {"Type": "exec", "KillMode": "control-group", "TimeoutStopSec": f"{KILL_GRACE:g}",
+    properties = {"Type": "exec", "KillMode": "control-group", "TimeoutStopSec": str(STOP_SECONDS),
                   "RuntimeMaxSec": str(spec.get("timeout", 300)), "OOMPolicy": "kill", "OOMScoreAdjust": "-1000",
                   "SyslogIdentifier": "dvic-run", "ExecStopPost": " ".join(end)}
     if spec.get("memory"):
