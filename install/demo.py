@@ -20,8 +20,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
     # Programs that use logging already need this one line.
-    logging.basicConfig(level=logging.INFO, handlers=[dvic_log.Handler()])
-    logging.getLogger("demo").info("the demo program started")
+    logging.getLogger().addHandler(dvic_log.Handler())
+    logging.getLogger("demo").warning("the demo program started")
 
     readout = dvic_log.get_logger("readout", component="detector")
     try:

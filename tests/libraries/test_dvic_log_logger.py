@@ -104,6 +104,15 @@ def test_a_formatter_is_honoured(logs):
     assert logs.messages() == ["<WARNING> hot"]
 
 
+def test_the_format_that_basic_config_gives_is_not_written_twice(logs):
+    source = logging.Logger("x")
+    handler = Handler(file=LogFile("daq"))
+    handler.setFormatter(logging.Formatter(logging.BASIC_FORMAT))
+    source.addHandler(handler)
+    source.warning("hot")
+    assert logs.messages() == ["hot"]
+
+
 def test_a_bad_logging_call_keeps_its_text_and_prints_nothing(logs, capfd):
     source = logging.Logger("x")
     source.addHandler(Handler(file=LogFile("daq")))

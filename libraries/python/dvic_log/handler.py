@@ -23,16 +23,20 @@ class Handler(logging.Handler):
         try:
             fields = {key: value for key, value in vars(record).items() if key not in _KNOWN}
             fields.update(logger=record.name, file=record.filename, line=record.lineno)
-            if record.exc_info and self.formatter is None:  # a formatter puts the traceback in itself
+            if record.exc_info and self._plain():  # a formatter puts the traceback in itself
                 fields["exc_info"] = record.exc_info
             self._logger.write(record.levelno, self._said(record), (), fields, int(record.created * 1_000_000))
         except Exception:
             pass
 
     def _said(self, record):
-        if self.formatter is None:
+        if self._plain():
             return message(record.msg, record.args)
         try:
             return self.format(record)
         except Exception:
             return message(record.msg, record.args)
+
+    def _plain(self):
+        # basicConfig(handlers=[...]) gives this format to handlers that have none: it says what the fields say already.
+        return self.formatter is None or getattr(self.formatter, "_fmt", None) == logging.BASIC_FORMAT
