@@ -16,6 +16,7 @@ import sdnotify
 import uvloop
 from aiohttp import web
 
+from dvic_hub.api.http_log import server_logger
 from dvic_hub.app import HUB, VERSION, Hub, build_app
 from dvic_hub.config import HubConfig
 from dvic_hub.errors import HubError
@@ -44,7 +45,8 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 async def started(config: HubConfig) -> AsyncIterator[tuple[Hub, web.AppRunner]]:
     """All parts of the hub, working, without a door to the outside yet."""
     application = build_app(config)
-    runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=SHUTDOWN_TIMEOUT)
+    runner = web.AppRunner(application, access_log=None, logger=server_logger(), handle_signals=False,
+                           shutdown_timeout=SHUTDOWN_TIMEOUT)
     try:
         await runner.setup()
         yield application[HUB], runner

@@ -297,3 +297,16 @@ def test_a_fault_of_the_hub_tells_no_details(tmp_path):
         assert problem["instance"].startswith("urn:dvic:request:")
 
     played(test, tmp_path)
+
+
+def test_what_is_no_http_is_answered_and_fills_no_log(tmp_path, caplog):
+    async def test(hub):
+        for request in (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc", b"GET /" + b"x" * 20_000 + b" HTTP/1.1\r\n\r\n",
+                        b"GET / HTTP/1.1\r\nX: " + b"y" * 20_000 + b"\r\n\r\n", b"NONSENSE\r\n\r\n",
+                        b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+                        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n"):
+            assert (await hub.raw(request)).startswith((b"HTTP/1.0 400", b"HTTP/1.1 400"))
+        assert (await hub.ask("GET", "/healthz"))[0] == 200
+
+    played(test, tmp_path)
+    assert caplog.records == []

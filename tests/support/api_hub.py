@@ -18,6 +18,7 @@ import aiohttp
 from aiohttp import web
 from argon2 import PasswordHasher
 
+from dvic_hub.api.http_log import server_logger
 from dvic_hub.app import HUB, build_app
 from dvic_hub.config import HubConfig
 from dvic_hub.domain.model import ApiToken, Node, User
@@ -49,7 +50,7 @@ class ApiHub:
         return time.time() + self.offset
 
     async def __aenter__(self) -> "ApiHub":
-        self._runner = web.AppRunner(self.application, access_log=None, shutdown_timeout=1)
+        self._runner = web.AppRunner(self.application, access_log=None, logger=server_logger(), shutdown_timeout=1)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
         self.http = aiohttp.ClientSession()

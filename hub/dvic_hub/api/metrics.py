@@ -27,14 +27,14 @@ RAW_SPAN = 3 * 3600
 
 
 class SeriesQuery(msgspec.Struct, forbid_unknown_fields=True):
-    """`names`: globs, separated by commas. `step`: seconds of one point (means); 0: as sampled; absent: what fits."""
+    """`names`: globs, separated by commas. `step`: seconds of one point (means); 0: as sampled; -1: what fits."""
 
     selector: SelectorText = ""
     node: Annotated[str, msgspec.Meta(max_length=200, description="One node, by id or name.")] = ""
     names: Annotated[str, msgspec.Meta(max_length=2000, description="Such as `cpu.*,memory.used`.")] = ""
     since: TimeText = ""
     until: TimeText = ""
-    step: Annotated[int, msgspec.Meta(ge=0, le=86400)] | None = None
+    step: Annotated[int, msgspec.Meta(ge=-1, le=86400, description="Seconds; 0: as sampled; -1: what fits.")] = -1
 
 
 class SeriesItem(msgspec.Struct):
@@ -100,9 +100,9 @@ async def metric_series(doors: Doors, call: Call) -> SeriesList:
                                   [show_time(time) for time in one.times], list(one.values)) for one in found], step)
 
 
-def choose_step(span: int, wanted: int | None) -> int:
+def choose_step(span: int, wanted: int) -> int:
     """Seconds of one point for `span` seconds; raises BadRequest when the wanted step makes too many points."""
-    if wanted is None:
+    if wanted < 0:
         return 0 if span <= RAW_SPAN else max(1, span // POINTS)
     least = -(-span // MAX_POINTS)
     if (wanted or 1) < least:

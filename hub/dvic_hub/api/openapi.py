@@ -12,7 +12,7 @@ from aiohttp import web
 
 from dvic_hub.api.doors import Doors
 from dvic_hub.api.middleware import PROBLEM_TYPE, Problem
-from dvic_hub.api.params import MAX_PATH_PART
+from dvic_hub.api.params import MAX_PATH_PART, PATH_PART
 from dvic_hub.api.route import ROUTE_TABLE, Call, Route
 from dvic_hub.domain.subscriptions import Filter
 
@@ -122,7 +122,7 @@ def _problem_response(status: int) -> dict[str, Any]:
 
 def _path_parameter(name: str) -> dict[str, Any]:
     return {"name": name, "in": "path", "required": True, "description": _ABOUT[name],
-            "schema": {"type": "string", "minLength": 1, "maxLength": MAX_PATH_PART}}
+            "schema": {"type": "string", "minLength": 1, "maxLength": MAX_PATH_PART, "pattern": PATH_PART}}
 
 
 def _query_parameters(route: Route) -> list[dict[str, Any]]:

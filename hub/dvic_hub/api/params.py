@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, TypeVar
 
 import msgspec
+import msgspec.inspect
 from aiohttp import web
 
 from dvic_hub.errors import BadRequest, HubError, TooLarge
@@ -20,6 +21,9 @@ BODY_SECONDS = 30
 
 MAX_PATH_PART = 200
 """Characters of one name in a path."""
+
+PATH_PART = r"^[A-Za-z0-9._@-]+$"
+"""What names and ids in a path are made of."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = 253402300799999999
@@ -34,12 +38,14 @@ NO_NUL = r"^[^\x00]*$"
 Name = Annotated[str, msgspec.Meta(max_length=MAX_NAME, pattern=NO_NUL)]
 Note = Annotated[str, msgspec.Meta(max_length=200, pattern=NO_NUL)]
 Limit = Annotated[int, msgspec.Meta(ge=1, le=1000, description="Items of one page.")]
-Cursor = Annotated[str, msgspec.Meta(max_length=512, description="`next` of the page before; empty for the first.")]
+Cursor = Annotated[str, msgspec.Meta(max_length=512, pattern=NO_NUL,
+                                     description="`next` of the page before; empty for the first.")]
 SelectorText = Annotated[str, msgspec.Meta(max_length=1000, description="Which nodes: `tag:room=lab and web-*`.")]
 TimeText = Annotated[str, msgspec.Meta(max_length=40, description="RFC 3339, or how long ago: 90s, 5m, 1h, 2d.")]
 Time = Annotated[str, msgspec.Meta(description="RFC 3339 with microseconds, UTC.",
                                    extra_json_schema={"format": "date-time"})]
 
+_PATH_PART = re.compile(r"[A-Za-z0-9._@-]+\Z")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _AGO = re.compile(r"([0-9]{1,10})([smhdw])\Z")
 _RFC3339 = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
@@ -78,7 +84,7 @@ def read_query(query: Mapping[str, str], shape: type[Struct]) -> Struct:
     try:
         return msgspec.convert(values, shape, strict=False)
     except msgspec.ValidationError as error:
-        raise refusal(error) from None
+        raise refusal(error, shape) from None
 
 
 async def read_body(request: web.Request, shape: type[Struct], limit: int) -> Struct:
@@ -87,7 +93,7 @@ async def read_body(request: web.Request, shape: type[Struct], limit: int) -> St
     try:
         return msgspec.json.decode(data, type=shape)
     except msgspec.ValidationError as error:
-        raise refusal(error) from None
+        raise refusal(error, shape) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadRequest(f"the body is not JSON: {error}", code="malformed", field="body") from None
 
@@ -115,19 +121,31 @@ def read_path(parts: Mapping[str, str]) -> dict[str, str]:
     for name, value in parts.items():
         if len(value) > MAX_PATH_PART:
             raise BadRequest(f"{name} has at most {MAX_PATH_PART} characters", field=name, limit=MAX_PATH_PART)
-        if not _sound(value, name).isprintable() or "/" in value:
+        if not _PATH_PART.match(value):
             raise BadRequest(f"{name} has a character that no name can have", field=name)
     return dict(parts)
 
 
-def refusal(error: msgspec.ValidationError) -> BadRequest:
-    """What msgspec says of wrong input, with the field and the limit taken out of its words."""
+def refusal(error: msgspec.ValidationError, shape: type[msgspec.Struct]) -> BadRequest:
+    """What msgspec says of wrong input for `shape`, with the field and the limit taken out of its words."""
     text = str(error)
     at, named, bound = _AT.search(text), _NAMED.search(text), _BOUND.search(text)
     field = ".".join(part for part in (at.group(1) if at else "", named.group(1) if named else "") if part)
     limit = float(bound.group(1)) if bound else None
     said = _AT.sub("", text).rstrip(" -") + (f" in {field}" if at else "")
+    if text.startswith("Invalid enum value") and (choices := choices_of(shape, field)):
+        said = f"{field} is one of {', '.join(choices)}"
     return BadRequest(said, field=field, limit=int(limit) if limit is not None and limit == int(limit) else limit)
+
+
+def choices_of(shape: type[msgspec.Struct], field: str) -> list[str]:
+    """The texts that a field of `shape` may be, where they are a fixed few; an empty one is not told."""
+    for known in msgspec.inspect.type_info(shape).fields:
+        if known.encode_name == field:
+            kinds = known.type.types if isinstance(known.type, msgspec.inspect.UnionType) else (known.type,)
+            return [value for kind in kinds if isinstance(kind, msgspec.inspect.LiteralType)
+                    for value in kind.values if value]
+    return []
 
 
 def read_time(text: str, now: int, field: str) -> int:

@@ -1,18 +1,20 @@
 """Signing in, users and the tokens of programs."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
 from dvic_hub.api.doors import Doors
 from dvic_hub.api.params import Name, Note, Time, page_of, show_time
 from dvic_hub.api.route import Call
-from dvic_hub.domain.model import ApiToken, User
-from dvic_hub.domain.people import MAX_PASSWORD
+from dvic_hub.domain.model import ROLES, ApiToken, User
+from dvic_hub.domain.people import MAX_PASSWORD, USER_NAME
 from dvic_hub.services.people import MAX_TOKEN_TTL
+from dvic_wire.limits import MAX_NAME
 
 Password = Annotated[str, msgspec.Meta(max_length=MAX_PASSWORD)]
-Role = Annotated[str, msgspec.Meta(max_length=16, description="viewer, operator or admin.")]
+Role = Literal[ROLES]
+UserName = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME, pattern=USER_NAME)]
 Ttl = Annotated[int, msgspec.Meta(ge=0, le=MAX_TOKEN_TTL, description="Seconds that it lasts; 0: until it is revoked.")]
 
 
@@ -61,7 +63,7 @@ class UserList(msgspec.Struct):
 class NewUser(msgspec.Struct, forbid_unknown_fields=True):
     """Without a password one is made, shown in the answer, and must be changed at the first sign-in."""
 
-    name: Name
+    name: UserName
     role: Role
     password: Password = ""
 
@@ -104,7 +106,7 @@ class NewApiToken(msgspec.Struct, forbid_unknown_fields=True):
     """`role`: at most your own, which it is when absent."""
 
     note: Note
-    role: Role = ""
+    role: Literal[("", *ROLES)] = ""
     ttl: Ttl = 0
 
 

@@ -124,7 +124,7 @@ def read_filters(kind: WSMsgType, data: object) -> tuple[Filter, ...]:
     try:
         wanted = _SUBSCRIBE.decode(data).subscribe
     except msgspec.ValidationError as error:
-        raise refusal(error) from None
+        raise refusal(error, Subscribe) from None
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise BadRequest(f"not JSON: {error}", code="malformed") from None
     if not 1 <= len(wanted) <= MAX_FILTERS:

@@ -28,7 +28,10 @@ MAX_NOTE = 200
 
 TOKEN_PREFIX = "dvic"
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]*\Z")
+USER_NAME = r"^[A-Za-z0-9][A-Za-z0-9._@-]*$"
+"""What a user's name is made of: it stands in URLs, in the audit log and on terminals."""
+
+_NAME = re.compile(USER_NAME.removesuffix("$") + r"\Z")
 _TOKEN_ID = re.compile(r"[a-z0-9]{12}\Z")
 _TOKEN_SECRET = re.compile(r"[A-Za-z0-9_-]{43}\Z")
 _ID_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
@@ -78,7 +81,7 @@ def is_user_name(name: str) -> bool:
 
 
 def check_user_name(name: str) -> str:
-    """Return the name, or raise BadRequest: it stands in URLs, in the audit log and on terminals."""
+    """Return the name, or raise BadRequest."""
     if not 1 <= len(name) <= MAX_NAME:
         raise BadRequest(f"a user's name has 1 to {MAX_NAME} characters", field="name", limit=MAX_NAME)
     if not _NAME.match(name):
