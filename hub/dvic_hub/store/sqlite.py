@@ -25,12 +25,13 @@ class SqliteStore:
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         self.path = path
         self._lock = sqlite_files.Lock(path)
+        self._reserve = sqlite_files.Reserve(path)
         self._cursors = Cursors()
         self._days = Days(clock)
         self._batches = Batches(self._cursors, self._days)
         self._writer = Writer(self._batches)
         self._readers = Readers(path)
-        self.streams = SqliteStreams(self._writer, self._readers, self._days, clock)
+        self.streams = SqliteStreams(self._writer, self._readers, self._days, self._reserve, clock)
         self.nodes = SqliteNodes(self._writer, self._readers, self._cursors)
         self.tokens = SqliteTokens(self._writer, self._readers)
         self.runs = SqliteRuns(self._writer, self._readers)
@@ -45,12 +46,14 @@ class SqliteStore:
         except BaseException:
             self._lock.free()
             raise
-        self._writer.start(connection)
+        await asyncio.to_thread(self._reserve.take)
+        self._writer.start(connection, self._reserve.size * 2 // 3)
 
     async def close(self) -> None:
         """Everything that was handed over before is on the disk afterwards."""
         await self._readers.close()
         await self._writer.stop()
+        await asyncio.to_thread(self._reserve.give_up)
         self._lock.free()
 
     async def get_value(self, key: str) -> str | None:

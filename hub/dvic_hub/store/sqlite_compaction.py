@@ -66,8 +66,8 @@ class Compaction:
         done = await self._writer.run(lambda connection: sum(self._exchange(connection, one) for one in joined))
         return done or (await self.step() if self._plan else 0)
 
-    async def drop_before(self, day: str) -> int:
-        """Unlist the days before `day`, and take all of them away that are unlisted; returns how many were listed."""
+    async def unlist_before(self, day: str) -> int:
+        """Forget the days before `day`: nothing of them is found any more. Returns how many there were."""
         schema.checked_day(day)
 
         def unlist(connection: apsw.Connection) -> int:
@@ -77,11 +77,13 @@ class Compaction:
                 self._days.forget(connection, each)
             return len(old)
 
-        count = await self._writer.run(unlist)
+        return await self._writer.run(unlist)
+
+    async def sweep(self) -> None:
+        """Take away what is left of days that are unlisted."""
         for left in await self._readers.run(schema.leftover_days):
             while await self._writer.run(lambda connection, left=left: _take_away(connection, left)):
                 pass
-        return count
 
     def _make_plan(self, connection: apsw.Connection) -> list[Piece]:
         """The work of the first day that has some, oldest first."""

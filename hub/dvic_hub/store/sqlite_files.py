@@ -24,6 +24,9 @@ WRITER_CACHE_KIB = 64 * 1024
 LOG_BYTES_KEPT = 64 * 1024 * 1024
 """The write-ahead log's file is cut back to this size when it has been larger."""
 
+RESERVE_BYTES = 48 * 1024 * 1024
+"""Bytes set aside for a full disk; half as much again as the write-ahead log grows to between two checkpoints."""
+
 BACKUP_PAGES = 2000
 """Pages copied between two reports of progress."""
 
@@ -53,6 +56,42 @@ class Lock:
         if self._handle >= 0:
             os.close(self._handle)
             self._handle = -1
+
+
+class Reserve:
+    """Room on the disk that is given up when there is no other, so that dropping days, which makes room, can be
+    written. It is larger than what the write-ahead log may hold, for that must go into the database first."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path.with_name(path.name + ".reserve")
+
+    @property
+    def size(self) -> int:
+        """Bytes: RESERVE_BYTES, on a small file system a sixteenth of it."""
+        disk = os.statvfs(self._path.parent)
+        return min(RESERVE_BYTES, disk.f_blocks * disk.f_frsize // 16)
+
+    def take(self) -> None:
+        """Take the room, unless that would leave little to others."""
+        size, disk = self.size, os.statvfs(self._path.parent)
+        if self._path.exists() or disk.f_bavail * disk.f_frsize < 4 * size:
+            return
+        try:
+            handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            try:
+                os.posix_fallocate(handle, 0, size)
+            finally:
+                os.close(handle)
+        except OSError:
+            self._path.unlink(missing_ok=True)
+
+    def give_up(self) -> bool:
+        """Whether there was anything to give up."""
+        try:
+            self._path.unlink()
+        except FileNotFoundError:
+            return False
+        return True
 
 
 def open_for_writing(path: Path) -> apsw.Connection:

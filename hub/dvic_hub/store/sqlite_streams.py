@@ -1,25 +1,32 @@
 """Records and cursors: the store's door to what the other modules of this folder do with them."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import apsw
 
 from dvic_hub.domain.model import IncomingBatch, LogQuery, Page, Series
+from dvic_hub.errors import StoreFull
 from dvic_wire.streams import Verdict
 
 from . import sqlite_metrics, sqlite_search
 from .rows import JSON
 from .sqlite_compaction import Compaction
 from .sqlite_days import Days
+from .sqlite_files import Reserve
 from .sqlite_readers import Readers
 from .sqlite_writer import Writer
+
+T = TypeVar("T")
 
 
 class SqliteStreams:
     """Implements port.Streams."""
 
-    def __init__(self, writer: Writer, readers: Readers, days: Days, clock: Callable[[], float]) -> None:
+    def __init__(self, writer: Writer, readers: Readers, days: Days, reserve: Reserve,
+                 clock: Callable[[], float]) -> None:
+        self._reserve = reserve
         self._writer = writer
         self._readers = readers
         self._compaction = Compaction(writer, readers, days, clock)
@@ -58,11 +65,23 @@ class SqliteStreams:
         return await self._readers.run(lambda connection: sqlite_metrics.demos(connection, node))
 
     async def drop_before(self, day: str) -> int:
+        """On a full disk the reserve is given up for it, and taken again when there is room."""
         async with self._one_at_a_time:
-            return await self._compaction.drop_before(day)
+            count = await self._with_reserve(lambda: self._compaction.unlist_before(day))
+            await self._with_reserve(self._compaction.sweep)
+            await asyncio.to_thread(self._reserve.take)
+        return count
 
     async def compact(self) -> int:
         async with self._one_at_a_time:
             joined = await self._compaction.step()
         self.compacted += joined
         return joined
+
+    async def _with_reserve(self, work: Callable[[], Awaitable[T]]) -> T:
+        try:
+            return await work()
+        except StoreFull:
+            if not await asyncio.to_thread(self._reserve.give_up):
+                raise
+        return await work()

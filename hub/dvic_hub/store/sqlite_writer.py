@@ -39,7 +39,7 @@ GATHER_SECONDS = 0.002
 """How long more work is waited for, when the last group held more than one item."""
 
 CHECKPOINT_PAGES = 8000
-"""Pages in the write-ahead log (32 MB) after which they are moved into the database."""
+"""Pages in the write-ahead log (32 MB) after which they are moved into the database, where the disk is not small."""
 
 IDLE_SECONDS = 1.0
 """Without work for so long, the log is moved into the database whatever its size."""
@@ -76,9 +76,12 @@ class Writer:
         self.last_commit_items = 0
         self.checkpoints = 0
         self.log_pages = 0
+        self._checkpoint_pages = CHECKPOINT_PAGES
 
-    def start(self, connection: apsw.Connection) -> None:
-        """Take over the connection; it is used by the thread alone from here on."""
+    def start(self, connection: apsw.Connection, most_log_bytes: int) -> None:
+        """Take over the connection; it is used by the thread alone from here on. `most_log_bytes`: about how large the
+        write-ahead log may become."""
+        self._checkpoint_pages = min(CHECKPOINT_PAGES, most_log_bytes // connection.pragma("page_size"))
         self._loop = asyncio.get_running_loop()
         self._connection = connection
         connection.set_wal_hook(self._log_grew)  # this also switches SQLite's own checkpoints off
@@ -115,7 +118,7 @@ class Writer:
                 group, stopping = self._gather()
                 if group:
                     self._answer(self._write(connection, group))
-                if stopping or self.log_pages >= CHECKPOINT_PAGES or (not group and self.log_pages):
+                if stopping or self.log_pages >= self._checkpoint_pages or (not group and self.log_pages):
                     self._checkpoint(connection, final=stopping)
         except BaseException:
             log.exception("the store's writer ended")
