@@ -34,6 +34,11 @@ TICK = 1.0
 BREATH = 0.02
 """Seconds that events may gather before they are looked at again: a busy writer then costs one look, not thousands."""
 
+DEEP_BREATH = 0.25
+"""The same while MANY events come at a time: mostly of files in the directory that are not ours."""
+
+MANY = 1000
+
 RESCAN = 60.0
 """Seconds after which the directories are listed whatever the events said."""
 
@@ -137,9 +142,10 @@ class LogFiles:
     def _events(self) -> None:
         """Look at what the kernel told, then let events gather for a breath."""
         self._loop.remove_reader(self._inotify.fileno())
-        self._breath_timer = self._loop.call_later(BREATH, self._listen)
         touched: set[str] = set()
-        for event in self._inotify.read():
+        events = self._inotify.read()
+        self._breath_timer = self._loop.call_later(BREATH if len(events) < MANY else DEEP_BREATH, self._listen)
+        for event in events:
             if event.mask & (inotify.OVERFLOW | _DIRECTORY_GONE):
                 self._lost_sight(event)
             elif self._wanted(event.name) and not event.mask & inotify.ISDIR and event.wd in self._watched:
