@@ -161,7 +161,7 @@ def test_cancelling_ends_what_is_queued_and_asks_what_is_under_way():
 
 def test_one_node_of_a_run_can_be_cancelled_alone():
     marked = rows("queued", "running", "running")
-    marked[:2] = [replace(row, reason=f"{dispatch.CANCEL_ASKED} by ada") for row in marked[:2]]
+    marked[:2] = [replace(row, reason=f"{dispatch.CANCEL_ASKED}ada") for row in marked[:2]]
     decision = decide(a_run(), marked, seats(3), {}, {}, NOW)
     assert ends(decision) == [("n0", "cancelled")] and decision.cancel == ["n1"]
 

@@ -2,7 +2,7 @@
 
 
 import pytest
-from hub_parts import HUB_KEY, OPERATOR, SPEC, ended, order, report_end, states, three, with_hub
+from hub_parts import ADMIN, HUB_KEY, OPERATOR, SPEC, ended, order, report_end, states, three, with_hub
 
 from dvic_hub.domain import dispatch
 from dvic_hub.domain.events import RunChanged
@@ -273,12 +273,12 @@ def test_cancelling_ends_what_waits_and_asks_what_runs_until_it_answers():
         run = await hub.runs.create(order(batch="2"), OPERATOR)
         await hub.runs.tick(hub.clock())
         await hub.runs.on_reply(nodes[0].id, RunReply(run.id, "running"))
-        await hub.runs.cancel(run.id, OPERATOR)
+        await hub.runs.cancel(run.id, ADMIN)
         await hub.runs.tick(hub.clock())
         assert await states(hub, run) == {"n0": "running", "n1": "dispatched", "n2": "cancelled"}
         assert [line.cancels() for line in lines] == [[run.id], [run.id], []]
         claims = verify(lines[0].sent[-1].jws, HUB_KEY.public, Purpose.CANCEL, audience=nodes[0].id, now=hub.clock())
-        assert claims["jti"] == run.id
+        assert (claims["jti"], claims["by"]) == (run.id, "root")
         await hub.runs.on_reply(nodes[1].id, RunReply(run.id, "cancelled"))
         await report_end(hub, run, nodes[0].id, "cancelled", -1)
         await hub.runs.tick(hub.clock())

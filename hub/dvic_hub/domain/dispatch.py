@@ -64,8 +64,8 @@ MAX_OUTPUT = 1024 * 1024 * 1024
 MAX_REASON = 500
 """Characters of the reason that is given for a run."""
 
-CANCEL_ASKED = "cancel asked for"
-"""How the reason of an open row begins while its end is being asked for."""
+CANCEL_ASKED = "cancel asked for by "
+"""How the reason of an open row begins while its end is being asked for; the rest is who asked."""
 
 BAD_ENDS = frozenset({FAILED, TIMED_OUT, REFUSED, LOST})
 """What counts as a failure: not where it was cancelled, nor where the node was not there (expired)."""
@@ -154,6 +154,11 @@ def failures(rows: Iterable[RunNode]) -> int:
 def cancel_asked(run: Run, row: RunNode) -> bool:
     """True when the end of the run on this node was asked for."""
     return bool(run.cancelled) or row.reason.startswith(CANCEL_ASKED)
+
+
+def canceller(run: Run, row: RunNode) -> str:
+    """Who asked for the end of the run on this node."""
+    return row.reason.removeprefix(CANCEL_ASKED) if row.reason.startswith(CANCEL_ASKED) else run.created_by
 
 
 def next_to_start(rows: list[RunNode], window: int, max_failures: int, online: Iterable[str]) -> list[str]:

@@ -154,14 +154,15 @@ class RunService:
         async with self._audit.record(actor, "run.cancel", run_id, {"nodes": nodes if nodes is not None else "all"}):
             if nodes is None:
                 await self._store.runs.update(run_id, cancelled=run.cancelled or int(self._clock() * _SECOND))
-            else:
-                await self._ask_to_cancel(run_id, set(nodes), actor)
+            await self._ask_to_cancel(run_id, nodes, actor)
         self._mark(run_id)
         return await self._run(run_id)
 
-    async def _ask_to_cancel(self, run_id: str, nodes: set[str], actor: Actor) -> None:
-        asked = f"{dispatch.CANCEL_ASKED} by {actor.name}"
-        rows = [row for row in await self._store.runs.nodes(run_id) if row.node in nodes and row.state not in TERMINAL]
+    async def _ask_to_cancel(self, run_id: str, nodes: list[str] | None, actor: Actor) -> None:
+        """Write down on the rows (None: on all) who wants them ended."""
+        asked, wanted = f"{dispatch.CANCEL_ASKED}{actor.name}", None if nodes is None else set(nodes)
+        rows = [row for row in await self._store.runs.nodes(run_id)
+                if row.state not in TERMINAL and (wanted is None or row.node in wanted)]
         await asyncio.gather(*(self._store.runs.move(run_id, row.node, frozenset({row.state}), row.state, reason=asked)
                                for row in rows))
 
@@ -227,7 +228,7 @@ class RunService:
         taken = await asyncio.gather(*(self._dispatch(rows[node]) for node in decision.start))
         started = [node for node, mine in zip(decision.start, taken, strict=True) if mine]
         await self._all(self._send_request(run, node) for node in (*started, *decision.again))
-        await self._all(self._send_cancel(run, node) for node in decision.cancel)
+        await self._all(self._send_cancel(run, rows[node]) for node in decision.cancel)
         if decision.over and all(row.state in TERMINAL for row in await self._store.runs.nodes(run.id)):
             await self._store.runs.update(run.id, ended=int(self._clock() * _SECOND))
             self._bus.publish(RunChanged(run.id, "", ENDED))
@@ -256,8 +257,9 @@ class RunService:
         if await self._agents.send(node, message):
             self._pacing.setdefault(run.id, _Pacing()).note_request(node, self._clock())
 
-    async def _send_cancel(self, run: Run, node: str) -> None:
-        claims = {"iss": self._identity.fingerprint, "aud": node, "jti": run.id, "by": run.created_by}
+    async def _send_cancel(self, run: Run, row: RunNode) -> None:
+        node, by = row.node, dispatch.canceller(run, row)
+        claims = {"iss": self._identity.fingerprint, "aud": node, "jti": run.id, "by": by}
         jws = await asyncio.to_thread(sign, self._identity, Purpose.CANCEL, claims, now=self._clock(),
                                       ttl=RUN_REQUEST_TTL)
         if await self._agents.send(node, RunCancel(run.id, jws)):
