@@ -139,6 +139,14 @@ def test_a_connected_node_that_never_reports_the_end_is_lost():
     assert ends(decide(a_run(), rows("running"), here, {}, {}, limit + 1)) == [("n0", "lost")]
 
 
+@pytest.mark.parametrize("wrong", [1, us(NOW - 86_400 * 9), us(NOW + 86_400 * 9), us(NOW * 3)])
+def test_a_node_whose_clock_is_wrong_is_lost_neither_at_once_nor_never(wrong):
+    row, limit = rows("running"), NOW + SPEC.timeout + dispatch.END_LIMIT
+    row = [replace(row[0], started=wrong)]
+    assert decide(a_run(), row, seats(1, heard=limit), {}, {}, limit).ends == []
+    assert ends(decide(a_run(), row, seats(1, heard=limit), {}, {}, limit + 1)) == [("n0", "lost")]
+
+
 def test_a_long_run_on_a_live_node_is_left_alone():
     run = a_run(spec=RunSpec(("sleep",), timeout=86_400))
     assert decide(run, rows("running"), seats(1, heard=NOW + 80_000), {}, {}, NOW + 80_000).ends == []

@@ -228,12 +228,17 @@ def _end(run: Run, row: RunNode, seat: Seat, now: float) -> End | None:
         if now > limit + HARD_LIMIT or (now > limit and now - seat.since > ANSWER_LIMIT):
             return End(row.node, DISPATCHED, LOST, "it was sent and never answered")
         return None
-    started, timeout = row.started / _SECOND, run.spec.timeout
-    if now - max(started, seat.heard) > timeout + SILENCE_LIMIT:
+    begun, timeout = _begun(row, now), run.spec.timeout
+    if now - max(begun, seat.heard) > timeout + SILENCE_LIMIT:
         return End(row.node, RUNNING, LOST, "the node fell silent while it ran")
-    if seat.connected and now - max(started, seat.since) > timeout + END_LIMIT or now - started > timeout + HARD_LIMIT:
+    if seat.connected and now - max(begun, seat.since) > timeout + END_LIMIT or now - begun > timeout + HARD_LIMIT:
         return End(row.node, RUNNING, LOST, "the node never reported its end")
     return None
+
+
+def _begun(row: RunNode, now: float) -> float:
+    """When it began to run. The node's own word counts only where it can be true: its clock may be anything."""
+    return row.started / _SECOND if row.dispatched <= row.started <= now * _SECOND else row.dispatched / _SECOND
 
 
 def _apply(rows: list[RunNode], ends: list[End]) -> list[RunNode]:

@@ -161,10 +161,13 @@ class RunService:
     async def _ask_to_cancel(self, run_id: str, nodes: list[str] | None, actor: Actor) -> None:
         """Write down on the rows (None: on all) who wants them ended."""
         asked, wanted = f"{dispatch.CANCEL_ASKED}{actor.name}", None if nodes is None else set(nodes)
-        rows = [row for row in await self._store.runs.nodes(run_id)
-                if row.state not in TERMINAL and (wanted is None or row.node in wanted)]
-        await asyncio.gather(*(self._store.runs.move(run_id, row.node, frozenset({row.state}), row.state, reason=asked)
-                               for row in rows))
+        while True:
+            rows = [row for row in await self._store.runs.nodes(run_id) if row.state not in TERMINAL
+                    and row.reason != asked and (wanted is None or row.node in wanted)]
+            if not rows:
+                return
+            await asyncio.gather(*(self._store.runs.move(run_id, row.node, frozenset({row.state}), row.state,
+                                                         reason=asked) for row in rows))
 
     # ---- nodes
 
@@ -243,9 +246,7 @@ class RunService:
 
     async def _move(self, row: RunNode, to: str, reason: str) -> None:
         now = int(self._clock() * _SECOND)
-        changes: dict = {"ended": now} if to in TERMINAL else {"started": now}
-        if reason or to in TERMINAL:
-            changes["reason"] = reason
+        changes: dict = {"ended": now, "reason": reason} if to in TERMINAL else {"started": now}
         if await self._store.runs.move(row.run, row.node, frozenset({row.state}), to, **changes):
             self._bus.publish(RunChanged(row.run, row.node, to, {"reason": reason} if reason else {}))
         self._mark(row.run)
