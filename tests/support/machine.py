@@ -13,6 +13,7 @@ debootstrap, systemd-container and util-linux.
 import fcntl
 import hashlib
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -71,7 +72,7 @@ class Machine:
         with console:
             self._spawn = subprocess.Popen(
                 ["systemd-nspawn", "--quiet", "--directory", self.root, "--boot", "--register=no", "--keep-unit",
-                 "--private-network", f"--machine={self._folder.name}"],
+                 "--private-network", f"--machine=dvic-{secrets.token_hex(4)}"],
                 stdin=subprocess.DEVNULL, stdout=console, stderr=console, start_new_session=True,
                 env={**os.environ, "UNIFIED_CGROUP_HIERARCHY": "1"})
         deadline = time.monotonic() + BOOT_SECONDS

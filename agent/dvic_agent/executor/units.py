@@ -19,7 +19,7 @@ from .rundir import RunDir
 RECORDER_MEMORY = 32 * 1024 * 1024
 """Bytes that a run's own memory limit is raised by, for the recorder that lives in the same cgroup."""
 
-STOP_SECONDS = 30
+STOP_SECONDS = 15
 """How long systemd waits for the recorder, which itself kills after tree.KILL_GRACE, and for ExecStopPost."""
 
 START_SECONDS = 30
