@@ -8,8 +8,8 @@ A last line without a newline waits for one, until its writer has closed the fil
 has ended. A line of more than 1 MiB is cut; the search for its end stops after 16 MiB, behind which a new line is taken
 to begin.
 
-The fields that the event loop sets (`path`, `present`, `changed`, `whole`, `over`) are plain flags; the reader thread
-does all the reading.
+What the event loop sets (`path`, `present`, `changed`, `whole`, `over`, `size`) are plain flags; the reader thread does
+all the reading.
 """
 
 import errno
@@ -96,7 +96,7 @@ class LogFile:
         self.header: dict | None = None
         self._files = files
         self._clock = clock
-        self._size = 0
+        self.size = 0
         self._listed = (-1, 0)
         self._learned = False
         self._searched = (0, 0)
@@ -139,7 +139,7 @@ class LogFile:
 
     def _read(self, fd: int, cursor: str, max_records: int, max_bytes: int, now: int, over: bool) -> Reading:
         status = os.fstat(fd)
-        self._size = status.st_size
+        self.size = status.st_size
         place = Place.parse(cursor) or NOTHING_READ
         want = min(max(max_bytes, 4096), CHUNK)
         data = os.pread(fd, want, place.offset)
@@ -252,9 +252,9 @@ class LogFile:
             if not over:
                 return Reading([], cursor)
             place = Place.parse(cursor) or NOTHING_READ
-            if cursor == GONE or (not self.changed and place.offset == self._size and not unread):
+            if cursor == GONE or (not self.changed and place.offset == self.size and not unread):
                 return Reading([], cursor, closed=True)
-            missed = self._size - place.offset if self._size > place.offset else -1
+            missed = self.size - place.offset if self.size > place.offset else -1
             lost = Gap("deleted", f"{self.source} went before it was read to its end", missed, "bytes")
             return farewell(cursor, lost, self._clock)
         if error.errno in (errno.EACCES, errno.EPERM) and not cursor:

@@ -13,6 +13,7 @@ import logging
 import os
 import re
 import stat
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from dvic_wire.streams import FILE_PREFIX, Gap
 
 from .. import clock as clocks
 from . import inotify
+from .departed import Departed
 from .inotify import Inotify
 from .log_file import LogFile
 from .open_files import Key, OpenFiles, key_of
@@ -43,7 +45,10 @@ RESCAN = 60.0
 """Seconds after which the directories are listed whatever the events said."""
 
 MAX_FILES = 4000
-"""Log files followed at a time; more are named in the agent's own log and wait."""
+"""Log files followed at a time, at most half of them of one owner; more are named in the agent's own log and wait."""
+
+MAX_LISTED = 5 * MAX_FILES
+"""Names looked at in one directory: somebody may have made a million."""
 
 MAX_OPEN = 256
 """Descriptors held for log files."""
@@ -68,15 +73,14 @@ class LogFiles:
         self._wanted = re.compile(os.fsencode(fnmatch.translate(pattern))).match
         self._clock = clock or clocks.Clock()
         self._max_files = max_files
-        self._linger = linger
         self._quiet = quiet
         self._tick_seconds = tick
         self._open = OpenFiles(max_open)
         self._streams: dict[str, Stream] = {}
         self._files: dict[Key, LogFile] = {}
         self._by_path: dict[bytes, LogFile] = {}
-        self._gone: dict[Key, tuple[float, int]] = {}
-        """Files without a name: when they were last seen to grow, and their size then."""
+        self._departed = Departed(self._open, linger)
+        self._of_owner: Counter[int] = Counter()
         self._written: dict[Key, float] = {}
         """Files whose writer closed them, and when."""
         self._watched: dict[int, bytes] = {}
@@ -210,16 +214,16 @@ class LogFiles:
                 del self._by_path[file.path]
             file.called(path)
         if not file.present:
-            file.present = True
-            self._gone.pop(key, None)
-            self._open.keep(key, False)
+            self._departed.came_back(file)
         self._by_path[file.path] = file
         return file
 
     def _add(self, key: Key, path: bytes, status: os.stat_result) -> LogFile | None:
-        if len(self._files) >= self._max_files:
-            self._complain(path, f"waits: {self._max_files} log files are followed already (MAX_FILES)")
+        if len(self._files) >= self._max_files or self._of_owner[status.st_uid] >= self._max_files // 2:
+            self._complain(path, f"waits: {len(self._files)} log files are followed already (MAX_FILES, half of them "
+                                 "of one owner)")
             return None
+        self._of_owner[status.st_uid] += 1
         file = LogFile(key, path, status.st_uid, self._open, self._clock)
         self._files[key] = self._by_path[path] = file
         self._streams[file.name] = file
@@ -236,14 +240,13 @@ class LogFiles:
         if self._by_path.get(file.path) is file:
             del self._by_path[file.path]
         if file.present:
-            file.present = False
-            self._open.keep(file.key, True)
-            self._gone[file.key] = self._clock.steady(), -1
+            self._departed.add(file, self._clock.steady())
 
     def _forget(self, file: LogFile) -> None:
         self._open.drop(file.key)
-        self._files.pop(file.key, None)
-        self._gone.pop(file.key, None)
+        if self._files.pop(file.key, None):
+            self._of_owner[file.uid] -= 1
+        self._departed.forget(file.key)
         self._written.pop(file.key, None)
         if self._by_path.get(file.path) is file:
             del self._by_path[file.path]
@@ -270,24 +273,14 @@ class LogFiles:
         elif len(self._watched) < len(self._directories):
             for directory in set(self._directories) - set(self._watched.values()):
                 self._list(directory, set())
-        for key, (since, size) in list(self._gone.items()):
-            self._watch_the_end(self._files[key], since, size, now)
+        for file in self._departed.look(now, self._tick_seconds):
+            self._wake(file.name)
         for key, since in list(self._written.items()):
             if now - since >= self._quiet:
                 del self._written[key]
                 self._files[key].whole = True
                 if self._files[key].waiting:
                     self._wake(self._files[key].name)
-
-    def _watch_the_end(self, file: LogFile, since: float, size: int, now: float) -> None:
-        current = self._open.size(file.key)
-        if current is not None and current != size:
-            self._gone[file.key] = now, current
-            file.changed = True
-            self._wake(file.name)
-        elif not file.over and now - since >= (self._tick_seconds if current is None else self._linger):
-            file.over = True
-            self._wake(file.name)
 
     def _rescan(self) -> bool:
         """List the directories; returns whether that was possible for all. Wakes what changed unnoticed."""
@@ -315,7 +308,7 @@ class LogFiles:
         except OSError as error:
             self._complain(directory, f"can't be watched: {error.strerror}")
             return False
-        for entry in entries:
+        for entry in entries[:MAX_LISTED]:
             try:
                 status = entry.stat(follow_symlinks=False)
             except OSError:
@@ -325,4 +318,4 @@ class LogFiles:
                 present.add(file.key)
                 if file.grew(status):
                     self._wake(file.name)
-        return True
+        return len(entries) <= MAX_LISTED

@@ -29,8 +29,12 @@ def readable(data: bytes, limit: int = MAX_RECORD_TEXT) -> tuple[str, str, int]:
 
 
 def printable(data: bytes, limit: int) -> str:
-    """A name or other short text for people: at most `limit` characters, strange bytes as \\xNN."""
-    return data[:limit].decode("utf-8", "backslashreplace").replace("\0", "\\x00")[:limit]
+    """A name or other short text for people, in one line: at most `limit` characters, strange bytes and control
+    characters escaped, so that a file's name can't take over a terminal."""
+    text = data[:limit].decode("utf-8", "backslashreplace")
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return text[:limit]
 
 
 def well_formed(text: str) -> str:
