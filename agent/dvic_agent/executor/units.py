@@ -57,7 +57,7 @@ def unit_command(run: str, spec: dict, state: Path) -> list[str]:
         if not _PLAIN.match(part):  # systemd would read blanks, quotes, $ and % in a property
             raise StartFailed(f"systemd can't be given the path {part}: use letters, digits and ._/+@:=- only")
     properties = {"Type": "exec", "KillMode": "control-group", "TimeoutStopSec": str(STOP_SECONDS),
-                  "RuntimeMaxSec": str(spec.get("timeout", 300)), "OOMPolicy": "kill", "OOMScoreAdjust": "-1000",
+                  "RuntimeMaxSec": str(spec.get("timeout", 300)), "OOMPolicy": "stop", "OOMScoreAdjust": "-1000",
                   "SyslogIdentifier": "dvic-run", "ExecStopPost": " ".join(end)}
     if spec.get("memory"):
         properties |= {"MemoryMax": str(spec["memory"] + RECORDER_MEMORY), "MemorySwapMax": "0"}
