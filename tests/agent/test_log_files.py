@@ -195,10 +195,22 @@ def test_deleted_files_that_nobody_can_read_now_hold_a_bounded_part_of_the_disk(
                 path.unlink()
                 while any(file.path == os.fsencode(path) for file in reader.source.files()):
                     await asyncio.sleep(0.01)
+            while len(deleted_and_open(tmp_path)) > 3:
+                await asyncio.sleep(0.01)
             await reader.until(lambda: len(reader.closed) == 5)
+            assert not deleted_and_open(tmp_path)
             gaps = [reader.gaps(path.name) for path in paths]
             assert gaps == [["deleted"], ["deleted"], [], [], []]
     asyncio.run(scenario())
+
+
+def deleted_and_open(folder) -> list[str]:
+    """What this process still holds of deleted files of a folder."""
+    found = []
+    for fd in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):
+            found.append(os.readlink(f"/proc/self/fd/{fd}"))
+    return [path for path in found if path.startswith(str(folder)) and path.endswith("(deleted)")]
 
 
 def test_a_truncated_file_is_a_gap_and_read_from_its_beginning(tmp_path):
