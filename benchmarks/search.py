@@ -5,9 +5,10 @@
 The same records of 271 bytes (log_records.py) of 50 nodes, three times: in the hub's store, put in as batches come and
 joined into blocks as the hub does when it is quiet; in an FTS5 table (its default tokenizer, one row a record with the
 same members, filled in large transactions, `optimize`d); and as JSON lines in one file for `grep -iF` (LC_ALL=C, its
-fast way). All files are in the page cache. Sought are a word that 25 records hold, one that none holds, and one that
-stands in every fourth; and two characters that none holds, where no index helps. Ours and FTS5 give the newest 100, grep reads all. The store and FTS5 work in this one process,
-on one core. Note that FTS5 finds whole words only; the store and grep find parts of words too.
+fast way). All files are in the page cache. Sought are a word that 25 records hold, one that none holds, one that
+stands in every fourth, and two characters that none holds, where no index helps. Ours and FTS5 give the newest 100,
+grep reads all. The store and FTS5 work in this one process, on one core. FTS5 finds whole words only; the store and
+grep find parts of words too.
 """
 
 import argparse
