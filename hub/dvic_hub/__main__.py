@@ -73,9 +73,10 @@ def serve(file: Path | None) -> None:
 @click.option("--state-dir", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="Where it keeps its key and its database.")
 @click.option("--non-interactive", is_flag=True, help="Ask nothing; what is not given has its default.")
+@click.option("--reset-password", metavar="USER", help="Give this user a new one-time password (the hub is stopped).")
 @told
-def setup(file: Path | None, url: str | None, listen: str | None, state_dir: Path | None,
-          non_interactive: bool) -> None:
+def setup(file: Path | None, url: str | None, listen: str | None, state_dir: Path | None, non_interactive: bool,
+          reset_password: str | None) -> None:
     """Write hub.toml, make the key, the database and the first admin. What is there already is left alone.
 
     \b
@@ -83,6 +84,7 @@ def setup(file: Path | None, url: str | None, listen: str | None, state_dir: Pat
       dvic-hub setup
       dvic-hub setup --url https://hub.example --non-interactive
       dvic-hub setup --config ./hub.toml --state-dir ./var --url http://10.0.0.5:8420 --listen 0.0.0.0:8420
+      dvic-hub setup --reset-password admin
     """
     target = file or configuration.DEFAULT_FILE
     if target.exists():
@@ -97,7 +99,7 @@ def setup(file: Path | None, url: str | None, listen: str | None, state_dir: Pat
             raise HubError(f"{target} can't be written: {error.strerror}") from error
         click.echo(f"{target} is written.")
     serving.log_to_stderr()
-    serving.run(_prepare(config))
+    serving.run(_prepare(config, reset_password))
 
 
 def _asked(url: str | None, listen: str | None, state_dir: Path | None, quiet: bool) -> HubConfig:
@@ -117,10 +119,14 @@ def _must_agree(file: Path, config: HubConfig, url: str | None, listen: str | No
             raise click.UsageError(f"{file} says {name} = {held}, not {given}: change it there")
 
 
-async def _prepare(config: HubConfig) -> None:
+async def _prepare(config: HubConfig, reset_password: str | None) -> None:
     async with serving.started(config) as (hub, _):
         click.echo(f"The hub's key has the fingerprint {hub.doors.identity.fingerprint}.")
-        if not await serving.show_first_admin(hub):
+        if await serving.show_first_admin(hub):
+            return
+        if reset_password:
+            await serving.show_new_password(hub, reset_password)
+        else:
             click.echo("There are users already; none was made.")
 
 

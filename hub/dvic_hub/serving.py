@@ -19,6 +19,7 @@ from aiohttp import web
 from dvic_hub.api.http_log import server_logger
 from dvic_hub.app import HUB, VERSION, Hub, build_app
 from dvic_hub.config import HubConfig
+from dvic_hub.domain.people import HUB as HUB_ITSELF
 from dvic_hub.errors import HubError
 
 SHUTDOWN_TIMEOUT = 5.0
@@ -79,12 +80,20 @@ async def show_first_admin(hub: Hub) -> bool:
     made = await hub.doors.people.ensure_admin()
     if made is None:
         return False
-    name, password = made
-    url = hub.doors.config.url
+    _show_password(*made, hub.doors.config.url)
+    return True
+
+
+async def show_new_password(hub: Hub, name: str) -> None:
+    """Give a user a new one-time password and print it. Raises NotFound."""
+    user, password = await hub.doors.people.change_user(name, HUB_ITSELF, password="")
+    _show_password(user.name, password, hub.doors.config.url)
+
+
+def _show_password(name: str, password: str, url: str) -> None:
     print(f"\nSign in as\n\n    user      {name}\n    password  {password}\n\nfor example by\n\n"
           f"    hubctl login {url} --user {name}\n\n"
           "The password above is shown this once and is replaced while signing in.\n", flush=True)
-    return True
 
 
 async def _listen(runner: web.AppRunner, config: HubConfig) -> None:

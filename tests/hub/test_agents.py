@@ -245,6 +245,14 @@ def test_the_welcome_holds_what_the_hub_knows():
     with_hub(test)
 
 
+def test_with_a_full_disk_agents_are_greeted_all_the_same():
+    async def test(hub):
+        node = await hub.node()
+        hub.store.full = True
+        assert (await hub.agents.welcome(Proved(node.id, "i", "0.2", {}, 0), "x")).name == "node-0"
+    with_hub(test)
+
+
 def test_the_same_agent_that_comes_again_takes_its_old_connections_place():
     async def test(hub):
         node = await hub.node()

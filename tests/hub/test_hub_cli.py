@@ -164,6 +164,17 @@ def test_setup_writes_settings_key_database_and_admin(place):
     assert "password" not in place.log()
 
 
+def test_a_lost_password_is_replaced_while_the_hub_is_stopped(place):
+    process = place.start()
+    first = re.search(r"password\s+(\S+)", place.log())[1]
+    assert "uses the database" in place.run("setup", "--config", str(place.file), "--reset-password", "admin", code=1)
+    place.stop(process)
+    said = place.run("setup", "--config", str(place.file), "--reset-password", "admin")
+    assert re.search(r"password\s+(\S+)", said)[1] != first
+    said = place.run("setup", "--config", str(place.file), "--reset-password", "nobody", code=1)
+    assert "nobody" in said and "Traceback" not in said
+
+
 def test_setup_without_a_terminal_asks_nothing(place):
     place.file.unlink()
     place.run("setup", "--config", str(place.file), "--state-dir", str(place.state), stdin=subprocess.DEVNULL)

@@ -17,7 +17,7 @@ from dvic_hub.services.audit import AuditService
 from dvic_hub.services.enrolment import EnrolmentService
 from dvic_hub.services.runs import RunService
 from dvic_hub.services.watch import FleetService
-from dvic_wire.messages import Message, RunCancel, RunRequest
+from dvic_wire.messages import Goodbye, Message, RunCancel, RunRequest
 from dvic_wire.runs import RunSpec
 from dvic_wire.signing import PrivateKey
 
@@ -64,6 +64,10 @@ class Line:
     async def answers(self) -> bool:
         await asyncio.sleep(0)
         return self.alive and self.closed is None
+
+    async def part(self, message: Goodbye) -> None:
+        await self.send(message)
+        self.closed = ("", "")
 
     def quiet_for(self) -> float:
         return self.quiet

@@ -23,7 +23,7 @@ from dvic_hub.services.agents import CONFLICT_RETRY
 from dvic_wire import codec
 from dvic_wire.errors import LimitExceeded, MalformedMessage, WireError
 from dvic_wire.limits import MAX_HANDSHAKE_BYTES, MAX_MESSAGE_BYTES
-from dvic_wire.messages import KeepAlive, Message, NodeProof, Problem, RunReply
+from dvic_wire.messages import Goodbye, KeepAlive, Message, NodeProof, Problem, RunReply
 from dvic_wire.signing import PublicKey, Purpose, b64encode
 
 MAX_IN_FLIGHT = 32
@@ -37,6 +37,9 @@ WRITE_TIMEOUT = 20.0
 
 MAX_UNSENT = 4 * 1024 * 1024
 """Bytes that may wait for a peer that does not read."""
+
+MAX_COMPLAINTS = 20
+"""Lines in the hub's log that one connection may cause."""
 
 ANSWER_TIMEOUT = 3.0
 """Seconds in which a live agent answers a ping."""
@@ -75,6 +78,7 @@ class AgentConnection:
         self._room = asyncio.Event()
         self._blocked = False
         self._replies = asyncio.Lock()
+        self._complaints = 0
         self._newest: asyncio.Task | None = None
 
     # ---- as the services see it
@@ -110,6 +114,10 @@ class AgentConnection:
 
     def quiet_for(self) -> float:
         return 0.0 if self._blocked else asyncio.get_running_loop().time() - self._heard_at
+
+    async def part(self, message: Goodbye) -> None:
+        await self.send(message)
+        await self._close()
 
     async def close(self, code: str, reason: str, retry: int = 0) -> None:
         if not code:
@@ -231,7 +239,7 @@ class AgentConnection:
             return
         await self._say(step)
         if isinstance(step.event, Left):
-            log.info("node %s left: %s", self._session.node, step.event.reason)
+            log.info("node %s left: %r", self._session.node, step.event.reason)
         elif isinstance(step.event, Spoke):
             await self._hear(step.event.message)
 
@@ -242,9 +250,10 @@ class AgentConnection:
         elif isinstance(message, RunReply):
             await self._make_room(0)
             self._track(self._reply(message), 0)
-        elif isinstance(message, Problem):
-            log.warning("node %s could not use a message: %s (%s)", self._session.node, message.reason[:200],
-                        message.code[:40])
+        elif isinstance(message, Problem) and self._complaints < MAX_COMPLAINTS:
+            self._complaints += 1
+            log.warning("node %s could not use a message: %.200r (%.40r)", self._session.node, message.reason,
+                        message.code)
 
     async def _commit(self, data: bytes, frame: bytes, before: asyncio.Task | None) -> None:
         """Store a batch and answer it, after the one `before` it was answered."""
@@ -266,7 +275,9 @@ class AgentConnection:
         except WireError as error:
             await self._say(self._session.unusable(error, "keepalive"))
         except StoreError as error:
-            log.error("a keepalive of node %s is not on the disk: %s", node, error)
+            if self._complaints < MAX_COMPLAINTS:
+                self._complaints += 1
+                log.error("a keepalive of node %s is not on the disk: %s", node, error)
         except HubError as error:
             if error.code in ("revoked", "unknown"):
                 await self._doors.agents.disconnect(node, error.code, str(error))

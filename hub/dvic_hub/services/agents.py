@@ -17,7 +17,7 @@ from dvic_hub.domain.model import Node
 from dvic_hub.domain.people import Actor
 from dvic_hub.domain.replay import Window
 from dvic_hub.domain.session import Proved
-from dvic_hub.errors import BadRequest, Conflict, Forbidden, NotFound, TooMany
+from dvic_hub.errors import BadRequest, Conflict, Forbidden, NotFound, StoreFull, TooMany
 from dvic_hub.services.audit import AuditService
 from dvic_hub.services.watch import FleetService
 from dvic_hub.store.port import Store
@@ -53,6 +53,9 @@ class AgentLine(Protocol):
 
     async def answers(self) -> bool:
         """True when the agent shows within a few seconds that it is there."""
+
+    async def part(self, message: Goodbye) -> None:
+        """Say goodbye and close."""
 
     def quiet_for(self) -> float:
         """Seconds since the agent was last heard."""
@@ -120,20 +123,22 @@ class AgentService:
 
     async def welcome(self, proved: Proved, address: str) -> Welcome:
         """Note who has come and build what it is greeted with."""
-        now = int(self._clock() * 1_000_000)
         known = self._fleet.node(proved.node)
         facts = {**(known.facts if known is not None else {}), **proved.facts}
         facts.pop("clock_offset", None)
         if abs(proved.clock) > CLOCK_LEEWAY:
             facts["clock_offset"] = f"{proved.clock} s"
-        row = await self._store.nodes.update(proved.node, facts=facts, agent_version=proved.agent_version,
-                                             address=address, last_seen=now)
-        if row is None or row.revoked:
+        changes = {"facts": facts, "agent_version": proved.agent_version, "address": address, "last_seen": self._now()}
+        try:
+            await self._store.nodes.update(proved.node, **changes)
+        except StoreFull as error:
+            log.warning("what node %s says of itself is not kept: %s", proved.node, error)
+        node = await self._fleet.announce(proved.node)
+        if node is None or node.revoked:
             raise Forbidden("this node was revoked", code="revoked")
-        node = await self._fleet.announce(proved.node) or row
         running = [each.run for each in await self._store.runs.active_on(node.id) if each.state == RUNNING]
-        return Welcome(node.id, node.name, await self._store.streams.cursors(node.id), node.serial, now, running,
-                       dict(self._settings))
+        cursors = await self._store.streams.cursors(node.id)
+        return Welcome(node.id, node.name, cursors, node.serial, self._now(), running, dict(self._settings))
 
     def ready(self, node: str, line: AgentLine) -> bool:
         """The connection stands: messages may be sent. False when it lost its place meanwhile."""
@@ -167,9 +172,8 @@ class AgentService:
 
     async def close_all(self) -> None:
         """The hub stops: say goodbye and close every connection."""
-        lines = list(self._lines.items())
-        await asyncio.gather(*(line.send(Goodbye("restarting")) for _, line in lines), return_exceptions=True)
-        await asyncio.gather(*(line.close("", "") for _, line in lines), return_exceptions=True)
+        lines = list(self._lines.values())
+        await asyncio.gather(*(line.part(Goodbye("restarting")) for line in lines), return_exceptions=True)
 
     # ---- two agents with one key
 
@@ -229,7 +233,7 @@ class AgentService:
             self.replays += 1
             raise Conflict(f"serial {beat.serial} counted already or is too old; the highest is {row.serial}",
                            code="replay")
-        now = int(self._clock() * 1_000_000)
+        now = self._now()
         status_changed = beat.status != row.status
         self._fleet.heard(node, last_seen=now, address=address, period=beat.period, serial=window.serial,
                           serial_window=window.seen, status=beat.status)
@@ -244,6 +248,9 @@ class AgentService:
         if not isinstance(claimed, str):
             raise NotFound("no such node is enrolled here", code="unknown")
         return await self.beat(claimed, jws, Purpose.KEEPALIVE_POST, address)
+
+    def _now(self) -> int:
+        return int(self._clock() * 1_000_000)
 
     async def _verified(self, row: Node, jws: str, purpose: Purpose) -> dict:
         """The claims; the reason of a refusal goes to the log, the peer learns the code."""
