@@ -23,6 +23,7 @@ from .executor_client import ExecutorClient
 from .identity import ensure_key, load_identity
 from .keepalive import Serials, keepalive
 from .link import Link
+from .memory import give_back
 from .pump import Pump
 from .runs import RunDesk
 from .session import Ended, Session
@@ -37,6 +38,9 @@ log = logging.getLogger(__name__)
 
 LOOK_EVERY = 15.0
 """Seconds between looks whether the hub still answers, at the longest."""
+
+GIVE_BACK_EVERY = 300.0
+"""Seconds between gifts of unused memory to the system; the first after the first keepalive."""
 
 PERIODS = (1, 3600)
 """Seconds that a hub may ask for as a period."""
@@ -140,7 +144,7 @@ class Agent:
         await self._status.stop()
 
     async def _keep_alive(self) -> None:
-        next_beat = 0.0
+        next_beat, give_back_at = 0.0, 0.0
         while True:
             self._beat.clear()
             now = self._clock.steady()
@@ -155,6 +159,9 @@ class Agent:
                                           self._session.hub_time(now)))
                 next_beat = now + self._period
                 self._supervisor.status(self._line())
+                if now >= give_back_at:
+                    give_back_at = now + GIVE_BACK_EVERY
+                    give_back()
             try:
                 await asyncio.wait_for(self._beat.wait(), max(0.0, min(next_beat - now, LOOK_EVERY)))
                 next_beat = 0.0
