@@ -73,8 +73,9 @@ def run(arguments: list[str]) -> int:
     except click.ClickException as error:
         _show_usage(error)
         return USAGE
-    except (click.Abort, KeyboardInterrupt):
-        print(file=sys.stderr)
+    except (click.Abort, KeyboardInterrupt) as abort:
+        if abort.__cause__ is None:  # otherwise click has ended the line already
+            print(file=sys.stderr)
         return INTERRUPTED
 
 

@@ -40,7 +40,10 @@ class Hubctl:
 
     def start(self, *arguments: str) -> subprocess.Popen:
         """Start it; its output is read by the test, and it is ended with the test."""
-        process = subprocess.Popen([*PROGRAM, *arguments], env=self.environ(PYTHONUNBUFFERED="1"), cwd=self.folder,
+        return self.start_program(*PROGRAM, *arguments)
+
+    def start_program(self, *argv: str) -> subprocess.Popen:
+        process = subprocess.Popen(argv, env=self.environ(PYTHONUNBUFFERED="1"), cwd=self.folder,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL)
         self._started.append(process)
         return process

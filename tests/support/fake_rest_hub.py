@@ -94,6 +94,10 @@ class FakeRestHub(FakePeople, FakeRuns):
         """Send events to every stream, in one frame."""
         self._wait_for(self._tell(None, *events))
 
+    def tell_text(self, frame):
+        """Send a frame, whatever it holds, to every stream."""
+        self._wait_for(self._send(frame))
+
     def add_node(self, name, **fields):
         number = len(self.nodes) + 1
         node = {"id": f"n-{number:020d}", "name": name, "state": "online", "last_seen": rfc3339(self.now()), "tags": {},
@@ -157,6 +161,10 @@ class FakeRestHub(FakePeople, FakeRuns):
             if kind is None or self._wants(filters, kind, events[0]):
                 with contextlib.suppress(ConnectionError):
                     await socket.send_str(frame)
+
+    async def _send(self, frame):
+        for socket in list(self._streams):
+            await socket.send_str(frame)
 
     def _wants(self, filters, kind, event):
         for part in filters:
