@@ -135,6 +135,8 @@ def refusal(error: msgspec.ValidationError, shape: type[msgspec.Struct]) -> BadR
     said = _AT.sub("", text).rstrip(" -") + (f" in {field}" if at else "")
     if text.startswith("Invalid enum value") and (choices := choices_of(shape, field)):
         said = f"{field} is one of {', '.join(choices)}"
+    elif "matching regex" in text:
+        said = f"{field} has a character that it can't hold"
     return BadRequest(said, field=field, limit=int(limit) if limit is not None and limit == int(limit) else limit)
 
 
