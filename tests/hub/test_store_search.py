@@ -5,8 +5,9 @@ import asyncio
 import pytest
 from batches import MICROSECONDS, NOON, all_pages, batch, compact, lines
 
-from dvic_hub.domain.model import LogQuery
+from dvic_hub.domain.model import LogQuery, Node
 from dvic_hub.errors import BadRequest
+from dvic_hub.store.sqlite import SqliteStore
 from dvic_wire.records import gap
 from dvic_wire.streams import Gap
 
@@ -72,6 +73,30 @@ def test_pages_go_on_where_they_ended_while_blocks_are_joined_and_more_comes_in(
                 if page_number == 9:
                     await compact(it)
             assert found == [f"line {number}" for number in reversed(range(1200))]
+
+    run(steps)
+
+
+def test_a_search_that_has_no_time_goes_on_page_by_page(tmp_path, clock):
+    async def steps():
+        it = SqliteStore(tmp_path / "dvic.db", clock, search_seconds=0)
+        await it.open()
+        for name in ("ada", "bob"):
+            await it.nodes.add(Node(f"n-{name}", name, b""))
+            for number in range(30):
+                await it.streams.commit(batch(f"n-{name}", "journal", lines(number * 10, 10), str(number or ""),
+                                              str(number + 1)))
+        found, sizes, before = [], [], ""
+        while True:
+            page = await it.streams.search(LogQuery(limit=50, before=before, grep="line"))
+            found += [item.record["message"] for item in page.items]
+            sizes.append(len(page.items))
+            before = page.next
+            if not before:
+                break
+        assert found == [f"line {number // 2}" for number in reversed(range(600))]
+        assert len(sizes) > 20 and max(sizes) <= 50
+        await it.close()
 
     run(steps)
 

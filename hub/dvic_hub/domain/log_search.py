@@ -115,9 +115,20 @@ class Newest:
         """Whether no block whose last record is of `newest_left` or before can change the page."""
         return self._full and newest_left < self._heap[0][0][0]
 
-    def page(self) -> tuple[list[tuple[str, str, dict]], str]:
-        """Node, source and record of each, newest first; and the cursor of the next page, "" at the end."""
+    def may_pause(self, newest_left: int) -> bool:
+        """Whether a page that ends before `newest_left` is a step forward."""
+        return newest_left + 1 < self._wanted.until
+
+    def page(self, newest_left: int | None = None) -> tuple[list[tuple[str, str, dict]], str]:
+        """Node, source and record of each, newest first; and the cursor of the next page, "" at the end.
+
+        `newest_left`: blocks up to that time were not looked into yet; the page ends before it.
+        """
         entries = sorted(self._heap, key=lambda entry: entry[0], reverse=True)
+        if newest_left is not None:
+            entries = [entry for entry in entries if entry[0][0] > newest_left]
         cut = entries[:self._wanted.limit]
         following = write_cursor(cut[-1][0]) if len(entries) > len(cut) and cut else ""
+        if not following and newest_left is not None:
+            following = write_cursor((newest_left + 1, 0, 0))
         return [(node, source, block.record(index)) for _, node, source, block, index in cut], following

@@ -18,11 +18,16 @@ from .sqlite_runs import SqliteRuns
 from .sqlite_streams import SqliteStreams
 from .sqlite_writer import Writer
 
+SEARCH_SECONDS = 10.0
+"""After so long a page of a search ends with what was found by then; the next page goes on."""
+
 
 class SqliteStore:
-    """Implements port.Store. `clock` gives seconds since 1970: it decides in which day what arrives is kept."""
+    """Implements port.Store. `clock` gives seconds since 1970: it decides in which day what arrives is kept.
+    `search_seconds`: about how long a search works for one page."""
 
-    def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, path: Path, clock: Callable[[], float] = time.time,
+                 search_seconds: float = SEARCH_SECONDS) -> None:
         self.path = path
         self._lock = sqlite_files.Lock(path)
         self._reserve = sqlite_files.Reserve(path)
@@ -31,7 +36,8 @@ class SqliteStore:
         self._batches = Batches(self._cursors, self._days)
         self._writer = Writer(self._batches)
         self._readers = Readers(path)
-        self.streams = SqliteStreams(self._writer, self._readers, self._days, self._reserve, clock)
+        self.streams = SqliteStreams(self._writer, self._readers, self._days, self._reserve, clock,
+                                     search_seconds)
         self.nodes = SqliteNodes(self._writer, self._readers, self._cursors)
         self.tokens = SqliteTokens(self._writer, self._readers)
         self.runs = SqliteRuns(self._writer, self._readers)
@@ -51,6 +57,7 @@ class SqliteStore:
 
     async def close(self) -> None:
         """Everything that was handed over before is on the disk afterwards."""
+        await self.streams.close()
         await self._readers.close()
         await self._writer.stop()
         await asyncio.to_thread(self._reserve.give_up)

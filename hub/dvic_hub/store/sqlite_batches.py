@@ -93,9 +93,9 @@ class Batches:
     def _write(self, connection: apsw.Connection, kind: Kind, batch: IncomingBatch) -> None:
         """What is not logs comes seldom, and goes into the database at once."""
         if kind is Kind.RUN:
+            _move_run(connection, batch)
             if batch.count:
                 self._take(connection, kind, batch)
-            _move_run(connection, batch)
         elif batch.count:
             day = self._days.today(connection)
             connection.execute(

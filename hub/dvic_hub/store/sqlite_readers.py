@@ -15,7 +15,7 @@ from .sqlite_errors import translated
 
 T = TypeVar("T")
 
-READERS = 3
+READERS = 2
 """Reads at the same time. One core serves them all: more would only stand in each other's way."""
 
 CACHE_KIB = 16 * 1024
@@ -24,9 +24,9 @@ CACHE_KIB = 16 * 1024
 class Readers:
     """`run` gives a function a connection, inside one read transaction: all that it reads is of one moment."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._pool = ThreadPoolExecutor(READERS, "dvic-store-reader")
+    def __init__(self, path: Path, threads: int = READERS) -> None:
+        self.path = path
+        self._pool = ThreadPoolExecutor(threads, "dvic-store-reader")
         self._mine = threading.local()
         self._all: list[apsw.Connection] = []
         self._closed = False
@@ -55,7 +55,7 @@ class Readers:
     def _connection(self) -> apsw.Connection:
         connection = getattr(self._mine, "connection", None)
         if connection is None:
-            connection = apsw.Connection(str(self._path), flags=apsw.SQLITE_OPEN_READWRITE)
+            connection = apsw.Connection(str(self.path), flags=apsw.SQLITE_OPEN_READWRITE)
             connection.set_busy_timeout(10_000)
             connection.pragma("query_only", True)
             connection.pragma("cache_size", -CACHE_KIB)

@@ -3,6 +3,7 @@
 import heapq
 import itertools
 import logging
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -33,13 +34,18 @@ class Candidate:
     codec: int
 
 
-def search(connection: apsw.Connection, query: LogQuery) -> Page:
-    """A page of LogItem, newest first; raises BadRequest."""
+def search(connection: apsw.Connection, query: LogQuery, seconds: float) -> Page:
+    """A page of LogItem, newest first; raises BadRequest. After `seconds` it ends with what there is by then, and goes
+    on at the next page."""
+    until = time.monotonic() + seconds
     wanted = Wanted.of(query)
-    newest = Newest(wanted)
+    newest, left = Newest(wanted), None
     days = [_candidates(connection, day, wanted, query.nodes) for day in reversed(schema.days(connection))]
     for candidate in heapq.merge(*days, key=lambda candidate: -candidate.last):
         if newest.settled(candidate.last):
+            break
+        if time.monotonic() > until and newest.may_pause(candidate.last):
+            left = candidate.last
             break
         data = connection.execute(f"SELECT bytes FROM data_{candidate.day} WHERE id = ?", (candidate.id,)).get  # noqa: S608
         try:
@@ -48,7 +54,7 @@ def search(connection: apsw.Connection, query: LogQuery) -> Page:
             newest.offer(candidate.node, candidate.source, block(candidate.id, candidate.codec, data))
         except DamagedBlock as error:
             log.error("block %d of %s is left out of a search: %s", candidate.id, candidate.day, error)
-    items, following = newest.page()
+    items, following = newest.page(left)
     return Page([LogItem(node, source, record) for node, source, record in items], following)
 
 

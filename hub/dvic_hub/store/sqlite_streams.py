@@ -20,16 +20,21 @@ from .sqlite_writer import Writer
 
 T = TypeVar("T")
 
+SEARCHERS = 3
+"""Threads for what may take long, apart from those that answer quickly: nobody waits for a search to sign in."""
+
 
 class SqliteStreams:
     """Implements port.Streams."""
 
-    def __init__(self, writer: Writer, readers: Readers, days: Days, reserve: Reserve,
-                 clock: Callable[[], float]) -> None:
+    def __init__(self, writer: Writer, readers: Readers, days: Days, reserve: Reserve, clock: Callable[[], float],
+                 search_seconds: float) -> None:
+        self._search_seconds = search_seconds
+        self._searchers = Readers(readers.path, SEARCHERS)
         self._reserve = reserve
         self._writer = writer
         self._readers = readers
-        self._compaction = Compaction(writer, readers, days, clock)
+        self._compaction = Compaction(writer, self._searchers, days, clock)
         self._one_at_a_time = asyncio.Lock()
         self.compacted = 0
 
@@ -49,13 +54,15 @@ class SqliteStreams:
         return await self._writer.submit(batch)
 
     async def search(self, query: LogQuery) -> Page:
-        return await self._readers.run(lambda connection: sqlite_search.search(connection, query))
+        return await self._searchers.run(
+            lambda connection: sqlite_search.search(connection, query, self._search_seconds))
 
     async def run_output(self, run: str, node: str, after: str, limit: int) -> Page:
-        return await self._readers.run(lambda connection: sqlite_search.run_output(connection, run, node, after, limit))
+        return await self._searchers.run(
+            lambda connection: sqlite_search.run_output(connection, run, node, after, limit))
 
     async def series(self, nodes: list[str], names: list[str], since: int, until: int, step: int) -> list[Series]:
-        return await self._readers.run(
+        return await self._searchers.run(
             lambda connection: sqlite_metrics.series(connection, nodes, names, since, until, step))
 
     async def latest(self, node: str) -> dict:
@@ -77,6 +84,10 @@ class SqliteStreams:
             joined = await self._compaction.step()
         self.compacted += joined
         return joined
+
+    async def close(self) -> None:
+        """Wait for the searches under way."""
+        await self._searchers.close()
 
     async def _with_reserve(self, work: Callable[[], Awaitable[T]]) -> T:
         try:
