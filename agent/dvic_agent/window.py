@@ -267,8 +267,11 @@ class Window:
         if ack.stored:
             return self._stored(lane, ack.cursor, now)
         if ack.reason:
+            # the hub did not look what it holds: the cursor is the batch's own
             self._paused_until = max(self._paused_until, now + min(max(1, ack.retry), MAX_PAUSE))
-        self._refuse(lane, ack.cursor, now)
+            self._refuse(lane, lane.held, now)
+        else:
+            self._refuse(lane, ack.cursor, now)
         return False
 
     def faulty(self, stream: str, now: float) -> bool:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from readable import ListSource, ListStream
 
 from dvic_agent.pump import produce
-from dvic_agent.window import FAILED_READ_PAUSE, HOPELESS_PAUSE, MAX_PAUSE, STALLED, Limits, Window
+from dvic_agent.window import FAILED_READ_PAUSE, HOPELESS_PAUSE, MAX_PAUSE, STALLED, Limits, Turn, Window
 from dvic_wire import codec
 from dvic_wire.messages import Ack, Problem
 
@@ -287,6 +287,22 @@ def test_a_full_disk_pauses_everything_for_as_long_as_the_hub_asks():
     line.memory.full = False
     line.settle()
     assert line.memory.texts("a") == line.memory.texts("b") == numbered(4)
+
+
+def test_the_answer_of_a_full_disk_does_not_tell_what_the_hub_holds():
+    line = Line(ListStream("a", numbered(3)), limits=Limits(records=1, delay=0.0))
+    line.connect()
+    while line.turn():
+        pass
+    line.to_hub.clear()
+    for cursor in ("", "1", "2"):  # the batches' own
+        line.window.answered(Ack("a", cursor, False, reason="disk-full", retry=10), line.now)
+    line.now += 10
+    line.turn()
+    assert codec.decode(line.to_hub[-1]).from_cursor == ""
+    assert not line.window.may_close(Turn("a", "", 1, 1, False, 0))
+    line.settle()
+    assert line.memory.texts("a") == numbered(3)
 
 
 def test_a_hub_can_not_pause_the_sending_for_a_day():

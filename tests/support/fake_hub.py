@@ -71,7 +71,7 @@ class HubMemory:
         """Store a batch by the compare-and-set rule; returns the answers."""
         held = self.cursors.setdefault(node, {})
         if self.full:
-            return [messages.Ack(batch.stream, held.get(batch.stream, ""), False, reason="disk-full", retry=1)]
+            return [messages.Ack(batch.stream, batch.from_cursor, False, reason="disk-full", retry=1)]
         if self.unusable and any(self.unusable in str(record.get("message")) for record in batch.records):
             return [messages.Problem("malformed", "records: holds what can't be stored", batch.stream)]
         verdict = accept(held.get(batch.stream, ""), batch.from_cursor, batch.to_cursor)
