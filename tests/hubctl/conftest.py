@@ -16,6 +16,8 @@ PROGRAM = [sys.executable, "-m", "hubctl"]
 class Hubctl:
     """Starts hubctl with a contexts file of its own. `signed_in` writes that file for the hub given."""
 
+    program = PROGRAM
+
     def __init__(self, folder: Path):
         self.folder = folder
         self.config = folder / "hubctl.toml"
