@@ -8,6 +8,7 @@ from dvic_hub.api.doors import Doors
 from dvic_hub.api.params import Name, PageQuery, SelectorText, Time, page_of, show_time
 from dvic_hub.api.route import Call
 from dvic_hub.domain.liveness import NodeView, view_of
+from dvic_hub.domain.naming import check_tags
 from dvic_hub.errors import BadRequest, NotFound
 from dvic_wire.limits import MAX_NAME
 from dvic_wire.signing import PublicKey
@@ -93,10 +94,11 @@ async def show_one_node(doors: Doors, call: Call) -> NodeItem:
 async def change_node(doors: Doors, call: Call) -> NodeItem:
     change: NodeChange = call.body
     id = find(doors, call.path["node"]).id
-    if change.tags:
-        await doors.enrolment.tag(id, change.tags, call.actor)
+    check_tags({key: value or "" for key, value in (change.tags or {}).items()})
     if change.name is not None:
         await doors.enrolment.rename(id, change.name, call.actor)
+    if change.tags:
+        await doors.enrolment.tag(id, change.tags, call.actor)
     return show_node(doors, await fresh(doors, id))
 
 

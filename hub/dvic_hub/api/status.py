@@ -35,11 +35,10 @@ class Health(msgspec.Struct):
 
 
 async def hub_status(doors: Doors, call: Call) -> HubStatus:
-    views = doors.fleet.views()
     return HubStatus(
         fingerprint=doors.identity.fingerprint, version=doors.version, url=doors.config.url,
         started=show_time(int(doors.started * 1_000_000)), time=show_time(doors.now()), nodes=doors.fleet.counts(),
-        agents=sum(doors.agents.connected(view.id) for view in views), streams=doors.live.subscribers,
+        agents=doors.agents.count(), streams=doors.live.subscribers,
         runs_active=len(await doors.store.runs.active()), store=doors.store.stats())
 
 
@@ -68,11 +67,10 @@ class HubCollector(Collector):
         nodes = GaugeMetricFamily("dvic_nodes", "Nodes by state.", labels=["state"])
         for state, count in doors.fleet.counts().items():
             nodes.add_metric([state], count)
-        agents = sum(doors.agents.connected(view.id) for view in doors.fleet.views())
         return [
             InfoMetricFamily("dvic_hub", "The hub.", {"version": doors.version}), nodes,
             GaugeMetricFamily("dvic_start_time_seconds", "When the hub was started.", doors.started),
-            GaugeMetricFamily("dvic_agents_connected", "Agents that hold a WebSocket.", agents),
+            GaugeMetricFamily("dvic_agents_connected", "Agents that hold a WebSocket.", doors.agents.count()),
             GaugeMetricFamily("dvic_runs_active", "Runs that have not ended.", self._runs_active),
             GaugeMetricFamily("dvic_stream_subscribers", "Subscribers of live events.", doors.live.subscribers),
             GaugeMetricFamily("dvic_stream_groups", "Different subscriptions among them.", doors.live.groups),
@@ -80,6 +78,10 @@ class HubCollector(Collector):
             CounterMetricFamily("dvic_stream_missed", "Events that slow subscribers missed.", live.missed),
             CounterMetricFamily("dvic_stream_frames", "Frames handed to subscribers.", live.frames),
             CounterMetricFamily("dvic_stream_ended", "Subscribers that were ended: slow, gone, stopping.", live.ended),
+            CounterMetricFamily("dvic_ingest_records", "Records stored.", doors.ingest.records),
+            CounterMetricFamily("dvic_ingest_batches", "Batches stored.", doors.ingest.batches),
+            CounterMetricFamily("dvic_ingest_refused", "Batches that began at another cursor.", doors.ingest.refused),
+            CounterMetricFamily("dvic_ingest_malformed", "Batches that were none.", doors.ingest.malformed),
             *store_metrics(doors.store.stats()),
         ]
 

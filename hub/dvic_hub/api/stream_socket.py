@@ -65,7 +65,7 @@ class SocketOutlet:
         self.why = ("", "")
 
     def write(self, frame: bytes) -> None:
-        if self._transport.is_closing():
+        if self.ended.is_set() or self._transport.is_closing():
             raise ConnectionResetError("the subscriber has gone")
         self._transport.write(frame)
 
@@ -73,7 +73,10 @@ class SocketOutlet:
         return self._transport.get_write_buffer_size()
 
     def close(self, code: str, reason: str) -> None:
-        """What is still unsent to a slow client, or to one that has gone, would keep the socket open: it is cut."""
+        """What is still unsent to a slow client, or to one that has gone, would keep the socket open: it is cut.
+        Only the first reason counts."""
+        if self.ended.is_set():
+            return
         self.why = (code, reason)
         self.ended.set()
         if code in ("slow", "gone"):

@@ -9,6 +9,7 @@
 import asyncio
 import hashlib
 import ipaddress
+import logging
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -20,7 +21,7 @@ from dvic_hub.domain import people as rules
 from dvic_hub.domain.attempts import Allowance, Attempts
 from dvic_hub.domain.model import ApiToken, User
 from dvic_hub.domain.people import ADMIN, HUB, Actor
-from dvic_hub.errors import BadRequest, Conflict, Forbidden, NotFound, NotSignedIn, TooMany
+from dvic_hub.errors import BadRequest, Conflict, Forbidden, NotFound, NotSignedIn, StoreError, TooMany
 from dvic_hub.services.audit import AuditService
 from dvic_hub.store.port import People
 from dvic_wire.limits import MAX_NAME
@@ -49,6 +50,9 @@ TOUCH_EVERY = 60
 PAIR_ALLOWANCE = Allowance(burst=5, seconds=30)
 ADDRESS_ALLOWANCE = Allowance(burst=30, seconds=5)
 USER_ALLOWANCE = Allowance(burst=100, seconds=10)
+
+
+log = logging.getLogger("dvic.people")
 
 
 @dataclass(frozen=True)
@@ -124,8 +128,15 @@ class PeopleService:
         if not role:
             raise NotSignedIn("the token has expired: sign in again", code="token-expired")
         if now - token.last_used > TOUCH_EVERY * 1_000_000:
-            await self._store.touch_token(token.id, now)
+            await self._touch(token.id, now)
         return Actor(token.user, role, address, token.id)
+
+    async def _touch(self, id: str, now: int) -> None:
+        """A hub whose disk is full can still be looked at."""
+        try:
+            await self._store.touch_token(id, now)
+        except StoreError as error:
+            log.warning("when token %s was used could not be noted: %s", id, error)
 
     def require(self, actor: Actor, role: str) -> None:
         """Raise Forbidden unless the actor's role includes `role`."""
