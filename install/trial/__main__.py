@@ -30,7 +30,7 @@ from parts import (
     get,
     is_enrolled,
     is_signed_in,
-    journald_runs,
+    what_hides_the_journal,
     write_settings,
 )
 
@@ -97,8 +97,8 @@ def start(trial: Trial, family: Family) -> None:
     family.start("demo", [sys.executable, str(TOP / "install" / "demo.py")], trial.environ)
     _await(family, "this machine's node", lambda: _online(trial))
     _say(f"agent     enrolled and online (pid {agent.pid})")
-    if not journald_runs():
-        _say("journal   no journald is running here: log files, hardware and runs work, the journal stays empty")
+    if hidden := what_hides_the_journal():
+        _say(f"journal   {hidden}; everything else works")
 
 
 def sign_in(trial: Trial, family: Family) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
 JOURNALD = "/run/systemd/journal/socket"
+JOURNAL_FOLDERS = (Path("/run/log/journal"), Path("/var/log/journal"))
 MAX_SOCKET_PATH = 100
 """Characters of a unix socket's path that the kernel takes (sun_path), less a few."""
 
@@ -91,14 +92,17 @@ def check_port(port: int) -> None:
                              "choose another with --port N") from None
 
 
-def journald_runs() -> bool:
-    """Whether somebody listens at journald's socket."""
+def what_hides_the_journal() -> str:
+    """Why the agent will find no journal here, "" when it will."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(JOURNALD)
         except OSError:
-            return False
-    return True
+            return "no journald is running here"
+    files = [file for folder in JOURNAL_FOLDERS for file in folder.glob("*/system.journal")]
+    if files and not any(os.access(file, os.R_OK) for file in files):
+        return "the system's journal may be read by root and the groups systemd-journal and adm only"
+    return ""
 
 
 def write_settings(trial: Trial) -> None:
