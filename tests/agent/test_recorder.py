@@ -16,13 +16,9 @@ from dvic_agent.executor.recorder import Output
 from dvic_agent.executor.rundir import StateDir
 from dvic_wire.runs import RunSpec
 
-children_only = pytest.mark.skipif("systemd" in open("/proc/1/comm").read() and os.geteuid() == 0,
-                                   reason="a supervisor exists only where systemd is not pid 1")
-
-
 @pytest.fixture
 def executor(tmp_path):
-    with RunningExecutor(tmp_path, Hub()) as running:
+    with RunningExecutor(tmp_path, Hub(), backend="children") as running:
         yield running
 
 
@@ -40,7 +36,6 @@ def start(executor):
     return run
 
 
-@children_only
 def test_a_killed_supervisor_leaves_one_end_and_no_process(executor):
     run = start(executor)
     supervisor, recorder, command = family(executor, run)
@@ -50,7 +45,6 @@ def test_a_killed_supervisor_leaves_one_end_and_no_process(executor):
     assert gone(command) and gone(recorder)
 
 
-@children_only
 def test_when_both_keepers_are_killed_the_next_sweep_ends_the_run(executor):
     run = start(executor)
     supervisor, recorder, command = family(executor, run)
@@ -64,7 +58,6 @@ def test_when_both_keepers_are_killed_the_next_sweep_ends_the_run(executor):
     assert gone(command)
 
 
-@children_only
 def test_a_stopped_or_killed_recorder_can_not_keep_a_run_alive(executor):
     run = start(executor)
     _, recorder, command = family(executor, run)

@@ -55,22 +55,24 @@ class Hub:
 
 
 class RunningExecutor:
-    """`dvic-executor --listen` under `folder` (etc, var, socket). `clients`: a group that may connect."""
+    """`dvic-executor --listen` under `folder` (etc, var, socket). `clients`: a group that may connect.
+    `backend`: how it carries runs."""
 
-    def __init__(self, folder: Path, hub: Hub, clients: str = ""):
+    def __init__(self, folder: Path, hub: Hub, clients: str = "", backend: str = "auto"):
         self.folder = folder
         self.hub = hub
         self.config_dir = folder / "etc"
         self.state_dir = folder / "var"
         self.socket = folder / "executor.sock"
-        self._group = ["--group", clients] if clients else []
+        self._options = ["--config-dir", self.config_dir, "--state-dir", self.state_dir, "--backend", backend,
+                         *(["--group", clients] if clients else [])]
         hub.pin(self.config_dir)
         self.process: subprocess.Popen | None = None
 
     def start(self) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "dvic_agent.executor", "--config-dir", self.config_dir, "--state-dir",
-             self.state_dir, *self._group, "--listen", self.socket, "--end-runs"], stdin=subprocess.DEVNULL)
+            [sys.executable, "-m", "dvic_agent.executor", *self._options, "--listen", self.socket, "--end-runs"],
+            stdin=subprocess.DEVNULL)
         self.until(self.socket.exists)
 
     def stop(self) -> int:
@@ -94,8 +96,8 @@ class RunningExecutor:
 
     def verb(self, *arguments: str) -> int:
         """Call dvic-executor with these arguments and our folders."""
-        return subprocess.run([sys.executable, "-m", "dvic_agent.executor", "--config-dir", self.config_dir,
-                               "--state-dir", self.state_dir, *arguments], timeout=WAIT_SECONDS, check=False).returncode
+        return subprocess.run([sys.executable, "-m", "dvic_agent.executor", *self._options, *arguments],
+                              timeout=WAIT_SECONDS, check=False).returncode
 
     def policy(self, text: str) -> None:
         file = self.config_dir / "policy.toml"
