@@ -127,6 +127,9 @@ def test_the_newest_sample_and_the_newest_state_of_each_demo_are_at_hand(store):
             await it.streams.commit(batch("n-ada", "demos", told, "", "2", source="demos"))
             assert await it.streams.demos("n-ada") == [{"time": 2, "file": "a", "pid": 1, "state": "ended"},
                                                        {"time": 1, "file": "b", "pid": 2, "state": "alive"}]
+            gone = [{"time": 3, "demos": [{"file": "a", "state": "gone"}]}]
+            await it.streams.commit(batch("n-ada", "demos", gone, "2", "3", source="demos"))
+            assert [demo["file"] for demo in await it.streams.demos("n-ada")] == ["b"]
 
     run(steps)
 

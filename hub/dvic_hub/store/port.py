@@ -50,7 +50,7 @@ class Streams(Protocol):
         """The newest hardware sample: {time, values}; {} when there is none."""
 
     async def demos(self, node: str) -> list[dict]:
-        """The newest known state of each demo process."""
+        """The newest known state of each demo process whose log file is there."""
 
     async def drop_before(self, day: str) -> int:
         """Forget whole days before `day` (YYYYMMDD); returns how many were dropped."""

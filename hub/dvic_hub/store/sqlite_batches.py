@@ -19,6 +19,9 @@ from .codecs import Codec
 from .sqlite_cursors import Cursors
 from .sqlite_days import Days
 
+GONE = "gone"
+"""State of a demo process whose log file was taken away."""
+
 ROWS_A_STATEMENT = 20
 """Rows written by one statement: each call into SQLite gives up the interpreter, and getting it back can take long."""
 
@@ -156,9 +159,12 @@ def _keep_latest(connection: apsw.Connection, node: str, records: list) -> None:
 
 
 def _keep_demos(connection: apsw.Connection, node: str, records: list) -> None:
+    """What is gone is kept no longer: its log file, which is all that made it a demo, is not there any more."""
     newest = {demo.file: (record.time, demo)
               for record in records if record.demos is not msgspec.UNSET for demo in record.demos}
     connection.executemany(
         "INSERT INTO demo VALUES (?, ?, ?, ?) ON CONFLICT (node, file) DO UPDATE SET time = excluded.time, "
         "body = excluded.body",
         [(node, file, time, msgspec.json.encode(demo).decode()) for file, (time, demo) in newest.items()])
+    connection.executemany("DELETE FROM demo WHERE node = ? AND file = ?",
+                           [(node, file) for file, (_, demo) in newest.items() if demo.state == GONE])
