@@ -16,6 +16,7 @@ from dvic_agent.executor.recorder import Output
 from dvic_agent.executor.rundir import StateDir
 from dvic_wire.runs import RunSpec
 
+
 @pytest.fixture
 def executor(tmp_path):
     with RunningExecutor(tmp_path, Hub(), backend="children") as running:
