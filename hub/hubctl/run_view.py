@@ -32,8 +32,12 @@ def duration(row: dict) -> str:
 
 
 def remark(row: dict) -> str:
+    """What there is to say besides state and exit code."""
+    reason = str(row.get("reason") or "")
+    if reason == f"exit code {row.get('exit_code')}":
+        reason = ""
     cut = f"{row['cut']} bytes of output were cut" if row.get("cut") else ""
-    return ". ".join(part for part in (str(row.get("reason") or ""), cut) if part)
+    return ". ".join(part for part in (reason, cut) if part)
 
 
 ROWS = Listing(

@@ -63,15 +63,15 @@ def test_the_audit_log_is_paged_up_to_what_was_asked_for(hubctl, hub):
                   "action": "run.create", "target": "all", "detail": {"argv": ["uname"]}, "outcome": "ok"}
                  for number in range(1200)]
     assert len(hubctl("audit", "-n", "1100", "-o", "jsonl").stdout.splitlines()) == 1100
-    assert '{"argv": ["uname"]}' in hubctl("audit", "-n", "1").stdout
+    assert 'argv=["uname"]' in hubctl("audit", "-n", "1").stdout
 
 
 def test_status_tells_of_the_hub_and_of_oneself(hubctl, hub):
     hub.add_node("web-1")
     out = hubctl("status").stdout
-    assert "nodes           1 online" in out
-    assert "you             admin (admin), context lab" in out
-    assert "database bytes  3.3 MiB" in out
+    assert "nodes        1 online" in out
+    assert "you          admin (admin), context lab" in out
+    assert "store        3.3 MiB database" in out
     assert json.loads(hubctl("status", "-o", "json").stdout)["me"]["user"] == "admin"
 
 

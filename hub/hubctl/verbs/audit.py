@@ -9,6 +9,14 @@ from hubctl.output import Listing, show_list
 from hubctl.tables import Column
 from hubctl.times import clock, moment_of
 
+
+def detail(entry: dict) -> str:
+    """What is known of the action, without what is empty."""
+    known = {key: value for key, value in (entry.get("detail") or {}).items() if value not in ("", [], {}, None)}
+    return " ".join(f"{key}={value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
+                    for key, value in known.items())
+
+
 LISTING = Listing(
     columns=(
         Column("TIME", lambda entry: clock(moment_of(entry["time"]))),
@@ -16,9 +24,8 @@ LISTING = Listing(
         Column("ACTION", lambda entry: entry["action"]),
         Column("TARGET", lambda entry: entry["target"], least=10),
         Column("OUTCOME", lambda entry: entry.get("outcome") or "(under way)", least=10,
-               style=lambda entry: "" if entry.get("outcome") == "ok" else "yellow"),
-        Column("DETAIL", lambda entry: json.dumps(entry["detail"], ensure_ascii=False) if entry.get("detail") else "",
-               least=10),
+               style=lambda entry: "" if str(entry.get("outcome")).startswith("ok") else "yellow"),
+        Column("DETAIL", detail, least=10),
         Column("ADDRESS", lambda entry: entry.get("address"), wide=True),
         Column("ID", lambda entry: entry["id"], wide=True, right=True),
     ),

@@ -37,7 +37,7 @@ def command(desk: Desk, selector: str, names: tuple[str, ...], since: str | None
     Examples:
       hubctl metrics
       hubctl metrics web-1 'cpu.*' 'memory.*'
-      hubctl metrics 'tag:room=lab' cpu.percent --since 1h
+      hubctl metrics 'tag:room=lab' cpu.total --since 1h
       hubctl metrics web-1 load.1 --since 1d --step 10m -o json
     """
     client = desk.client()
@@ -73,46 +73,44 @@ def chosen(name: str, globs: tuple[str, ...]) -> bool:
 
 
 def readable(name: str, value: float | None) -> str:
-    """A value with the unit that its name tells."""
+    """A value with the unit that its name tells (the names are the agent's: see its sources/hardware.py)."""
+    kind, _, last = name.rpartition(".")
     if value is None:
         return ""
-    if name.endswith(("percent", "_pct")):
+    if name.startswith("cpu.") or last in ("percent", "busy"):
         return f"{value:.1f}%"
-    if "bytes" in name or name.startswith(("memory.", "swap.")):
+    if last.endswith("_bytes"):
+        return f"{size(value)}/s"
+    if kind.startswith(("memory", "swap", "disk")):
         return size(value)
-    if name.startswith("uptime"):
-        return span(int(value))
-    return number(value)
+    if name.startswith("temp."):
+        return f"{value:.0f} °C"
+    return span(int(value)) if name == "uptime" else number(value)
 
 
-def _overview_column(title: str, *names: str) -> Column:
-    """The first of `names` that a sample has."""
+def _overview_column(title: str, name: str) -> Column:
+    return Column(title, lambda sample: readable(name, sample["values"].get(name)), right=True)
+
+
+def _greatest_column(title: str, first: str, last: str) -> Column:
+    """The greatest of the metrics whose names begin and end so: the fullest disk, the warmest sensor."""
     def value(sample: dict) -> str:
-        found = next((name for name in names if name in sample["values"]), None)
-        return readable(found, sample["values"][found]) if found else ""
+        found = {name: value for name, value in sample["values"].items() if name.startswith(first) and
+                 name.endswith(last)}
+        worst = max(found, key=lambda name: found[name], default="")
+        return readable(worst, found.get(worst))
     return Column(title, value, right=True)
-
-
-def fullest_disk(sample: dict) -> str:
-    """The file system with least room: how full it is, in percent."""
-    used = [value for name, value in sample["values"].items() if name.startswith("disk.") and name.endswith("percent")]
-    return f"{max(used):.0f}%" if used else ""
-
-
-def warmest(sample: dict) -> str:
-    found = [value for name, value in sample["values"].items() if name.startswith("temperature.")]
-    return f"{max(found):.0f} °C" if found else ""
 
 
 def overview(now: float) -> Listing:
     return Listing(
         columns=(
             Column("NODE", lambda sample: sample["node"], least=20, style=lambda sample: "bold"),
-            _overview_column("CPU", "cpu.percent"),
+            _overview_column("CPU", "cpu.total"),
             _overview_column("LOAD", "load.1"),
             _overview_column("MEMORY", "memory.percent"),
-            Column("DISK", fullest_disk, right=True),
-            Column("TEMP", warmest, right=True),
+            _greatest_column("DISK", "disk.", ".percent"),
+            _greatest_column("TEMP", "temp.", ""),
             _overview_column("PROCS", "processes"),
             _overview_column("UP", "uptime"),
             Column("MEASURED", lambda sample: ago(moment_of(sample["time"]), now)),

@@ -30,20 +30,17 @@ def command(desk: Desk, form: str) -> None:
     started = moment_of(hub.get("started"))
     counts = [f"{nodes[state]} {state}" for state in STATES if nodes.get(state)]
     show_details([
+        *([("TROUBLE", hub["trouble"])] if hub.get("trouble") else []),
         ("hub", client.context.url), ("version", hub.get("version")), ("fingerprint", hub.get("fingerprint")),
         ("running", f"{span(int(client.hub_now() - started / 1e6))}, since {clock(started)}" if started else ""),
         ("nodes", ", ".join(counts) or "none yet: hubctl token create"),
         ("active runs", str(hub.get("runs_active", 0))),
         ("you", f"{me.get('user')} ({me.get('role')}), context {client.context.name}"),
-        *((key.replace("_", " "), amount(key, value)) for key, value in sorted((hub.get("store") or {}).items())),
+        ("store", store_text(hub.get("store") or {})),
     ])
 
 
-def amount(name: str, value: object) -> str:
-    """A number of the store, with its unit where its name tells one."""
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return str(value)
-    if "bytes" in name or name.endswith("size"):
-        return size(value)
-    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.2f}"
-
+def store_text(store: dict) -> str:
+    """How much room the store takes, by its parts; its counters are in -o json."""
+    return ", ".join(f"{size(value)} {name.removesuffix('_bytes')}" for name, value in sorted(store.items())
+                     if name.endswith("_bytes") and isinstance(value, int | float))
