@@ -74,7 +74,7 @@ def records(rig: Rig) -> int:
     status, text = rig.request("GET", "/metrics")
     if status != 200:
         raise SystemExit(f"/metrics answers {status}: {text}")
-    return int(sum(float(line.split()[1]) for line in text.splitlines() if line.startswith("dvic_records_total")))
+    return int(sum(float(line.split()[1]) for line in text.splitlines() if line.startswith("dvic_store_records_total")))
 
 
 if __name__ == "__main__":

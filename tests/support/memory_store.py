@@ -336,6 +336,9 @@ class MemoryStore:
     async def check(self):
         return []
 
+    def trouble(self):
+        return None
+
     def stats(self):
         return {}
 

@@ -14,7 +14,8 @@ PROMETHEUS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class HubStatus(msgspec.Struct):
-    """`nodes`: how many in each state. `agents`, `streams`: open WebSockets. `store`: sizes in bytes, and counters."""
+    """`nodes`: how many in each state. `agents`, `streams`: open WebSockets. `store`: sizes in bytes, and counters.
+    `trouble`: why nothing can be stored at the moment, empty when all is well."""
 
     fingerprint: str
     version: str
@@ -26,6 +27,7 @@ class HubStatus(msgspec.Struct):
     streams: int
     runs_active: int
     store: dict[str, float]
+    trouble: str
 
 
 class Health(msgspec.Struct):
@@ -39,12 +41,15 @@ async def hub_status(doors: Doors, call: Call) -> HubStatus:
         fingerprint=doors.identity.fingerprint, version=doors.version, url=doors.config.url,
         started=show_time(int(doors.started * 1_000_000)), time=show_time(doors.now()), nodes=doors.fleet.counts(),
         agents=doors.agents.count(), streams=doors.live.subscribers,
-        runs_active=len(await doors.store.runs.active()), store=doors.store.stats())
+        runs_active=len(await doors.store.runs.active()), store=doors.store.stats(),
+        trouble=str(doors.store.trouble() or ""))
 
 
 async def healthz(doors: Doors, call: Call) -> Health:
-    """Answers from the store, so that "ok" means that it does."""
+    """Answers from the store, so that "ok" means that it reads; what keeps it from writing is the answer instead."""
     await doors.store.get_value("health")
+    if (trouble := doors.store.trouble()) is not None:
+        raise trouble
     return Health("ok")
 
 

@@ -25,6 +25,7 @@ from dvic_hub.domain.model import (
     Token,
     User,
 )
+from dvic_hub.errors import HubError
 from dvic_wire.streams import Verdict
 
 
@@ -155,6 +156,9 @@ class Store(Protocol):
 
     async def check(self) -> list[str]:
         """What is wrong with the database, in sentences; empty when all is well."""
+
+    def trouble(self) -> HubError | None:
+        """Why the last commit was not stored (StoreFull while the disk has no room); None when it was."""
 
     def stats(self) -> dict[str, float]:
         """For /metrics: sizes in bytes, counters of commits, batches, records."""

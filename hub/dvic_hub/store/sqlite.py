@@ -7,6 +7,8 @@ from pathlib import Path
 
 import apsw
 
+from dvic_hub.errors import HubError
+
 from . import schema, sqlite_files
 from .sqlite_batches import Batches
 from .sqlite_cursors import Cursors
@@ -86,6 +88,9 @@ class SqliteStore:
                     "days": len(schema.days(connection))}
 
         return await self._readers.run(read)
+
+    def trouble(self) -> HubError | None:
+        return self._writer.trouble
 
     def stats(self) -> dict[str, float]:
         log = self.path.with_name(self.path.name + "-wal")

@@ -21,7 +21,7 @@ from typing import Any, Protocol, TypeVar
 import apsw
 
 from dvic_hub.domain.model import IncomingBatch
-from dvic_hub.errors import StoreError
+from dvic_hub.errors import HubError, StoreError
 
 from .sqlite_errors import explain
 
@@ -73,6 +73,7 @@ class Writer:
         self._closed = False
         self.commits = 0
         self.failed_commits = 0
+        self.trouble: HubError | None = None
         self.last_commit_items = 0
         self.checkpoints = 0
         self.log_pages = 0
@@ -160,10 +161,12 @@ class Writer:
             self._roll_back(connection)
             self._sink.rolled_back()
             self.failed_commits += 1
+            self.trouble = reason
             log.error("a group of %d changes was not stored: %s", len(group), reason)
             return [(future, None, reason) for future, _, _ in group]
         self._sink.committed()
         self.commits += 1
+        self.trouble = None
         self.last_commit_items = len(group)
         return answers
 
