@@ -13,6 +13,7 @@ from .errors import AgentError
 SOCKET = "status.sock"
 ANSWER_SECONDS = 5.0
 MAX_ANSWER = 4 * 1024 * 1024
+"""Bytes of an answer; a few thousand streams take far less."""
 
 
 class StatusServer:
