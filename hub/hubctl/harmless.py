@@ -18,12 +18,13 @@ _SPACES = {"\t": " ", "\n": "\\n", "\r": "\\r"}
 
 def escape(text: str) -> str:
     """Lines stay lines and tabs stay tabs; everything else that a terminal would obey is written out."""
-    return _UNSAFE.sub(_written_out, text)
+    # what Python calls printable holds none of it, and is found out ten times as fast
+    return text if text.isprintable() else _UNSAFE.sub(_written_out, text)
 
 
 def one_line(text: str) -> str:
     """The same, for a cell of a table or a name: newlines are written out too, tabs are spaces."""
-    return _UNSAFE_OR_BREAK.sub(_written_out_too, text)
+    return text if text.isprintable() else _UNSAFE_OR_BREAK.sub(_written_out_too, text)
 
 
 def escape_json(text: str) -> str:

@@ -5,6 +5,7 @@
 """
 
 from collections.abc import Hashable
+from functools import lru_cache
 from zlib import crc32
 
 from .harmless import escape, one_line
@@ -35,6 +36,7 @@ def identity(item: dict) -> tuple[str, int, Hashable]:
                                                       item["message"])
 
 
+@lru_cache(1000)
 def node_colour(name: str) -> str:
     """The same colour for the same node, always."""
     return NODE_COLOURS[crc32(name.encode("utf-8", "replace")) % len(NODE_COLOURS)]

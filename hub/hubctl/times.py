@@ -7,6 +7,7 @@ people read them in their own time zone.
 import re
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 
 _SPAN = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?\Z", re.ASCII)
 _LOCAL_FORMS = ("%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S")
@@ -56,8 +57,7 @@ def from_rfc3339(text: str) -> int:
 def to_rfc3339(microseconds: int) -> str:
     """The hub's own form: UTC with microseconds and Z."""
     seconds, rest = divmod(microseconds, 1_000_000)
-    moment = time.gmtime(seconds)
-    return time.strftime("%Y-%m-%dT%H:%M:%S", moment) + f".{rest:06d}Z"
+    return f"{_utc(seconds)}.{rest:06d}Z"
 
 
 def moment_of(value: object) -> int:
@@ -78,7 +78,18 @@ def clock(microseconds: int) -> str:
 def short_clock(microseconds: int) -> str:
     """Month to millisecond in the reader's time zone, as log lines show it."""
     seconds, rest = divmod(microseconds, 1_000_000)
-    return time.strftime("%m-%d %H:%M:%S", time.localtime(seconds)) + f".{rest // 1000:03d}"
+    return f"{_local(seconds)}.{rest // 1000:03d}"
+
+
+@lru_cache(100)
+def _utc(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+
+
+@lru_cache(100)
+def _local(seconds: int) -> str:
+    """Lines of a log come many to a second."""
+    return time.strftime("%m-%d %H:%M:%S", time.localtime(seconds))
 
 
 def span(seconds: float) -> str:

@@ -39,3 +39,9 @@ def test_escaped_json_is_the_same_json():
     assert is_harmless(text)
     assert json.loads(text) == value
     assert "ü" in text
+
+
+def test_whatever_python_calls_printable_is_harmless():
+    printable = "".join(filter(str.isprintable, map(chr, range(0x110000))))
+    assert is_harmless(printable)
+    assert not set(printable) & set("\t\n")

@@ -12,9 +12,11 @@ def berlin(monkeypatch):
     """The reader sits in Berlin: CET in November."""
     monkeypatch.setenv("TZ", "Europe/Berlin")
     time.tzset()
+    times._local.cache_clear()
     yield
     monkeypatch.undo()
     time.tzset()
+    times._local.cache_clear()
 
 
 @pytest.mark.parametrize("text, seconds", [("90s", 90), ("5m", 300), ("1h30m", 5400), ("2d", 172800), ("45", 45),
