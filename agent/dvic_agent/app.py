@@ -20,7 +20,7 @@ from .clock import Clock
 from .config import AgentConfig
 from .errors import ConfigError
 from .executor_client import ExecutorClient
-from .identity import ensure_key, load_identity
+from .identity import ensure_key, load_identity, occupy
 from .keepalive import Serials, keepalive
 from .link import Link
 from .memory import give_back
@@ -250,6 +250,15 @@ async def serve(config: AgentConfig, make_sources: MakeSources, facts: Callable[
     """Run until SIGTERM or SIGINT; SIGHUP reads agent.toml again and starts over with it (the process stays)."""
     supervisor = supervisor or Supervisor.from_environment()
     ensure_key(config.private_dir)
+    occupied = occupy(config.private_dir)
+    try:
+        await _lives(config, make_sources, facts, supervisor, clock)
+    finally:
+        os.close(occupied)
+
+
+async def _lives(config: AgentConfig, make_sources: MakeSources, facts: Callable[[], dict], supervisor: Supervisor,
+                 clock: Clock) -> None:
     loop, stop, signals = asyncio.get_running_loop(), asyncio.Event(), []
 
     def caught(number: signal.Signals) -> None:

@@ -18,7 +18,7 @@ from .clock import Clock
 from .config import AgentConfig
 from .errors import HubNotTrusted, HubRefused, IdentityError, NetworkError, NotEnrolled
 from .http import Answer, ask
-from .identity import PinnedHub, ensure_key, load_hub, save_hub
+from .identity import PinnedHub, check_writable, ensure_key, load_hub, save_hub
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +72,7 @@ async def enrol(config: AgentConfig, token: EnrolmentToken, *, name: str, facts:
     Raises IdentityError, NetworkError, HubRefused (its code says why) or HubNotTrusted. Repeating it is harmless.
     """
     _check_present_hub(config, token, replace)
+    check_writable(config.config_dir)
     key = ensure_key(config.private_dir)
     send = post or _poster(config)
     backoff = Backoff()

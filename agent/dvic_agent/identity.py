@@ -6,6 +6,7 @@
 - Files appear whole, with their final mode and owner, or not at all. What others could have read or changed is refused.
 """
 
+import fcntl
 import json
 import os
 import stat
@@ -94,6 +95,18 @@ def make_private_dir(path: Path) -> None:
         _refuse_open_mode(path, 0o077, f"chmod 700 {path}")
 
 
+def occupy(private_dir: Path) -> int:
+    """Let no second agent use this folder; returns the handle that holds it until the process ends. Raises
+    IdentityError: two of them would send everything twice and spoil each other's rings."""
+    handle = os.open(private_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise IdentityError(f"another agent is running with {private_dir}: see systemctl status dvic-agent") from None
+    return handle
+
+
 def load_hub(config_dir: Path) -> PinnedHub:
     """Read the pinned hub; raises NotEnrolled when there is none, IdentityError when it can't be trusted."""
     path = config_dir / HUB_FILE
@@ -116,6 +129,15 @@ def load_hub(config_dir: Path) -> PinnedHub:
     if not hub.url.startswith(("http://", "https://")):
         raise IdentityError(f"{path}: url must start with http:// or https://")
     return hub
+
+
+def check_writable(config_dir: Path) -> None:
+    """Raise IdentityError when hub.json can't be written there by us: better known before a token is used up."""
+    place = config_dir
+    while not place.exists():
+        place = place.parent
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise IdentityError(f"{config_dir} is not writable: run this as root")
 
 
 def save_hub(config_dir: Path, hub: PinnedHub) -> None:

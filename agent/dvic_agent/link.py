@@ -39,6 +39,9 @@ CLOSE_SECONDS = 2.0
 UNACKNOWLEDGED_MS = 30_000
 """Milliseconds that the kernel waits for the other side's acknowledgement before it ends the connection."""
 
+UNSENT_BYTES = 128 * 1024
+"""Bytes that the kernel may hold unsent: on a slow line what is in there can't be overtaken by a keepalive."""
+
 ENROLMENT_POLL = 2.0
 """Seconds between looks whether this machine has been enrolled."""
 
@@ -141,7 +144,7 @@ class Link:
         async with asyncio.timeout(CONNECT_SECONDS):
             ws = await http.ws_connect(self.identity.hub.url.rstrip("/") + PATH, max_msg_size=MAX_FRAME_BYTES + 1,
                                        compress=0, **({"ssl": self._tls} if self._tls else {}))
-        _cut_silence(ws)
+        _tune(ws)
         return ws
 
     async def _converse(self, ws: aiohttp.ClientWebSocketResponse) -> Ended:
@@ -221,10 +224,11 @@ def _why_closed(ws: aiohttp.ClientWebSocketResponse, frame: aiohttp.WSMessage) -
     return f"the connection was closed by the other side ({ws.close_code})"
 
 
-def _cut_silence(ws: aiohttp.ClientWebSocketResponse) -> None:
+def _tune(ws: aiohttp.ClientWebSocketResponse) -> None:
     sock = ws.get_extra_info("socket")
     if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
 
 
 async def _first_of(*awaitables):  # noqa: ANN002, ANN202

@@ -29,7 +29,7 @@ MAX_PAUSE = 300.0
 """Seconds that a hub may pause the sending."""
 
 STALLED = 60.0
-"""Seconds without an answer to a batch under way after which the connection counts as dead."""
+"""Seconds without an answer while batches are under way, after which the connection counts as dead."""
 
 HOPELESS_PAUSE = 300.0
 """Seconds that a stream rests of which the hub takes not even a gap."""
@@ -98,6 +98,7 @@ class Window:
         self._waiting: dict[str, _Lane] = {}
         self._flight_bytes = 0
         self._paused_until = 0.0
+        self._answered_at = 0.0
         self._connected = False
         self._unclaimed: dict[str, str] = {}
 
@@ -258,6 +259,7 @@ class Window:
 
     def answered(self, ack: Ack, now: float) -> bool:
         """The hub answered a batch. True when the stream has ended and was removed here."""
+        self._answered_at = now
         lane = self._lanes.get(ack.stream)
         if lane is None:
             return False
@@ -290,8 +292,10 @@ class Window:
         return lane.skip
 
     def stalled(self, now: float) -> bool:
-        """Whether the hub has left a batch unanswered for so long that the connection must be dead."""
-        return any(lane.flight and now - lane.flight[0].at > STALLED for lane in self._lanes.values())
+        """Whether batches are under way and no answer came for so long that the connection must be dead. (A slow line
+        answers late, but it does answer.)"""
+        oldest = min((lane.flight[0].at for lane in self._lanes.values() if lane.flight), default=now)
+        return now - max(oldest, self._answered_at) > STALLED
 
     def _stored(self, lane: _Lane, cursor: str, now: float) -> bool:
         if not any(sent.to_cursor == cursor for sent in lane.flight):

@@ -16,6 +16,7 @@ from dvic_agent.identity import (
     load_identity,
     load_key,
     make_private_dir,
+    occupy,
     save_hub,
     write_whole,
 )
@@ -150,3 +151,11 @@ def test_a_link_planted_in_the_way_is_replaced_and_not_followed(tmp_path):
     write_whole(tmp_path / "hub.json", b"new", 0o644)
     assert target.read_text() == "precious"
     assert not (tmp_path / "hub.json").is_symlink()
+
+
+def test_a_folder_is_used_by_one_agent_at_a_time(tmp_path):
+    held = occupy(tmp_path)
+    with pytest.raises(IdentityError, match="another agent is running"):
+        occupy(tmp_path)
+    os.close(held)
+    os.close(occupy(tmp_path))

@@ -2,6 +2,8 @@
 
 import asyncio
 import itertools
+import secrets
+import socket
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -255,3 +257,44 @@ def test_a_machine_that_is_not_enrolled_connects_as_soon_as_it_is():
 def test_a_file_of_certificates_that_is_none_is_named():
     with pytest.raises(ConfigError, match="hub.ca_file"):
         Link(lambda: None, None, facts=dict, version="1", clock=Clock(), ca_file=Path("/nonexistent.pem"))
+
+
+@asynccontextmanager
+async def slow_line(hub: FakeHub, piece: int = 16 * 1024, pause: float = 0.01):
+    """A relay that carries little at a time towards the hub; yields its address."""
+    port = int(hub.url.rsplit(":", 1)[1])
+
+    async def carry(reader, writer, slowly: bool) -> None:
+        with suppress(ConnectionError):
+            while data := await reader.read(piece):
+                writer.write(data)
+                await writer.drain()
+                if slowly:
+                    await asyncio.sleep(pause)
+        writer.close()
+
+    async def relay(reader, writer) -> None:
+        hub_reader, hub_writer = await asyncio.open_connection("127.0.0.1", port)
+        await asyncio.gather(carry(reader, hub_writer, True), carry(hub_reader, writer, False))
+
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32 * 1024)
+    server = await asyncio.start_server(relay, sock=listener, limit=piece)
+    async with server:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def test_on_a_slow_line_a_control_message_passes_most_of_what_waits():
+    async def scene():
+        async with FakeHub() as hub, slow_line(hub) as url, linked(hub, url=url) as (link, notes):
+            await notes.until(lambda n: n.welcomes)
+            for number in range(60):
+                text = secrets.token_hex(64 * 1024)  # about 64 KiB as it travels
+                link.send_batch(codec.encode_compressed(messages.Batch(
+                    "journal", str(number or ""), str(number + 1), "journal",
+                    [{"time": 1, "level": "info", "message": text}])))
+            await hub.until(lambda: messages.Batch in hub.memory.order)
+            link.send(messages.RunReply("abcdefghijkl", "running"))
+            await hub.until(lambda: messages.RunReply in hub.memory.order)
+            assert len(hub.memory.order) < 20
+    asyncio.run(scene())

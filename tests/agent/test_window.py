@@ -488,3 +488,15 @@ def test_whatever_breaks_every_record_is_stored_once_and_in_order(seed, steps):
     line.settle()
     assert {name: line.memory.texts(name) for name in names} == written
     assert line.window.unacknowledged == 0
+
+
+def test_a_slow_line_that_still_answers_is_not_taken_for_dead():
+    line = Line(ListStream("a", numbered(20)), limits=Limits(records=1, lane_batches=8, delay=0.0))
+    line.connect()
+    while line.turn():
+        pass
+    for _ in range(8):
+        line.now += STALLED - 1
+        assert not line.window.stalled(line.now)
+        line.hub()
+        line.answer()

@@ -6,6 +6,7 @@ aiohttp server around both. Faults are asked for by plain attributes: `full`, `r
 
 import asyncio
 import secrets
+import ssl
 import time
 from dataclasses import dataclass, field
 
@@ -168,8 +169,9 @@ class HubHalf:
 class FakeHub:
     """The server: `async with FakeHub(memory) as hub`, then `hub.url`. `changed` is set at whatever happens."""
 
-    def __init__(self, memory: HubMemory | None = None):
+    def __init__(self, memory: HubMemory | None = None, tls: ssl.SSLContext | None = None):
         self.memory = memory or HubMemory()
+        self._tls = tls
         self.url = ""
         self.connections = 0
         self.sockets: dict[str, web.WebSocketResponse] = {}
@@ -195,9 +197,9 @@ class FakeHub:
                         web.get("/api/v1/hub-key", self._hub_key)])
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", port)
+        site = web.TCPSite(self._runner, "127.0.0.1", port, ssl_context=self._tls)
         await site.start()
-        self.url = f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}"
+        self.url = f"{'https' if self._tls else 'http'}://127.0.0.1:{site._server.sockets[0].getsockname()[1]}"
 
     async def stop(self) -> None:
         await self.cut()
