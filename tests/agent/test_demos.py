@@ -126,7 +126,7 @@ def test_what_had_ended_before_is_told_once(tmp_path):
 def test_a_claim_of_somebody_elses_process_is_not_followed(tmp_path):
     async def scenario():
         if os.getuid() == 0:
-            victim = subprocess.Popen(WAIT, stdin=subprocess.PIPE, user=65534)
+            victim = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, user=65534)
             pid = victim.pid
         else:
             victim, pid = None, 1
