@@ -92,7 +92,8 @@ class Agent:
             known["name"] = self._session.welcome.name
         return {"version": VERSION, "pid": os.getpid(), "connection": dict(self._connection), **known,
                 "streams": self._window.describe(), "unacknowledged": self._window.unacknowledged,
-                "moving": self._pump.moving()}
+                "moving": self._pump.moving(),
+                "notes": [note for source in self._sources if (note := getattr(source, "unavailable", ""))]}
 
     # what the link tells
 

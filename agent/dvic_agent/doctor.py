@@ -134,7 +134,7 @@ def check_journal(config: AgentConfig, folders: tuple[Path, ...] = JOURNAL_FOLDE
         readable = os.access(config.journal_folder, os.R_OK | os.X_OK)
         return [Finding("journal", OK if readable else PROBLEM, f"journal files in {config.journal_folder}",
                         "" if readable else "the agent must be able to read that folder")]
-    if not any(folder.is_dir() for folder in folders):
+    if not any(any(folder.glob("*/*.journal")) for folder in folders):
         return [Finding("journal", WARNING, "there is no journal on this machine",
                         "nothing to do where systemd-journald does not run; journal.enabled = false silences this")]
     uid = _agent_uid(config)

@@ -99,6 +99,7 @@ def show(said: dict) -> str:
     for stream in streams:
         waiting = f"  +{stream['unacknowledged']}" if stream["unacknowledged"] else ""
         lines.append(f"  {stream['stream']:32} {stream['cursor'] or '(nothing stored yet)'}{waiting}")
+    lines += [f"note        {note}" for note in said.get("notes", [])]
     if not said.get("moving", True):
         lines.append("a source is stuck: see journalctl -u dvic-agent")
     return "\n".join(lines)

@@ -152,7 +152,8 @@ def test_a_journal_folder_is_looked_at(tmp_path):
 def test_a_user_outside_the_journals_groups_is_told_the_command(tmp_path, monkeypatch):
     if os.geteuid() != 0:
         pytest.skip("only root can give a folder to somebody else")
-    (tmp_path / "journal").mkdir()
+    (tmp_path / "journal/machine").mkdir(parents=True)
+    (tmp_path / "journal/machine/system.journal").touch()
     config = AgentConfig(state_dir=tmp_path)
     config.private_dir.mkdir()
     os.chown(config.private_dir, 65534, 65534)
