@@ -20,7 +20,7 @@ REST_QUIET = 0.02
 REST_BUSY = 0.5
 """Seconds between two bites while it is not."""
 
-LOOK_AGAIN = 5.0
+LOOK_AGAIN = 30.0
 """Seconds until the next look, when there was nothing to do or no time for it."""
 
 
