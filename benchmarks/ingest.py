@@ -244,7 +244,7 @@ def main() -> None:
         if not given.no_peer:
             rates, whole = measure_peer(folder, given.seconds)
             best = max(QUEUES, key=rates.__getitem__)
-            for names, note in ((QUEUES, "persistent, a receipt each, same core"), (STREAM, "answers before it synced")):
+            for names, note in ((QUEUES, "persistent, a receipt each"), (STREAM, "answers before its sync")):
                 figures += [Figure("ingest", f"RabbitMQ, {name}", rates[name], "1/s", "", note) for name in names]
             figures += [Figure("ingest", "RabbitMQ, 100 records a message", whole, "1/s", "", "not the same service"),
                         Figure("ingest", "times RabbitMQ", rate / rates[best], "x", ">= 12", f"its best: {best}")]
