@@ -28,11 +28,12 @@ class Reporter:
     def __init__(self, hub, node):
         self.hub, self.node, self.cursors = hub, node, {}
 
-    async def send(self, stream: str, source: str, *sent: dict, closed: bool = False) -> None:
+    async def send(self, stream: str, source: str, *sent: dict, closed: bool = False,
+                   about: dict | None = None) -> None:
         held = self.cursors.get(stream, "")
         following = str(int(held or 0) + 1)
         batch = {"kind": "batch", "stream": stream, "from_cursor": held, "to_cursor": following, "source": source,
-                 "records": list(sent), "closed": closed}
+                 "records": list(sent), "about": about or {}, "closed": closed}
         ack = await self.hub.doors.ingest.commit(self.node.id, json.dumps(batch).encode())
         assert ack.stored, ack
         self.cursors[stream] = following
@@ -161,6 +162,23 @@ def test_demos_are_listed_with_what_is_known_of_them(tmp_path):
         assert status == 200
         assert [demo["name"] for demo in answer["items"]] == ["alpha", "beta"]
         assert answer["items"][0]["owner"] == "eve" and answer["items"][0]["since"].endswith("Z")
+
+    played(scene, tmp_path)
+
+
+def test_open_streams_tell_whose_a_log_file_is_and_what_its_header_claims(tmp_path):
+    async def scene(hub):
+        web, _ = await two_reporters(hub)
+        record = {"time": hub.doors.now(), "level": "info", "message": "x"}
+        about = {"path": "/tmp/dvic_log_a", "owner": "eve", "uid": 1001, "header": {"user": "root", "pid": 7, "x": []}}
+        await web.send("file:1:2", "dvic_log_a", record, about=about)
+        await web.send("file:1:3", "dvic_log_b", record, about={"path": 5, "uid": "0", "header": "none"})
+        status, answer = await hub.ask("GET", "/api/v1/nodes/web-1/streams", "vera")
+        assert status == 200
+        assert answer["items"] == [
+            {"stream": "file:1:2", "source": "dvic_log_a", "path": "/tmp/dvic_log_a", "owner": "eve", "uid": 1001,
+             "claims": {"user": "root", "pid": 7}},
+            {"stream": "file:1:3", "source": "dvic_log_b"}]
 
     played(scene, tmp_path)
 

@@ -195,6 +195,7 @@ class FakeRestHub(FakePeople, FakeRuns):
             ("GET", "/nodes", self._list_nodes), ("POST", "/nodes", self._add_node),
             ("GET", "/nodes/{node}", self._show_node), ("PATCH", "/nodes/{node}", self._change_node),
             ("DELETE", "/nodes/{node}", self._remove_node), ("POST", "/nodes/{node}/revoke", self._revoke_node),
+            ("GET", "/nodes/{node}/demos", self._nothing), ("GET", "/nodes/{node}/streams", self._nothing),
             ("GET", "/nodes/{node}/metrics/latest", self._latest), ("GET", "/metrics/series", self._series),
             ("GET", "/tokens", self._tokens), ("POST", "/tokens", self._add_token),
             ("DELETE", "/tokens/{id}", self._remove_token),
@@ -287,6 +288,9 @@ class FakeRestHub(FakePeople, FakeRuns):
         return web.Response(status=204)
 
     # ---- what nodes report
+
+    async def _nothing(self, request):
+        return web.json_response({"items": [], "next": ""})
 
     async def _latest(self, request):
         node = await self._on_node(request)

@@ -16,6 +16,7 @@ from dvic_hub.api import (
     runs,
     status,
     stream_socket,
+    streams,
     tokens,
 )
 from dvic_hub.api.params import PageQuery
@@ -64,6 +65,8 @@ ROUTES: tuple[Route, ...] = (
           answer=metrics.LatestAnswer),
     Route("GET", f"{API}/nodes/{{node}}/demos", VIEWER, metrics.list_demos, "The processes behind a node's log files",
           query=PageQuery, answer=metrics.DemoList),
+    Route("GET", f"{API}/nodes/{{node}}/streams", VIEWER, streams.list_streams, "What a node reports, and whose files",
+          query=PageQuery, answer=streams.StreamList),
 
     # enrolment tokens
     Route("GET", f"{API}/tokens", OPERATOR, tokens.list_tokens, "List enrolment tokens",

@@ -34,6 +34,9 @@ class Streams(Protocol):
 
     async def cursors(self, node: str) -> dict[str, str]: ...
 
+    async def about(self, node: str) -> dict[str, dict]:
+        """Of each open stream, by name: its `source` and what the node said `about` it."""
+
     async def commit(self, batch: IncomingBatch) -> Verdict:
         """Records and cursor in one transaction, by dvic_wire.streams.accept; a closed batch removes the cursor.
         With `run_end`, the run node's terminal state is written in the same transaction (if it is not terminal yet)."""

@@ -9,7 +9,9 @@ import click
 
 from hubctl.errors import Usage
 from hubctl.options import Desk, NodeName, Pair, confirm, output_option, yes_option
-from hubctl.output import JSON, JSONL, TABLE, YAML, say, show_details, show_value, tags_text
+from hubctl.output import JSON, JSONL, TABLE, YAML, Listing, say, show_details, show_list, show_value, tags_text
+from hubctl.plots import size
+from hubctl.tables import Column
 from hubctl.times import ago, clock, moment_of, span
 
 from .nodes import state_text
@@ -60,6 +62,37 @@ def show(desk: Desk, node: str, form: str) -> None:
         ("keepalive", f"every {span(found['period'])}" if found.get("period") else ""),
         ("os", found.get("os")), *sorted((key, value) for key, value in facts.items() if key != "os"),
     ])
+    if demos := list(client.items("nodes", found["id"], "demos")):
+        click.echo()
+        show_list(demos, demo_listing(now), TABLE)
+    if files := [one for one in client.items("nodes", found["id"], "streams") if one.get("path")]:
+        click.echo()
+        show_list(files, FILES, TABLE)
+
+
+FILES = Listing(columns=(
+    Column("LOG FILE", lambda one: one["path"], least=16),
+    Column("OWNER", lambda one: one.get("owner")),
+    Column("CLAIMS TO BE", lambda one: claim_text(one.get("claims") or {}), least=16),
+), name=lambda one: one["path"])
+
+
+def claim_text(claims: dict) -> str:
+    """What a log file's first line says of the program that writes it."""
+    said = [str(claims[key]) for key in ("name", "executable") if claims.get(key)]
+    return " ".join([*dict.fromkeys(said), *([f"pid {claims['pid']}"] if claims.get("pid") else [])])
+
+
+def demo_listing(now: float) -> Listing:
+    return Listing(columns=(
+        Column("PROCESS", lambda demo: demo["name"], least=12),
+        Column("STATE", lambda demo: demo["state"], style=lambda demo: "green" if demo["state"] == "alive" else "dim"),
+        Column("PID", lambda demo: demo.get("pid"), right=True),
+        Column("SINCE", lambda demo: ago(moment_of(demo.get("since")), now) if demo.get("since") else ""),
+        Column("CPU", lambda demo: f"{demo['cpu']:.1f}%" if demo.get("cpu") is not None else "", right=True),
+        Column("MEMORY", lambda demo: size(demo["memory"]) if demo.get("memory") is not None else "", right=True),
+        Column("LOG FILE", lambda demo: demo.get("file"), least=16),
+    ), name=lambda demo: demo["name"])
 
 
 @command.command()
