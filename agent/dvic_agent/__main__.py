@@ -75,6 +75,8 @@ def parser() -> argparse.ArgumentParser:
     enroll.add_argument("--name", default="", help="name to ask for (default: this machine's host name)")
     enroll.add_argument("--wait", action="store_true", help="keep trying until the hub is reachable")
     enroll.add_argument("--replace", action="store_true", help="leave the hub that this machine belongs to")
+    enroll.add_argument("--new-key", action="store_true",
+                        help="join as a new node: after this machine's disk was copied, or its key was revoked")
     discover = verb("discover", "list the hubs that announce themselves on the local network")
     discover.add_argument("--seconds", type=float, default=3.0, metavar="S", help="how long to listen (default 3)")
     for each in (discover, verb("status", "what the running agent does"),
@@ -108,7 +110,7 @@ def _enroll(arguments: argparse.Namespace, config_dir: Path, state_dir: Path) ->
     except InvalidToken as error:
         raise ConfigError(str(error)) from None
     hub = asyncio.run(enrol(config, token, name=arguments.name or socket.gethostname(), facts=machine_facts(),
-                            wait=arguments.wait, replace=arguments.replace))
+                            wait=arguments.wait, replace=arguments.replace, new_key=arguments.new_key))
     print(f"enrolled at {hub.url} as {hub.name} ({hub.node})")
     return 0
 

@@ -42,6 +42,13 @@ LOOK_EVERY = 15.0
 GIVE_BACK_EVERY = 300.0
 """Seconds between gifts of unused memory to the system; the first after the first keepalive."""
 
+HINTS = {
+    "conflict": "was this machine's disk copied? Then give one of the two its own key: dvic-agent enroll --new-key",
+    "revoked": "to come back it needs a new token and a new key: dvic-agent enroll --new-key",
+    "unknown": "was it removed at the hub? Enroll it again with a new token: dvic-agent enroll --new-key",
+}
+"""What to do about a refusal, by its code."""
+
 PERIODS = (1, 3600)
 """Seconds that a hub may ask for as a period."""
 
@@ -121,7 +128,8 @@ class Agent:
             self._session = None
             self._pump.lost()
         state = "not enrolled" if ended.code == "not-enrolled" else "refused" if ended.proved else "disconnected"
-        self._tell(state, ended.reason, f", trying again in {wait:.0f} s")
+        hint = f" ({HINTS[ended.code]})" if ended.proved and ended.code in HINTS else ""
+        self._tell(state, f"{ended.reason}{hint}", f", trying again in {wait:.0f} s")
 
     # parts of a life
 

@@ -18,7 +18,16 @@ from .clock import Clock
 from .config import AgentConfig
 from .errors import HubNotTrusted, HubRefused, IdentityError, NetworkError, NotEnrolled
 from .http import Answer, ask
-from .identity import PinnedHub, check_writable, ensure_key, load_hub, save_hub
+from .identity import (
+    KEY_FILE,
+    NEW_KEY_FILE,
+    PinnedHub,
+    adopt_new_key,
+    check_writable,
+    ensure_key,
+    load_hub,
+    save_hub,
+)
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +44,7 @@ ADVICE = {
     "token-unknown": "this hub never made that token, or forgot it; make a new one: hubctl token create",
     "wrong-hub": "the token belongs to another hub: check its address",
     "clock": "this machine's clock is too far off; set it (timedatectl set-ntp true) and try again",
-    "key-forbidden": "this machine's key was revoked at the hub; remove node.key in the state folder to get a new one",
+    "key-forbidden": "this machine's key was revoked at the hub; join as a new node with --new-key",
 }
 
 Post = Callable[[str, dict], Awaitable[Answer]]
@@ -66,14 +75,16 @@ def accept_reply(reply: object, token: EnrolmentToken, key: PrivateKey, nonce: s
 
 
 async def enrol(config: AgentConfig, token: EnrolmentToken, *, name: str, facts: dict, wait: bool = False,
-                replace: bool = False, clock: Clock = Clock(), post: Post | None = None) -> PinnedHub:  # noqa: B008
+                replace: bool = False, new_key: bool = False, clock: Clock = Clock(),  # noqa: B008 (frozen)
+                post: Post | None = None) -> PinnedHub:
     """Join the token's hub and pin it. With `wait`, try until the hub is reachable. With `replace`, leave another hub.
+    With `new_key`, join as a new node: the old key is given up once the hub has accepted the new one.
 
     Raises IdentityError, NetworkError, HubRefused (its code says why) or HubNotTrusted. Repeating it is harmless.
     """
     _check_present_hub(config, token, replace)
     check_writable(config.config_dir)
-    key = ensure_key(config.private_dir)
+    key = ensure_key(config.private_dir, NEW_KEY_FILE if new_key else KEY_FILE)
     send = post or _poster(config)
     backoff = Backoff()
     while True:
@@ -91,6 +102,8 @@ async def enrol(config: AgentConfig, token: EnrolmentToken, *, name: str, facts:
         pause = backoff.next()
         log.warning("%s; trying again in %.0f s", reason, pause)
         await asyncio.sleep(pause)
+    if new_key:
+        adopt_new_key(config.private_dir)
     save_hub(config.config_dir, hub)
     return hub
 

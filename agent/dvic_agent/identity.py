@@ -21,6 +21,8 @@ from dvic_wire.signing import PrivateKey, PublicKey
 from .errors import IdentityError, NotEnrolled
 
 KEY_FILE = "node.key"
+NEW_KEY_FILE = "node.key.new"
+"""A key that takes the place of the other as soon as a hub has accepted it."""
 HUB_FILE = "hub.json"
 
 
@@ -57,9 +59,9 @@ def load_identity(config_dir: Path, private_dir: Path) -> Identity:
     return Identity(key, hub)
 
 
-def load_key(private_dir: Path) -> PrivateKey:
+def load_key(private_dir: Path, name: str = KEY_FILE) -> PrivateKey:
     """Read the node's key; raises IdentityError when it is missing, damaged or was readable for others."""
-    path = private_dir / KEY_FILE
+    path = private_dir / name
     try:
         _refuse_open_mode(path, 0o077, f"chmod 600 {path}; whoever may have read it can pose as this node, "
                                        "so better remove it and enroll again")
@@ -70,9 +72,9 @@ def load_key(private_dir: Path) -> PrivateKey:
         raise IdentityError(f"the node's key can't be used: {error}") from None
 
 
-def ensure_key(private_dir: Path) -> PrivateKey:
+def ensure_key(private_dir: Path, name: str = KEY_FILE) -> PrivateKey:
     """The node's key, made now if there is none. Raises IdentityError."""
-    path = private_dir / KEY_FILE
+    path = private_dir / name
     try:
         make_private_dir(private_dir)
         with as_owner_of(private_dir):
@@ -81,9 +83,19 @@ def ensure_key(private_dir: Path) -> PrivateKey:
                     PrivateKey.generate().save(path)
                 except FileExistsError:
                     pass  # another process was faster; its key counts
-            return load_key(private_dir)
+            return load_key(private_dir, name)
     except OSError as error:
         raise IdentityError(f"the node's key can't be made: {error}") from None
+
+
+def adopt_new_key(private_dir: Path) -> None:
+    """Put the new key in the place of the old one. Raises IdentityError."""
+    try:
+        with as_owner_of(private_dir):
+            os.replace(private_dir / NEW_KEY_FILE, private_dir / KEY_FILE)
+            _sync_folder(private_dir)
+    except OSError as error:
+        raise IdentityError(f"the new key can't take the place of the old one: {error}") from None
 
 
 def make_private_dir(path: Path) -> None:

@@ -43,7 +43,7 @@ UNSENT_BYTES = 128 * 1024
 """Bytes that the kernel may hold unsent: on a slow line what is in there can't be overtaken by a keepalive."""
 
 ENROLMENT_POLL = 2.0
-"""Seconds between looks whether this machine has been enrolled."""
+"""Seconds between looks whether this machine has been enrolled, while there is no connection."""
 
 PATH = "/api/v1/agent"
 
@@ -86,7 +86,7 @@ class Link:
                 wait = ENROLMENT_POLL
             if not self._stopping.is_set():
                 self._handler.closed(ended, wait)
-                await _first_of(self._stopping.wait(), asyncio.sleep(wait))
+                await self._rest(wait)
 
     async def stop(self) -> None:
         """Say goodbye; `run` returns soon after."""
@@ -113,6 +113,22 @@ class Link:
         """Cut the connection that there is; `run` goes on to the next."""
         if self._cut is not None and not self._cut.done():
             self._cut.set_result(Ended(code, reason))
+
+    async def _rest(self, wait: float) -> None:
+        """Wait that many seconds, or until the stop, or until this machine was enrolled (anew)."""
+        end = self._clock.steady() + wait
+        while not self._stopping.is_set() and (left := end - self._clock.steady()) > 0:
+            await _first_of(self._stopping.wait(), asyncio.sleep(min(left, ENROLMENT_POLL)))
+            if left > ENROLMENT_POLL and self._enrolled_anew():
+                return
+
+    def _enrolled_anew(self) -> bool:
+        try:
+            found = self._load_identity()
+        except AgentError:
+            return False
+        known = self.identity
+        return known is None or (found.hub, found.key.public) != (known.hub, known.key.public)
 
     async def _connection(self) -> tuple[Ended, float]:
         """One connection from beginning to end; returns why it ended and for how long it was open, seconds."""

@@ -123,6 +123,27 @@ def test_a_machine_moves_to_another_hub_only_when_told_so(tmp_path):
     asyncio.run(scene())
 
 
+def test_a_machine_joins_as_a_new_node_with_a_new_key(tmp_path):
+    async def scene():
+        async with FakeHub() as hub:
+            before = await enrol(config(tmp_path), hub.make_token(), name="ada", facts={})
+            after = await enrol(config(tmp_path), hub.make_token(), name="ada-2", facts={}, new_key=True)
+            assert after.node != before.node
+            assert load_identity(tmp_path / "etc", tmp_path / "var/state").hub == after
+            assert sorted(path.name for path in (tmp_path / "var/state").iterdir()) == ["node.key"]
+    asyncio.run(scene())
+
+
+def test_the_old_key_stays_until_the_hub_has_accepted_the_new_one(tmp_path):
+    async def scene():
+        async with FakeHub() as hub:
+            before = await enrol(config(tmp_path), hub.make_token(), name="ada", facts={})
+            with pytest.raises(HubRefused):
+                await enrol(config(tmp_path), hub.make_token(uses=0), name="ada", facts={}, new_key=True)
+            assert load_identity(tmp_path / "etc", tmp_path / "var/state").hub == before
+    asyncio.run(scene())
+
+
 def test_the_secret_of_the_token_does_not_travel():
     token = EnrolmentToken.make("http://hub", PrivateKey.generate().fingerprint)
     key = PrivateKey.generate()

@@ -254,6 +254,22 @@ def test_a_machine_that_is_not_enrolled_connects_as_soon_as_it_is():
     asyncio.run(scene())
 
 
+def test_a_machine_that_is_enrolled_anew_does_not_wait_for_what_the_old_hub_asked():
+    async def scene():
+        memory = HubMemory(refusal=messages.Refused("revoked", "this node's key was revoked", 3600))
+        async with FakeHub(memory) as hub, FakeHub() as other:
+            key = PrivateKey.generate()
+            current = [PinnedHub(hub.url, memory.key.public, key.public.node_id, "ada")]
+            other.memory.enrolled(key)
+            memory.enrolled(key)
+            async with linked(hub, identity=lambda: Identity(key, current[0])) as (link, notes):
+                await notes.until(lambda n: n.ends)
+                assert notes.ends[0][1] >= 3600
+                current[0] = PinnedHub(other.url, other.memory.key.public, key.public.node_id, "ada")
+                await notes.until(lambda n: n.welcomes)
+    asyncio.run(scene())
+
+
 def test_a_file_of_certificates_that_is_none_is_named():
     with pytest.raises(ConfigError, match="hub.ca_file"):
         Link(lambda: None, None, facts=dict, version="1", clock=Clock(), ca_file=Path("/nonexistent.pem"))
