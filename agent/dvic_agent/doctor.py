@@ -10,7 +10,6 @@ import pwd
 import shutil
 import time
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from dvic_wire.errors import MalformedMessage
@@ -97,7 +96,7 @@ async def check_hub(config: AgentConfig, hub: PinnedHub) -> list[Finding]:
         return [Finding("hub", PROBLEM, str(error), "is the hub running, and is no firewall or wrong address in "
                                                     "between? Try: curl -v " + url)]
     return [Finding("hub", OK, f"{hub.url} answers"), _compare_keys(answer.body, hub),
-            compare_clocks(answer.date, time.time())]
+            compare_clocks(answer.time, time.time())]
 
 
 def _compare_keys(body: dict, hub: PinnedHub) -> Finding:
@@ -113,12 +112,11 @@ def _compare_keys(body: dict, hub: PinnedHub) -> Finding:
     return Finding("fingerprint", OK, "the hub shows the pinned key")
 
 
-def compare_clocks(date: str, now: float) -> Finding:
-    """The hub's time as HTTP tells it, against ours (Unix seconds)."""
-    try:
-        ahead = now - parsedate_to_datetime(date).timestamp()
-    except (ValueError, TypeError):
+def compare_clocks(theirs: float | None, ours: float) -> Finding:
+    """The hub's time as HTTP tells it, against ours, both in Unix seconds."""
+    if theirs is None:
         return Finding("clock", WARNING, "the hub did not tell its time", "compare the clocks yourself: date -u")
+    ahead = ours - theirs
     if abs(ahead) > CLOCK_LEEWAY:
         where = "ahead of" if ahead > 0 else "behind"
         return Finding("clock", PROBLEM, f"this machine's clock is {abs(ahead):.0f} s {where} the hub's: commands are "

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import aiohttp
@@ -17,11 +18,11 @@ MAX_ANSWER = 256 * 1024
 
 @dataclass(frozen=True)
 class Answer:
-    """`body` is {} where the answer was not a JSON object. `date`: the header, "" when absent."""
+    """`body` is {} where the answer was not a JSON object. `time`: the other side's clock, Unix seconds."""
 
     status: int
     body: dict = field(default_factory=dict)
-    date: str = ""
+    time: float | None = None
 
 
 async def ask(method: str, url: str, *, body: dict | None = None, ca_file: Path | None = None) -> Answer:
@@ -31,9 +32,17 @@ async def ask(method: str, url: str, *, body: dict | None = None, ca_file: Path 
         async with asyncio.timeout(ANSWER_SECONDS), aiohttp.ClientSession() as http, http.request(
                 method, url, json=body, allow_redirects=False, **tls) as answer:
             data = await answer.content.read(MAX_ANSWER)
-            return Answer(answer.status, _object(data), answer.headers.get("Date", ""))
+            return Answer(answer.status, _object(data), read_date(answer.headers.get("Date", "")))
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
         raise NetworkError(f"{url} is not reachable: {explain(error)}") from None
+
+
+def read_date(header: str) -> float | None:
+    """The time in a Date header; None when it holds none."""
+    try:
+        return parsedate_to_datetime(header).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 def _object(data: bytes) -> dict:

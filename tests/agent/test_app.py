@@ -9,11 +9,13 @@ from contextlib import asynccontextmanager
 from fake_hub import FakeHub, HubMemory
 from readable import ListSource, ListStream
 
-from dvic_agent.app import Agent, serve
+from dvic_agent.app import Agent, make_sources, serve
 from dvic_agent.clock import Clock
 from dvic_agent.config import AgentConfig
 from dvic_agent.errors import AgentError
+from dvic_agent.executor_client import ExecutorClient
 from dvic_agent.identity import PinnedHub, ensure_key, save_hub
+from dvic_agent.runs import RunDesk
 from dvic_agent.status import ask_status
 from dvic_agent.supervisor import Supervisor
 from dvic_wire import messages
@@ -227,3 +229,15 @@ def test_a_signal_reloads_and_another_one_stops(tmp_path, monkeypatch):
         assert states == ["READY=1", "RELOADING=1", "READY=1", "RELOADING=1", "READY=1", "STOPPING=1"]
         assert any(line.startswith("STATUS=connected: http://127.0.0.1") for line in lines)
     asyncio.run(scene())
+
+
+def test_the_sources_are_those_that_the_config_asks_for(tmp_path):
+    def names(**settings) -> list[str]:
+        config = AgentConfig(state_dir=tmp_path, log_folders=(tmp_path,), **settings)
+        config.private_dir.mkdir(exist_ok=True)
+        desk = RunDesk(ExecutorClient(tmp_path / "none.sock"), config.runs_dir, lambda reply: None)
+        return [type(source).__name__ for source in make_sources(config, Clock(), desk)]
+
+    assert names() == ["Journal", "LogFiles", "Hardware", "Demos", "RunOutput"]
+    assert names(journal=False, hardware=False) == ["LogFiles", "Demos", "RunOutput"]
+    assert names(journal=False, log_files=False, hardware=False, demos=False) == ["RunOutput"]

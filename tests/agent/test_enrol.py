@@ -182,6 +182,15 @@ def test_a_reply_that_is_none_is_not_believed(answer):
         accept_reply(answer, token, PrivateKey.generate(), "nonce")
 
 
+def test_a_machine_whose_clock_is_wrong_joins_by_the_hubs_time(tmp_path):
+    async def scene():
+        async with FakeHub() as hub:
+            wrong = Clock(wall=lambda: 1_000.0)  # a board without a clock of its own, just switched on
+            pinned = await enrol(config(tmp_path), hub.make_token(), name="ada", facts={}, clock=wrong)
+            assert pinned.node in hub.memory.nodes
+    asyncio.run(scene())
+
+
 def test_a_wrong_clock_is_told_with_what_to_do(tmp_path):
     async def post(url: str, body: dict) -> Answer:
         return Answer(400, {"code": "clock", "detail": "the hub's is 1763632800"})

@@ -274,6 +274,8 @@ class FakeHub:
         if claimed["aud"] != self.memory.key.fingerprint:
             return _problem(403, "wrong-hub", "this token is another hub's")
         token_key = PublicKey.from_jwk(claimed["token_jwk"])
+        if abs(claimed["iat"] - time.time()) > 300:
+            return _problem(400, "clock", f"the hub's clock is {int(time.time())}")
         if token_key.fingerprint not in self.memory.tokens:
             return _problem(404, "token-unknown", "this hub does not know the token")
         claims = verify(text, token_key, Purpose.ENROL_TOKEN, audience=self.memory.key.fingerprint, now=time.time())
