@@ -30,6 +30,9 @@ MAX_ANSWER = 256 * 1024 * 1024
 PAGE = 1000
 """Items asked for at a time."""
 
+NEVER_SENT = (ConnectionRefusedError, socket.gaierror, ssl.SSLError)
+"""What fails before a request has left."""
+
 HUB_RUNNING = "is the hub running? On its machine: systemctl status dvic-hub"
 CHECK_ADDRESS = "check the address: hubctl context ls"
 
@@ -117,7 +120,10 @@ class Client:
             except (OSError, http.client.HTTPException) as error:
                 self.close()
                 if not (kept and method == "GET") or isinstance(error, TimeoutError):
-                    raise unreachable(self.context.url, error) from None
+                    fault = unreachable(self.context.url, error)
+                    if method != "GET" and not isinstance(error, NEVER_SENT):
+                        fault.next_step = "it may have been carried out all the same: look before you try again"
+                    raise fault from None
         raise AssertionError("the second try returns or raises")
 
     def _connect(self) -> http.client.HTTPConnection:

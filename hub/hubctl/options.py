@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 
@@ -198,6 +199,13 @@ class LazyGroup(click.Group):
         if name not in self.verbs:
             return None
         return import_module(self.verbs[name][0]).command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]):
+        """A mistyped verb is told with the one that was probably meant."""
+        if args and args[0] not in self.verbs and not args[0].startswith("-"):
+            close = get_close_matches(args[0], self.verbs, 2)
+            ctx.fail(f"there is no verb {args[0]!r}" + (f": did you mean {' or '.join(close)}?" if close else ""))
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> object:
         """As always, but click's own way with a closed pipe (exit code 1, "some run failed" here) is not taken."""

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Hashable
 
-from dvic_wire.runs import FAILED, FINISHED, TERMINAL, TIMED_OUT
+from dvic_wire.runs import DISPATCHED, FAILED, FINISHED, QUEUED, RUNNING, TERMINAL, TIMED_OUT
 
 from .client import Client
 from .errors import INTERRUPTED, OK, SOME_FAILED, HubctlError, NotReachable
@@ -22,7 +22,7 @@ from .run_view import Display, Tally
 from .stream import Item, LiveStream, Lost, Reached, Subscribed
 from .times import moment_of, span, to_rfc3339
 
-LOOK_AGAIN = 10.0
+LOOK_AGAIN = 5.0
 """Seconds without any event after which the run's state is asked for."""
 
 GIVE_UP = 300.0
@@ -88,6 +88,7 @@ class RunSession:
         self._left = asyncio.Event()
         self._work: set[asyncio.Task] = set()
         self._lost_at = 0.0
+        self._said_who_waits = False
 
     async def carry_out(self, order: dict) -> int:
         run = await asyncio.to_thread(lambda: self._client.post("runs", body=order))
@@ -126,6 +127,7 @@ class RunSession:
 
     def _start_cancel(self) -> None:
         self._display.note(f"Cancelling run {self._id} on all nodes. (Ctrl-C again: don't wait for it.)")
+        self._said_who_waits = False
         task = asyncio.create_task(self._cancel())
         self._work.add(task)
         task.add_done_callback(self._work.discard)
@@ -156,8 +158,18 @@ class RunSession:
                 elif silent >= LOOK_AGAIN:
                     silent = 0.0
                     await self._look(with_output=False)
+                    self._say_who_waits()
                 self._display.progress(self._tally)
             return await self._finish(stream)
+
+    def _say_who_waits(self) -> None:
+        """Once, and once more after a cancel: nothing happening for long has a reason."""
+        waiting = self._tally.nodes_in(frozenset({QUEUED, DISPATCHED}))
+        if waiting and not self._said_who_waits and not self._tally.nodes_in(frozenset({RUNNING})):
+            self._said_who_waits = True
+            names = [name for name, id in self._ids.items() if id in waiting]
+            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+            self._display.note(f"Waiting for {', '.join(names[:3])}{more}: not online, or not answering.")
 
     @staticmethod
     async def _next(stream: LiveStream, seconds: float) -> Item | None:

@@ -65,9 +65,10 @@ def test_a_kept_connection_that_died_is_made_again(hub):
 def test_nothing_but_a_question_is_sent_twice():
     with OneAnswer(b"") as server:
         client = client_of(f"http://127.0.0.1:{server.port}")
-        with pytest.raises(NotReachable):
+        with pytest.raises(NotReachable) as caught:
             client.post("runs", body={})
     assert len(server.asked) == 1
+    assert "may have been carried out" in caught.value.next_step
 
 
 def test_all_pages_are_fetched_also_behind_an_empty_one(hub):

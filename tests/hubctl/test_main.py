@@ -92,6 +92,12 @@ def test_a_wrong_option_shows_the_usage_of_its_verb(hubctl):
     assert "--follow" in done.stderr
 
 
+def test_a_mistyped_verb_is_told_with_the_one_that_was_meant(hubctl):
+    done = hubctl("nodse")
+    assert done.returncode == 2
+    assert "there is no verb 'nodse': did you mean node or nodes?" in done.stderr
+
+
 def test_words_of_the_hub_are_harmless(hubctl, hub):
     hub.refuse["GET", "/users"] = 403, "forbidden", "\x1b[2Jno\u202e"
     stderr = hubctl("users").stderr

@@ -116,14 +116,14 @@ def show(desk: Desk, id: str, form: str) -> None:
         show_value(run, form)
         return
     if form in (TABLE, WIDE):
-        ended, created = moment_of(run.get("ended")), moment_of(run["created"])
+        ended, created, queue = (moment_of(run.get(key)) for key in ("ended", "created", "queue_until"))
         show_details([
             ("run", run["id"]), ("state", whole_state(run)), ("command", command_text(run)), ("on", run["selector"]),
             ("as", run.get("user")), ("by", run.get("created_by")), ("reason", run.get("reason")),
             ("started", clock(created)), ("took", span((ended - created) / 1e6) if ended else ""),
             ("timeout", span(run["timeout"]) if run.get("timeout") else ""), ("batch", run.get("batch")),
             ("max failures", run["max_failures"] if run.get("max_failures", -1) >= 0 else ""),
-            ("waits until", clock(moment_of(run["queue_until"])) if moment_of(run.get("queue_until")) else ""),
+            ("waits until", clock(queue) if queue > created else ""),
             ("nodes", counts_text(run)),
         ])
         click.echo()
