@@ -381,9 +381,9 @@ TAKEN_OVER_AGENT = """
 import json, os, sys
 from pathlib import Path
 folder, group = Path(sys.argv[1]), int(sys.argv[2])
-os.setgroups([group]); os.setresgid(group, group, group); os.setresuid(1, 1, 1)
 from running_executor import Hub, RunningExecutor, new_run_id
 from dvic_wire.runs import RunSpec
+os.setgroups([group]); os.setresgid(group, group, group); os.setresuid(1, 1, 1)
 executor = RunningExecutor.__new__(RunningExecutor)
 executor.socket = folder / "executor.sock"
 pinned = json.loads((folder / "etc/hub.json").read_text())

@@ -140,9 +140,9 @@ def test_an_unknown_user_is_refused():
 def test_without_root_only_ones_own_user_can_be_had():
     text = """
 import os
-os.setresgid(1, 1, 1); os.setresuid(1, 1, 1)
 from dvic_agent.executor.command import resolve_account
 from dvic_agent.executor.errors import Refusal
+os.setresgid(1, 1, 1); os.setresuid(1, 1, 1)
 print(resolve_account("").switch, resolve_account("daemon").uid)
 try:
     resolve_account("root")

@@ -49,7 +49,9 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     os.umask(0o077)
     try:
-        state = StateDir(arguments.state_dir.absolute(), find_group(arguments.group))
+        # Inside a run's unit, who may read is as the executor left it: -1 changes nothing.
+        group = -1 if arguments.verb in ("record", "record-end") else find_group(arguments.group)
+        state = StateDir(arguments.state_dir.absolute(), group)
         backend = find_backend(arguments.backend, state.path)
         if arguments.verb == "record":
             return carry(state, arguments.run)
