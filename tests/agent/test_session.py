@@ -8,7 +8,7 @@ from fake_hub import HubHalf, HubMemory
 from dvic_agent.identity import PinnedHub
 from dvic_agent.session import ACCEPTS, HANDSHAKE_SECONDS, NEXT, Ended, Session
 from dvic_wire import codec, messages
-from dvic_wire.limits import MAX_HANDSHAKE_BYTES
+from dvic_wire.limits import MAX_HANDSHAKE_BYTES, MAX_STREAMS
 from dvic_wire.signing import PrivateKey, Purpose, peek, sign
 
 
@@ -85,6 +85,15 @@ def test_a_handshake_opens_the_session_on_both_sides():
     hello, proof = pair.memory.heard
     assert hello.node == pair.key.public.node_id
     assert proof.facts == {"os": "debian 12"}
+
+
+def test_the_cursors_of_as_many_streams_as_a_node_may_have_are_taken():
+    pair = Pair()
+    cursors = {f"file:2049:{number:020}": f"{number:018};256:0123456789abcdef" for number in range(MAX_STREAMS)}
+    pair.memory.cursors[pair.key.public.node_id] = cursors
+    [welcome] = pair.open()
+    assert isinstance(welcome, messages.Welcome), welcome
+    assert welcome.cursors == cursors and pair.agent.is_open
 
 
 def test_every_connection_asks_a_new_question():
