@@ -19,10 +19,15 @@ from dvic_wire.records import run_output
 from dvic_wire.runs import RUNNING, RunSpec
 
 DAY = 86400
+RUN_ID = "0123456789ab"
 
 
 def run(steps):
     return asyncio.run(steps())
+
+
+def output(number):
+    return [run_output(NOON * MICROSECONDS + number, "out", b"%d" % number)]
 
 
 async def fill_a_day(it, number, count=5, node="n-ada"):
@@ -72,6 +77,31 @@ def test_ids_are_never_given_twice_though_the_newest_day_was_dropped(store, cloc
             await fill_a_day(it, 1, 3)
             await fill_a_day(it, 1, 0)
             assert await it.check() == [] and len(await all_pages(it, limit=2)) == 3
+
+    run(steps)
+
+
+def test_ids_are_never_given_twice_though_joining_or_dropping_is_all_that_a_restarted_hub_did(store, clock):
+    async def steps():
+        stream = f"run:{RUN_ID}"
+        async with store() as it:
+            await it.runs.add(Run(RUN_ID, "all", RunSpec(argv=("true",)), 1, "ada"), [RunNode(RUN_ID, "n-ada", 0)])
+            for number in range(60):
+                await it.streams.commit(batch("n-ada", stream, output(number), str(number or ""), str(number + 1)))
+            page = await it.streams.run_output(RUN_ID, "n-ada", "", 59)
+        async with store() as it:
+            await compact(it)
+        async with store() as it:
+            await it.streams.commit(batch("n-ada", stream, output(60), "60", "61"))
+            rest = await it.streams.run_output(RUN_ID, "n-ada", page.next, 9)
+            assert [record["out"] for record in rest.items] == ["59", "60"], "what came later stands behind"
+        async with store() as it:
+            clock.now += DAY
+            await it.streams.drop_before("20251121")
+        async with store() as it:
+            await it.streams.commit(batch("n-ada", stream, output(61), "61", "62"))
+            rest = await it.streams.run_output(RUN_ID, "n-ada", page.next, 9)
+            assert [record["out"] for record in rest.items] == ["61"]
 
     run(steps)
 

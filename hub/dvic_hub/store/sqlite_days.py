@@ -85,7 +85,9 @@ class Days:
         return self._last_id
 
     def keep_last_id(self, connection: apsw.Connection) -> None:
-        """To be called in whatever transaction deletes rows of days."""
+        """To be called in whatever transaction deletes rows of days, before it does: the rows may be all that tells."""
+        if self._stale:
+            self.load(connection)
         connection.execute("INSERT OR REPLACE INTO value VALUES (?, ?)", (LAST_ID, str(self._last_id)))
 
     def forget(self, connection: apsw.Connection, day: str) -> None:
