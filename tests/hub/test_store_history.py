@@ -6,7 +6,7 @@ from batches import MICROSECONDS, NOON, all_pages, batch, lines, samples
 
 from dvic_hub.domain.model import Run, RunNode
 from dvic_wire.records import facts, run_end, run_output, run_start
-from dvic_wire.runs import DISPATCHED, FAILED, FINISHED, RUNNING, RunSpec
+from dvic_wire.runs import DISPATCHED, FAILED, FINISHED, LOST, RUNNING, RunSpec
 from dvic_wire.streams import Verdict
 
 
@@ -47,6 +47,27 @@ def test_the_output_of_a_run_is_kept_in_order_and_its_end_is_the_nodes_end(store
                 {"time": at + 3, "end": {"state": FAILED, "exit_code": 3, "reason": "x", "cut": 9}}]
             assert rest.next == "" and (await it.streams.run_output(RUN_ID, "n-bob", "", 10)).items == []
             assert await all_pages(it) == [], "output of runs is no log"
+
+    run(steps)
+
+
+def test_a_run_that_is_over_leaves_no_cursor_however_it_ended(store):
+    async def steps():
+        async with store() as it:
+            await start_run(it)
+            stream, at = f"run:{RUN_ID}", NOON * MICROSECONDS
+            whole = [run_start(at, 7, "root"), run_end(at + 1, FINISHED, 0)]
+            verdict = await it.streams.commit(batch("n-ada", stream, whole, "", "20", source="run"))
+            assert verdict == Verdict(True, "20", closed=True), "its end and its beginning came in one"
+            assert await it.streams.cursors("n-ada") == {}
+            await it.streams.commit(batch("n-bob", stream, whole[:1], "", "10", source="run"))
+            assert await it.streams.cursors("n-bob") == {stream: "10"}
+            await it.runs.move(RUN_ID, "n-bob", frozenset({RUNNING}), LOST)
+            late = batch("n-bob", stream, whole[1:], "10", "20", source="run")
+            assert await it.streams.commit(late) == Verdict(False, "", closed=True)
+            assert await it.streams.cursors("n-bob") == {}
+        async with store() as it:
+            assert await it.streams.cursors("n-ada") == await it.streams.cursors("n-bob") == {}
 
     run(steps)
 

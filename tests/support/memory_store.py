@@ -40,7 +40,7 @@ class MemoryStreams(_Table):
         verdict = accept(self.held.get(key, ""), batch.from_cursor, batch.to_cursor)
         if not verdict.accepted:
             return verdict
-        if batch.closed:
+        if batch.closed or batch.run_end is not None:
             self.held.pop(key, None)
         else:
             self.held[key] = batch.to_cursor

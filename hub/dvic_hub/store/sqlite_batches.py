@@ -46,6 +46,7 @@ class Batches:
     def add(self, connection: apsw.Connection, batch: IncomingBatch) -> Verdict:
         kind = kind_of(batch.stream)
         if kind is Kind.RUN and not _run_is_open(connection, batch):
+            self._cursors.end(connection, batch)
             self.refused += 1
             return Verdict(False, "", closed=True)
         verdict = self._cursors.check(connection, batch)
@@ -58,10 +59,11 @@ class Batches:
         else:
             with connection:  # a savepoint: all that the batch changes, or nothing
                 self._write(connection, kind, batch)
-        self._cursors.move(batch, msgspec.json.encode(batch.about).decode() if batch.about else "")
+        ended = batch.closed or batch.run_end is not None
+        self._cursors.move(batch, msgspec.json.encode(batch.about).decode() if batch.about else "", ended)
         self._group_batches += 1
         self._group_records += batch.count
-        return replace(verdict, closed=batch.closed or batch.run_end is not None)
+        return replace(verdict, closed=ended)
 
     def flush(self, connection: apsw.Connection) -> None:
         for day, rows in self._index.items():

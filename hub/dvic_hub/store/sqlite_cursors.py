@@ -44,14 +44,20 @@ class Cursors:
             raise LimitExceeded("MAX_STREAMS", MAX_STREAMS, field="stream")
         return verdict
 
-    def move(self, batch: IncomingBatch, about: str) -> None:
-        """The cursor after a batch that was accepted; `about` is JSON, "" when nothing new is said."""
+    def move(self, batch: IncomingBatch, about: str, ended: bool) -> None:
+        """The cursor after a batch that was accepted; `about` is JSON, "" when nothing new is said. `ended`: nothing
+        more can come of the stream, and its cursor is forgotten."""
         streams = self._nodes[batch.node]
-        if not batch.closed:
+        if not ended:
             held = streams.get(batch.stream)
             now = Stream(batch.to_cursor, batch.source, about or (held.about if held else "{}"))
             streams[batch.stream] = self._changed[batch.node, batch.stream] = now
         elif streams.pop(batch.stream, None):
+            self._changed[batch.node, batch.stream] = None
+
+    def end(self, connection: apsw.Connection, batch: IncomingBatch) -> None:
+        """Nobody wants the batch's stream any more; raises NotFound for a node that was removed."""
+        if self._load(connection, batch.node).pop(batch.stream, None):
             self._changed[batch.node, batch.stream] = None
 
     def flush(self, connection: apsw.Connection) -> None:
