@@ -115,8 +115,9 @@ class RigAgent:
         where = ["--config-dir", str(self.folder / "etc"), "--state-dir", str(self.folder / "var")]
         self.where = where
         self.agent = self.rig.process([str(BIN / "dvic-agent"), "run", *where], f"{self.name}-agent", self.core)
-        self.executor = self.rig.process([str(BIN / "dvic-executor"), "--listen", str(socket_path), *where],
-                                         f"{self.name}-executor")
+        # one machine carries several nodes here, and systemd's units are named by the run alone
+        argv = [str(BIN / "dvic-executor"), "--backend", "children", "--listen", str(socket_path), *where]
+        self.executor = self.rig.process(argv, f"{self.name}-executor")
 
     def enrol(self, token: str) -> None:
         argv = [str(BIN / "dvic-agent"), "enroll", *self.where, "--name", self.name, "-"]
