@@ -187,10 +187,13 @@ class Journal:
                                     missed if missed > 0 else -1)]
         if not handle.seek_end():
             return None, []  # there is nothing at all (yet)
-        if JournalPlace.parse(handle.cursor()).is_before(wanted):
+        end = JournalPlace.parse(handle.cursor())
+        if end.is_before(wanted) or end.is_entry_of(wanted):
             # its last entries were lost, but the hub has them
             self._at = cursor
             return False, []
+        if end.behind(wanted):
+            raise OSError("what was read last can't be found, though the journal goes on behind it")
         return self._go_to_end(handle, "the journal is another one, and ends before what was read last")
 
     def _go_to_begin(self, handle: Handle) -> tuple[bool | None, list[dict]]:
