@@ -18,12 +18,16 @@ mark in the stream says that no event of before the history is still under way, 
 from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterable
 
+LEEWAY = 5.0
+"""Seconds by which a node's clock may be behind where the last few records are wanted only."""
+
 REMEMBERED = 50_000
 """Records shown that are remembered one by one; of older ones each node's latest time is kept."""
 
 OVERLAP = 60.0
-"""Seconds before a break from which history is asked for again: it covers how late a break is noticed, how late records
-arrive, and the rounding of clocks."""
+"""Seconds before the newest record that came, from which history is asked for again: it covers how late records arrive
+and how much clocks differ. What a node hands in later than that, just while the connection is broken, is only in the
+history."""
 
 SKEWED = 30.0
 """Seconds by which a node's records must lie in the past on arrival to be asked for separately."""
@@ -45,12 +49,18 @@ class Follower:
         self._order: deque[tuple[str, int, int]] = deque()
         self._floor: dict[str, int] = {}
         self._start = 0
+        self._newest = 0
         self._expected: Counter[int] = Counter()
         self._behind: dict[str, float] = {}
 
+    def begin(self, now: float) -> None:
+        """What comes is followed from now on (Unix seconds by the hub's clock)."""
+        self._newest = int(now * 1e6)
+
     def begin_at(self, time: int) -> None:
-        """Older records (microseconds) are not wanted from any history: the person asked for the last few only."""
-        self._start = time
+        """Older records (microseconds) are not wanted from any history: the person asked for the last few only. What is
+        a little older still is, for clocks differ: a line too many after a break is better than one too few."""
+        self._start = time - int(LEEWAY * 1e6)
 
     def history(self, items: Iterable[dict]) -> list[dict]:
         """Those of a history that were not shown yet, by time and otherwise as they came; they count as shown from here
@@ -61,7 +71,8 @@ class Follower:
             node, time, rest = self._identify(item)
             key = hash((node, time, rest))
             found[key] += 1
-            if time < self._start or time <= self._floor.get(node, -1) or found[key] <= self._shown[key]:
+            unwanted = time + max(self._behind.get(node, 0.0), 0.0) * 1e6 < self._start
+            if unwanted or time <= self._floor.get(node, -1) or found[key] <= self._shown[key]:
                 continue
             new.append((time, node, key, item))
         new.sort(key=lambda entry: entry[0])
@@ -79,19 +90,20 @@ class Follower:
         node, time, rest = self._identify(item)
         key = hash((node, time, rest))
         self._behind[node] = now - time / 1e6
+        self._newest = max(self._newest, min(time, int(now * 1e6)))
         if self._expected[key] > 0:
             self._expected[key] -= 1
             return False
         self._remember(node, time, key)
         return True
 
-    def missed_since(self, broken_at: float) -> list[tuple[str, int]]:
-        """What to ask for after a break at `broken_at`: (node, since in microseconds), "" for all nodes. Nodes whose
-        clock is behind, or that hand in a backlog, are asked for from further back."""
+    def missed_since(self) -> list[tuple[str, int]]:
+        """What to ask for after a break: (node, since in microseconds), "" for all nodes. When the break was noticed
+        says little (our own output may have been held up for long): what was missed came after the newest record that
+        did come. Nodes whose clock is behind, or that hand in a backlog, are asked for from further back."""
         late = sorted(((lag, node) for node, lag in self._behind.items() if lag > SKEWED), reverse=True)
-        asked = [("", broken_at - OVERLAP)]
-        asked += [(node, broken_at - OVERLAP - lag) for lag, node in late[:MOST_SKEWED]]
-        return [(node, max(int(since * 1e6), self._start, 1)) for node, since in asked]
+        asked = [("", max(self._newest - int(OVERLAP * 1e6), self._start, 1))]
+        return asked + [(node, max(self._newest - int((OVERLAP + lag) * 1e6), 1)) for lag, node in late[:MOST_SKEWED]]
 
     def _remember(self, node: str, time: int, key: int) -> None:
         self._shown[key] += 1

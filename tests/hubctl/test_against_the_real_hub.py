@@ -166,6 +166,27 @@ def test_following_through_a_hub_that_is_killed_shows_each_line_once(rig, stop):
     assert any("Trying again" in note for note in following.notes)
 
 
+def test_a_reader_that_is_held_up_gets_each_line_once_in_the_end(rig):
+    """As by Ctrl-S in a terminal: the hub drops what a slow subscriber does not take, and it is fetched afterwards."""
+    count = 100_000
+    process = subprocess.Popen([HUBCTL, "logs", "-f", "-n", "0", "-o", "jsonl", "--source", "dvic_log_held"],
+                               env=rig.environ, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    until(lambda: json.loads(rig.hubctl("status", "-o", "json"))["streams"], "it has subscribed")
+    write(rig, "held", "".join(f"{number} {'x' * 60}\n" for number in range(count)))
+    last = ["logs", "--source", "dvic_log_held", "--grep", f"{count - 1} x", "-o", "name"]
+    until(lambda: rig.hubctl(*last), "all of it is stored", 60)
+    found = []
+    for line in process.stdout:
+        found.append(int(json.loads(line)["message"].split()[0]))
+        if len(found) == count:
+            break
+    process.send_signal(signal.SIGINT)
+    rest, notes = process.communicate(timeout=30)
+    assert rest == ""
+    assert sorted(found) == list(range(count))
+    assert "the hub dropped events" in notes
+
+
 def test_a_run_shows_what_was_written_and_how_it_ended(rig):
     done = hubctl(rig, "run", "all", "--shell", "echo out; echo err >&2; exit 3")
     assert done.returncode == 1

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hubctl.following import OVERLAP, Follower
+from hubctl.following import LEEWAY, OVERLAP, Follower
 
 SECOND = 1_000_000
 
@@ -55,8 +55,9 @@ def test_after_a_break_only_what_was_missed_is_shown():
 
 def test_what_was_not_wanted_at_first_is_not_wanted_later():
     follower = Follower(identity)
-    follower.begin_at(50)
-    assert texts(follower.history([record("old", 49), record("new", 50)])) == ["new"]
+    follower.begin_at(50 * SECOND)
+    old, new = record("old", (50 - int(LEEWAY)) * SECOND - 1), record("new", (50 - int(LEEWAY)) * SECOND)
+    assert texts(follower.history([new, old])) == ["new"]
 
 
 def test_records_that_were_forgotten_are_not_shown_again():
@@ -71,9 +72,29 @@ def test_after_a_break_nodes_whose_clock_is_behind_are_asked_for_separately():
     follower = Follower(identity)
     follower.is_new(record("now", 90_000 * SECOND, "right"), 90_000)
     follower.is_new(record("an hour ago, it says", 86_400 * SECOND, "behind"), 90_000)
-    everyone, behind = follower.missed_since(91_000)
-    assert everyone == ("", int((91_000 - OVERLAP) * SECOND))
-    assert behind == ("behind", int((91_000 - OVERLAP - 3600) * SECOND))
+    everyone, behind = follower.missed_since()
+    assert everyone == ("", int((90_000 - OVERLAP) * SECOND))
+    assert behind == ("behind", int((86_400 - OVERLAP) * SECOND))
+
+
+def test_what_was_missed_is_asked_for_from_the_newest_record_on_however_late_that_is_noticed():
+    follower = Follower(identity)
+    follower.begin(1000)
+    assert follower.missed_since() == [("", int((1000 - OVERLAP) * SECOND))]
+    follower.is_new(record("read a minute late", 2000 * SECOND), 2060)
+    assert follower.missed_since()[0] == ("", int((2000 - OVERLAP) * SECOND))
+    follower.is_new(record("a clock that is ahead", 9000 * SECOND, "n2"), 2070)
+    assert follower.missed_since()[0] == ("", int((2070 - OVERLAP) * SECOND))
+
+
+def test_a_node_whose_clock_is_behind_is_followed_like_any_other():
+    follower = Follower(identity)
+    follower.begin(90_000)
+    follower.begin_at(90_000 * SECOND)
+    assert follower.is_new(record("one", 86_400 * SECOND, "behind"), 90_001)
+    assert follower.missed_since()[1][0] == "behind"
+    assert texts(follower.history([record("one", 86_400 * SECOND, "behind"),
+                                   record("two", 86_401 * SECOND, "behind")])) == ["two"]
 
 
 @given(st.lists(st.sampled_from(["store", "store", "deliver", "break", "subscribe"]), max_size=60),

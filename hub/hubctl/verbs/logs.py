@@ -102,7 +102,6 @@ async def _follow(client: Client, filters: dict, since: str | None, wanted: int,
 
     follower = Follower(identity)
     subscription = {"kinds": ["log"], **{key: value for key, value in filters.items() if value}}
-    broken_at = 0.0
     async with LiveStream(client.context, [subscription]) as stream:
         while True:
             item = await stream.next()
@@ -110,7 +109,6 @@ async def _follow(client: Client, filters: dict, since: str | None, wanted: int,
                 write(_new([item, *stream.ready()], follower, client))
             elif isinstance(item, Lost) and item.broken:
                 say(f"-- The connection to the hub is lost: {item.reason}. Trying again ...")
-                broken_at = broken_at or client.hub_now()
             elif isinstance(item, Reached):
                 follower.caught_up()
             elif isinstance(item, Subscribed) and not item.again:
@@ -122,27 +120,27 @@ async def _follow(client: Client, filters: dict, since: str | None, wanted: int,
                 say("-- Connected again." if isinstance(item, Subscribed) else f"-- {item.reason}: fetching them.")
                 if isinstance(item, Subscribed):
                     follower.caught_up()
-                write(await _missed(client, filters, follower, broken_at or client.hub_now()))
-                broken_at = 0.0
+                write(await _missed(client, filters, follower))
                 await stream.mark()
 
 
 def _first(client: Client, filters: dict, since: str | None, wanted: int, follower: Follower) -> list[dict]:
     """The history to begin with."""
+    client.get("me")
+    follower.begin(client.hub_now())
     if not wanted:
-        client.get("me")
         follower.begin_at(int(client.hub_now() * 1e6))
         return []
     items = [item_of(item) for item in client.items("logs", limit=wanted, since=since, **filters)]
     if len(items) == wanted:
-        follower.begin_at(moment_of(items[-1]["time"]))
+        follower.begin_at(min(moment_of(items[-1]["time"]), int(client.hub_now() * 1e6)))
     return follower.history(reversed(items))
 
 
-async def _missed(client: Client, filters: dict, follower: Follower, broken_at: float) -> list[dict]:
+async def _missed(client: Client, filters: dict, follower: Follower) -> list[dict]:
     """What was stored around a break and was not shown. Goes on trying while the hub comes back."""
     new: list[dict] = []
-    for node, since in follower.missed_since(broken_at):
+    for node, since in follower.missed_since():
         selector = f"id:{node} and ({filters['selector']})" if node else filters["selector"]
         asked = {**filters, "selector": selector, "since": to_rfc3339(since)}
         while True:
