@@ -25,6 +25,9 @@ ANSWERS = frozenset({RUNNING, REFUSED, FAILED, EXPIRED, CANCELLED, LOST})
 TRIES = 3
 """Times that a request is handed over when the executor takes it and then says nothing."""
 
+MAX_REASON = 2000
+"""Characters of why, as the hub is told it."""
+
 AT_A_TIME = 8
 """Requests handed over at a time; the rest waits in line."""
 
@@ -75,7 +78,7 @@ class RunDesk:
             return
         async with self._places:
             state, reason = await self._hand_over(message)
-        self._reply(RunReply(message.run, state, reason))
+        self._reply(RunReply(message.run, state, reason[:MAX_REASON]))
 
     async def _hand_over(self, message: RunRequest | RunCancel) -> tuple[str, str]:
         ask = self._executor.run if isinstance(message, RunRequest) else self._executor.cancel

@@ -241,7 +241,7 @@ def test_limits_are_named_and_a_bomb_is_never_inflated(tmp_path):
         ada = await hub.agent("ada")
         await ada.socket.send_bytes(zlib.compress(b" " * (MAX_MESSAGE_BYTES + 1)))
         assert "MAX_MESSAGE_BYTES" in (await problem(ada, "limit")).reason
-        deep = "[" * 100_000 + "]" * 100_000
+        deep = "[" * 30_000 + "]" * 30_000
         await ada.socket.send_str(f'{{"kind":"problem","code":"x","reason":"y","x":{deep}}}')
         assert "MAX_DEPTH" in (await problem(ada, "limit")).reason
         await ada.socket.send_str(a_batch(about={"x": json.loads("[" * MAX_DEPTH + "]" * MAX_DEPTH)}))
@@ -250,6 +250,18 @@ def test_limits_are_named_and_a_bomb_is_never_inflated(tmp_path):
         assert "MAX_RECORDS" in (await problem(ada, "limit")).reason
         await ada.socket.send_bytes(zlib.compress(a_batch().encode())[:-3])
         await problem(ada, "malformed")
+    with_served_hub(tmp_path, test)
+
+
+def test_a_few_kilobytes_that_are_seconds_of_work_are_refused_unread(tmp_path):
+    async def test(hub):
+        ada = await hub.agent("ada")
+        for kind in ("keepalive", "problem", "run_reply"):
+            data = b'{"kind":"%s","jws":"x","x":[%s{}]}' % (kind.encode(), b"{}," * 2_700_000)
+            frame = zlib.compress(data)
+            assert len(frame) < 10_000 and len(data) < MAX_MESSAGE_BYTES
+            await ada.socket.send_bytes(frame)
+            assert "MAX_CONTROL_BYTES" in (await problem(ada, "limit")).reason
     with_served_hub(tmp_path, test)
 
 

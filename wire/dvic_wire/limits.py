@@ -12,6 +12,9 @@ MAX_MESSAGE_BYTES = 8 * 1024 * 1024
 MAX_HANDSHAKE_BYTES = 64 * 1024
 """One frame before both sides have proved who they are, bytes."""
 
+MAX_CONTROL_BYTES = 64 * 1024
+"""One message of an agent that is no batch, bytes of JSON."""
+
 MAX_DEPTH = 16
 """Nesting of arrays and objects in one message."""
 

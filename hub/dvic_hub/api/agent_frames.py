@@ -13,7 +13,7 @@ from aiohttp.http_websocket import WebSocketReader
 
 from dvic_wire import codec
 from dvic_wire.errors import LimitExceeded, MalformedMessage
-from dvic_wire.limits import MAX_DEPTH, MAX_FRAME_BYTES, MAX_HANDSHAKE_BYTES
+from dvic_wire.limits import MAX_CONTROL_BYTES, MAX_DEPTH, MAX_FRAME_BYTES, MAX_HANDSHAKE_BYTES
 from dvic_wire.messages import Message, Refused
 
 CLOSE_TIMEOUT = 2.0
@@ -71,10 +71,13 @@ def json_of(type: WSMsgType, data: bytes) -> bytes:
     return codec.inflate(data) if type is WSMsgType.BINARY else data
 
 
-def message_of(data: bytes, limit: int) -> Message:
-    """The message of a frame's JSON; raises MalformedMessage or LimitExceeded."""
+def message_of(data: bytes) -> Message:
+    """The message of a frame's JSON, unless it is a batch; raises MalformedMessage or LimitExceeded. It is small: a few
+    kilobytes that inflate to megabytes would be seconds of work for the hub."""
+    if len(data) > MAX_CONTROL_BYTES:
+        raise LimitExceeded("MAX_CONTROL_BYTES", MAX_CONTROL_BYTES, len(data))
     try:
-        return codec.decode(data.decode("utf-8"), limit)
+        return codec.decode(data.decode("utf-8"), MAX_CONTROL_BYTES)
     except UnicodeDecodeError:
         raise MalformedMessage("the frame is not UTF-8") from None
 

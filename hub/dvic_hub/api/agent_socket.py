@@ -3,7 +3,8 @@
 - Nothing deeper than the signature check happens for a peer that has not proved who it is (small frames,
   HANDSHAKE_TIMEOUT).
 - Batches are handed to the ingest in the order in which they came, several at a time; when MAX_IN_FLIGHT of them wait
-  for the disk nothing more is read, and the agent, whose sources can be read again, waits.
+  for the disk, or too much of all connections together does, nothing more is read, and the agent, whose sources can be
+  read again, waits.
 - A peer that takes nothing for WRITE_TIMEOUT is dropped. What one connection does, or how it ends, touches no other.
 """
 
@@ -40,6 +41,9 @@ MAX_UNSENT = 4 * 1024 * 1024
 
 MAX_COMPLAINTS = 20
 """Lines in the hub's log that one connection may cause."""
+
+USUAL_RATIO = 8
+"""Times by which an inflated frame is taken to be larger, until it is known."""
 
 ANSWER_TIMEOUT = 3.0
 """Seconds in which a live agent answers a ping."""
@@ -171,7 +175,7 @@ class AgentConnection:
         try:
             if kind is WSMsgType.BINARY:
                 data = codec.inflate(data, MAX_HANDSHAKE_BYTES)
-            message = message_of(data, MAX_HANDSHAKE_BYTES)
+            message = message_of(data)
         except WireError as error:
             await self._say(self._session.unusable(error))
             return
@@ -226,17 +230,23 @@ class AgentConnection:
     # ---- messages of a standing connection
 
     async def _take(self, kind: WSMsgType, frame: bytes) -> None:
+        packed = kind is WSMsgType.BINARY
+        held = min(MAX_MESSAGE_BYTES, USUAL_RATIO * len(frame)) if packed else len(frame)
+        await self._make_room(held)
+        room = self._doors.ingest.room
         try:
             data = json_of(kind, frame)
+            room.change(len(data) - held)
+            held = len(data)
             if is_batch(data):
-                await self._make_room(len(data))
-                work = self._commit(data, frame if kind is WSMsgType.BINARY else b"", self._newest)
-                self._newest = self._track(work, len(data))
+                self._newest = self._track(self._commit(data, frame if packed else b"", self._newest), held)
+                held = 0  # given back when it is stored
                 return
-            step = self._session.receive(message_of(data, MAX_MESSAGE_BYTES), self._doors.clock())
+            step = self._session.receive(message_of(data), self._doors.clock())
         except WireError as error:
-            await self._say(self._session.unusable(error))
-            return
+            step = self._session.unusable(error)
+        finally:
+            room.give(held)
         await self._say(step)
         if isinstance(step.event, Left):
             log.info("node %s left: %r", self._session.node, step.event.reason)
@@ -245,10 +255,8 @@ class AgentConnection:
 
     async def _hear(self, message: Message) -> None:
         if isinstance(message, KeepAlive):
-            await self._make_room(0)
             self._track(self._beat(message), 0)
         elif isinstance(message, RunReply):
-            await self._make_room(0)
             self._track(self._reply(message), 0)
         elif isinstance(message, Problem) and self._complaints < MAX_COMPLAINTS:
             self._complaints += 1
@@ -291,13 +299,15 @@ class AgentConnection:
     # ---- inside
 
     async def _make_room(self, size: int) -> None:
-        """Wait until one more message may wait for the disk: this is the back-pressure that the agent feels."""
+        """Wait until one more message of `size` bytes may wait for the disk, and take the room for it: this is the
+        back-pressure that the agent feels."""
+        self._blocked = True
         while self._tasks and (len(self._tasks) >= MAX_IN_FLIGHT or self._bytes + size > MAX_IN_FLIGHT_BYTES):
             self._room.clear()
-            self._blocked = True
             await self._room.wait()
-            self._blocked = False
-            self._touch()
+        await self._doors.ingest.room.take(size)
+        self._blocked = False
+        self._touch()
 
     def _track(self, work: Awaitable[None], size: int) -> asyncio.Task:
         """Let `work` go on beside the reading. Tasks start in the order in which they are made."""
@@ -308,6 +318,7 @@ class AgentConnection:
         def done(task: asyncio.Task) -> None:
             self._tasks.discard(task)
             self._bytes -= size
+            self._doors.ingest.room.give(size)
             self._room.set()
             if not task.cancelled() and task.exception() is not None:
                 log.error("a message of node %s failed", self._session.node, exc_info=task.exception())

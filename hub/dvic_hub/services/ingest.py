@@ -14,6 +14,7 @@ from dvic_hub.domain.decoding import DecodedBatch, Kind, decode_batch
 from dvic_hub.domain.events import LogsStored, RawRecords, RunChanged, RunOutputStored, SamplesStored
 from dvic_hub.domain.model import IncomingBatch
 from dvic_hub.errors import StoreError, StoreFull
+from dvic_hub.services.room import Room
 from dvic_hub.store.port import Store
 from dvic_wire.messages import Ack
 from dvic_wire.runs import RUNNING
@@ -23,6 +24,9 @@ DISK_FULL_RETRY = 10
 
 FAILED_RETRY = 5
 """The same when the database failed in another way."""
+
+MAX_WAITING_BYTES = 64 * 1024 * 1024
+"""Bytes of JSON that may wait for the disk, of all connections together."""
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +39,8 @@ class IngestService:
         self._bus = bus
         self._announce = announce
         self._warned_full = False
+        self.room = Room(MAX_WAITING_BYTES)
+        """To be taken by who hands batches over, before they are inflated."""
         self.records = 0
         self.batches = 0
         self.refused = 0
