@@ -244,6 +244,25 @@ def test_a_hole_left_by_copy_and_truncate_is_stepped_over(tmp_path):
     asyncio.run(scenario())
 
 
+def test_a_file_full_of_zeros_is_read_a_bounded_piece_at_a_time(tmp_path):
+    path = tmp_path / "dvic_log_x"
+    with path.open("wb") as file:
+        for _ in range(40):
+            file.write(bytes(1024 * 1024))
+        file.write(b"behind\n")
+    files, status = OpenFiles(4), path.stat()
+    stream = LogFile(key_of(status), os.fsencode(path), status.st_uid, files, Clock())
+    cursor, places, texts = "", [0], []
+    while places[-1] < status.st_size:
+        reading = stream.read(cursor, 100, 256 * 1024)
+        cursor, texts = reading.cursor, texts + [record["message"] for record in reading.records]
+        places.append(Place.parse(cursor).offset)
+        assert reading.more or places[-1] == status.st_size
+    assert texts == ["behind"]
+    assert max(after - before for before, after in zip(places, places[1:], strict=False)) <= 17 * 1024 * 1024
+    files.close()
+
+
 def test_a_file_that_was_replaced_while_the_agent_was_away_is_a_gap(tmp_path):
     async def scenario():
         path = tmp_path / "dvic_log_x"

@@ -153,6 +153,8 @@ class LogFile:
             data = os.pread(fd, want, 0)
         start = place.offset
         start, data = self._behind_nuls(fd, start, data, want)
+        if data.startswith(b"\0"):
+            return Reading(found, str(Place.at(fd, start)), more=True)
         last = len(data) < want
         patient = not (over or self.whole or now / 1e6 - status.st_mtime > STALE)
         used = self._lines(data, start, max_records, now, found)
@@ -184,12 +186,16 @@ class LogFile:
         return None
 
     def _behind_nuls(self, fd: int, start: int, data: bytes, want: int) -> tuple[int, bytes]:
-        """A writer that kept its offset while the file was truncated leaves a hole, as long as it may be: step over."""
-        while data.startswith(b"\0"):
+        """A writer that kept its offset while the file was truncated leaves a hole, as long as it may be: step over.
+        Zeros that really stand there are read, MAX_LINE_SEARCH at a time: others want to be read too."""
+        most = start + MAX_LINE_SEARCH
+        while data.startswith(b"\0") and start < most:
             rest = data.lstrip(b"\0")
             start += len(data) - len(rest)
             if not rest:
-                start = _next_data(fd, start)
+                after = _next_data(fd, start)
+                most += after - start
+                start = after
             data = os.pread(fd, want, start)
         return start, data
 

@@ -9,6 +9,7 @@
 import asyncio
 import errno
 import fnmatch
+import itertools
 import logging
 import os
 import re
@@ -302,7 +303,9 @@ class LogFiles:
         try:
             if self._inotify and directory not in self._watched.values():
                 self._watched[self._inotify.add(directory, _MASK)] = directory
-            entries = [entry for entry in os.scandir(directory) if self._wanted(entry.name)]
+            with os.scandir(directory) as names:
+                wanted = (entry for entry in names if self._wanted(entry.name))
+                entries = list(itertools.islice(wanted, MAX_LISTED + 1))
         except FileNotFoundError:
             return True
         except OSError as error:
