@@ -1,15 +1,19 @@
 """Searching logs, as any store must: the same answers whether records are as they came or in blocks."""
 
 import asyncio
+import random
 
 import pytest
 from batches import MICROSECONDS, NOON, all_pages, batch, compact, lines
 
-from dvic_hub.domain.model import LogQuery, Node
+from dvic_hub.domain.model import LogQuery, Node, Run, RunNode
 from dvic_hub.errors import BadRequest
 from dvic_hub.store.sqlite import SqliteStore
-from dvic_wire.records import gap
+from dvic_wire.records import gap, run_output
+from dvic_wire.runs import RunSpec
 from dvic_wire.streams import Gap
+
+RUN_ID = "0123456789ab"
 
 
 def run(steps):
@@ -154,5 +158,39 @@ def test_a_record_comes_back_as_it_was_sent_also_out_of_a_block(store):
             after = [item.record for item in (await it.streams.search(LogQuery(limit=2))).items]
             assert before == after == [odd, lost]
             assert await all_pages(it, grep='"TWO" \\') == [odd["message"]]
+
+    run(steps)
+
+
+def test_a_page_of_giant_records_ends_early_and_the_next_goes_on(tmp_path, clock):
+    async def pages(it, read):
+        sizes, found, before = [], [], ""
+        while not sizes or before:
+            page = await read(before)
+            sizes.append(len(page.items))
+            found += page.items
+            before = page.next
+        return sizes, found
+
+    async def steps():
+        it = SqliteStore(tmp_path / "dvic.db", clock, page_bytes=200_000)
+        await it.open()
+        await it.nodes.add(Node("n-ada", "ada", b""))
+        await it.runs.add(Run(RUN_ID, "all", RunSpec(argv=("true",)), 1, "ada"), [RunNode(RUN_ID, "n-ada", 0)])
+        for number in range(12):
+            text, place = random.Random(number).randbytes(30_000).hex(), (str(number or ""), str(number + 1))
+            await it.streams.commit(batch("n-ada", "journal", lines(number, 1, f"{number} {text}"), *place))
+            await it.streams.commit(batch("n-ada", f"run:{RUN_ID}", [run_output(1, "out", f"{number} {text}".encode())],
+                                          *place, source="run"))
+        for joined in (False, True):
+            sizes, found = await pages(it, lambda before: it.streams.search(LogQuery(limit=10, before=before)))
+            assert [int(item.record["message"].split()[0]) for item in found] == [*reversed(range(12))]
+            assert max(sizes) < 10 or joined, "a block, which is bounded itself, is never divided"
+            sizes, found = await pages(it, lambda before: it.streams.run_output(RUN_ID, "n-ada", before, 10))
+            assert [int(record["out"].split()[0]) for record in found] == [*range(12)]
+            assert max(sizes) < 10
+            clock.now += 86_400
+            await compact(it)
+        await it.close()
 
     run(steps)

@@ -126,6 +126,12 @@ class LogBlock:
         return unpack_numbers(data[:wide], self.count), offsets(lengths), numbers, offsets(counts), levels
 
     @property
+    def size(self) -> int:
+        """Bytes of all of it, unpacked; a damaged section counts as nothing."""
+        return sum(max(0, zstandard.frame_content_size(section)) for section in self._sections
+                   if section[:4] == zstandard.FRAME_HEADER)
+
+    @property
     def times(self) -> list[int]:
         return self._marks[0]
 
@@ -206,6 +212,11 @@ class FreshBlock:
     @cached_property
     def _records(self) -> list[dict]:
         return self._load(self._json)
+
+    @property
+    def size(self) -> int:
+        """Bytes of its JSON."""
+        return len(self._json)
 
     @property
     def count(self) -> int:

@@ -28,6 +28,8 @@ class Block(Protocol):
     @property
     def count(self) -> int: ...
     @property
+    def size(self) -> int: ...
+    @property
     def times(self) -> list[int]: ...
     @property
     def levels(self) -> bytes: ...
@@ -98,18 +100,25 @@ class Newest:
     def __init__(self, wanted: Wanted) -> None:
         self._wanted = wanted
         self._heap: list[tuple[Key, str, str, Block, int]] = []
+        self.held = 0
+        """Bytes of the blocks that had something for the page; what was put out by newer records still counts."""
 
     @property
     def _full(self) -> bool:
         return len(self._heap) > self._wanted.limit
 
     def offer(self, node: str, source: str, block: Block) -> None:
+        kept = False
         for key, index in self._wanted.pick(block, self._heap[0][0][0] if self._full else 0):
             entry = (key, node, source, block, index)
             if not self._full:
                 heapq.heappush(self._heap, entry)
             elif key > self._heap[0][0]:
                 heapq.heapreplace(self._heap, entry)
+            else:
+                continue
+            kept = True
+        self.held += block.size if kept else 0
 
     def settled(self, newest_left: int) -> bool:
         """Whether no block whose last record is of `newest_left` or before can change the page."""

@@ -17,6 +17,7 @@ from .sqlite_nodes import SqliteNodes, SqliteTokens
 from .sqlite_people import SqliteAudit, SqlitePeople
 from .sqlite_readers import Readers
 from .sqlite_runs import SqliteRuns
+from .sqlite_search import PAGE_BYTES
 from .sqlite_streams import SqliteStreams
 from .sqlite_writer import Writer
 
@@ -26,10 +27,10 @@ SEARCH_SECONDS = 10.0
 
 class SqliteStore:
     """Implements port.Store. `clock` gives seconds since 1970: it decides in which day what arrives is kept.
-    `search_seconds`: about how long a search works for one page."""
+    `search_seconds`, `page_bytes`: about how long a search works for one page, and what it holds of it in memory."""
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time,
-                 search_seconds: float = SEARCH_SECONDS) -> None:
+                 search_seconds: float = SEARCH_SECONDS, page_bytes: int = PAGE_BYTES) -> None:
         self.path = path
         self._lock = sqlite_files.Lock(path)
         self._reserve = sqlite_files.Reserve(path)
@@ -39,7 +40,7 @@ class SqliteStore:
         self._writer = Writer(self._batches)
         self._readers = Readers(path)
         self.streams = SqliteStreams(self._writer, self._readers, self._days, self._reserve, clock,
-                                     search_seconds)
+                                     search_seconds, page_bytes)
         self.nodes = SqliteNodes(self._writer, self._readers, self._cursors)
         self.tokens = SqliteTokens(self._writer, self._readers)
         self.runs = SqliteRuns(self._writer, self._readers)

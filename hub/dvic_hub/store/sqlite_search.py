@@ -1,7 +1,6 @@
 """Log search and run output over the tables of all days. Every function runs inside one read transaction."""
 
 import heapq
-import itertools
 import logging
 import time
 from collections.abc import Iterator
@@ -19,6 +18,10 @@ from dvic_wire.streams import RUN_PREFIX
 from . import schema
 from .sqlite_reading import batches, block, matching, number_of, texts
 
+PAGE_BYTES = 64 * 1024 * 1024
+"""Bytes of blocks, unpacked, that one page of a search holds in memory, and of a run's output in one page; a page that
+would need more ends early, and the next one goes on."""
+
 log = logging.getLogger(__name__)
 
 
@@ -34,9 +37,9 @@ class Candidate:
     codec: int
 
 
-def search(connection: apsw.Connection, query: LogQuery, seconds: float) -> Page:
-    """A page of LogItem, newest first; raises BadRequest. After `seconds` it ends with what there is by then, and goes
-    on at the next page."""
+def search(connection: apsw.Connection, query: LogQuery, seconds: float, page_bytes: int = PAGE_BYTES) -> Page:
+    """A page of LogItem, newest first; raises BadRequest. After `seconds`, or with `page_bytes` in memory, it ends with
+    what there is by then, and goes on at the next page."""
     until = time.monotonic() + seconds
     wanted = Wanted.of(query)
     newest, left = Newest(wanted), None
@@ -44,7 +47,7 @@ def search(connection: apsw.Connection, query: LogQuery, seconds: float) -> Page
     for candidate in heapq.merge(*days, key=lambda candidate: -candidate.last):
         if newest.settled(candidate.last):
             break
-        if time.monotonic() > until and newest.may_pause(candidate.last):
+        if (time.monotonic() > until or newest.held > page_bytes) and newest.may_pause(candidate.last):
             left = candidate.last
             break
         data = connection.execute(f"SELECT bytes FROM data_{candidate.day} WHERE id = ?", (candidate.id,)).get  # noqa: S608
@@ -79,22 +82,36 @@ def _candidates(connection: apsw.Connection, day: str, wanted: Wanted,
             yield Candidate(day, id, names[node], names[source], last, codec)
 
 
-def run_output(connection: apsw.Connection, run: str, node: str, after: str, limit: int) -> Page:
+def run_output(connection: apsw.Connection, run: str, node: str, after: str, limit: int,
+               page_bytes: int = PAGE_BYTES) -> Page:
     """Records of a run on one node, oldest first. Blocks of one stream follow one another as its batches did."""
     place_after = _read_place(after)
-    rest = ((place, record) for day in schema.days(connection) for place, record in _output(connection, day, run, node)
-            if place > place_after)
-    found = list(itertools.islice(rest, limit + 1))
-    following = "{:x}.{:x}".format(*found[limit - 1][0]) if len(found) > limit > 0 else ""
-    return Page([record for _, record in found[:limit]], following)
+    found: list[dict] = []
+    last, size = place_after, 0
+    for day in schema.days(connection):
+        for place, record in _output(connection, day, run, node, place_after[0]):
+            if place <= place_after:
+                continue
+            if len(found) >= limit or size > page_bytes:
+                return Page(found, "{:x}.{:x}".format(*last) if found else "")
+            found.append(record)
+            size += sum(len(record.get(part, "")) for part in ("out", "err", "binary"))
+            last = place
+    return Page(found, "")
 
 
-def _output(connection: apsw.Connection, day: str, run: str, node: str) -> Iterator[tuple[tuple[int, int], dict]]:
-    """Batch number and position, and the record."""
+def _output(connection: apsw.Connection, day: str, run: str, node: str,
+            batch: int) -> Iterator[tuple[tuple[int, int], dict]]:
+    """Batch number and position, and the record; from the block on that holds `batch`."""
     stream, owner = number_of(connection, day, RUN_PREFIX + run), number_of(connection, day, node)
+    if not stream:
+        return
+    table, of_run = f"index_{day}", "kind = 1 AND stream = ? AND node = ?"
+    first = connection.execute(f"SELECT coalesce(max(id), 0) FROM {table} WHERE {of_run} AND id <= ?",  # noqa: S608
+                               (stream, owner, batch)).get
     rows = connection.execute(
-        f"SELECT i.id, i.codec, d.bytes FROM index_{day} i JOIN data_{day} d USING (id) "  # noqa: S608
-        "WHERE i.kind = 1 AND i.stream = ? AND i.node = ? ORDER BY i.id", (stream, owner)) if stream else ()
+        f"SELECT id, codec, bytes FROM {table} JOIN data_{day} USING (id) WHERE {of_run} AND id >= ? "  # noqa: S608
+        "ORDER BY id", (stream, owner, first))
     for id, codec, data in rows:
         try:
             for number, records in batches(id, codec, data, whole=False):

@@ -28,8 +28,9 @@ class SqliteStreams:
     """Implements port.Streams."""
 
     def __init__(self, writer: Writer, readers: Readers, days: Days, reserve: Reserve, clock: Callable[[], float],
-                 search_seconds: float) -> None:
+                 search_seconds: float, page_bytes: int) -> None:
         self._search_seconds = search_seconds
+        self._page_bytes = page_bytes
         self._searchers = Readers(readers.path, SEARCHERS)
         self._reserve = reserve
         self._writer = writer
@@ -55,11 +56,11 @@ class SqliteStreams:
 
     async def search(self, query: LogQuery) -> Page:
         return await self._searchers.run(
-            lambda connection: sqlite_search.search(connection, query, self._search_seconds))
+            lambda connection: sqlite_search.search(connection, query, self._search_seconds, self._page_bytes))
 
     async def run_output(self, run: str, node: str, after: str, limit: int) -> Page:
         return await self._searchers.run(
-            lambda connection: sqlite_search.run_output(connection, run, node, after, limit))
+            lambda connection: sqlite_search.run_output(connection, run, node, after, limit, self._page_bytes))
 
     async def series(self, nodes: list[str], names: list[str], since: int, until: int, step: int) -> list[Series]:
         return await self._searchers.run(
