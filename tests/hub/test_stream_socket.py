@@ -195,6 +195,24 @@ def test_a_slow_reader_gets_a_counted_gap_and_slows_nobody(tmp_path):
     played(scene, tmp_path)
 
 
+def test_one_that_does_not_read_and_asks_for_more_is_cut_off(tmp_path):
+    """Answers are not held back as events are: without an end a client that only asks would fill the memory."""
+    async def scene(hub, node):
+        ws = await opened(hub)
+        deaf = ws._response.connection.transport
+        deaf.pause_reading()
+        while not hub.doors.live.counters.missed:
+            publish(hub, node, *["x" * 50_000] * 10)
+            await asyncio.sleep(0)
+        await ws.send_json(ALL)
+        async with asyncio.timeout(live.PATIENCE / 2):
+            while hub.doors.live.subscribers:
+                await asyncio.sleep(0.01)
+        deaf.abort()
+
+    played(scene, tmp_path)
+
+
 def test_a_signed_out_listener_hears_no_more(tmp_path):
     async def scene(hub, node):
         hub.doors.live.recheck = 0.05

@@ -21,7 +21,7 @@ from dvic_hub.api.params import refusal
 from dvic_hub.api.route import REQUEST_ID, Call
 from dvic_hub.domain.subscriptions import MAX_FILTERS, Filter
 from dvic_hub.errors import BadRequest, HubError, NotSignedIn
-from dvic_hub.services.live import Subscription
+from dvic_hub.services.live import BACKLOG_BYTES, Subscription
 from dvic_wire.errors import WireError
 
 MAX_SUBSCRIBE_BYTES = 64 * 1024
@@ -107,6 +107,9 @@ async def stream(doors: Doors, call: Call) -> web.StreamResponse:
                 problem = msgspec.to_builtins(describe(error, call.request[REQUEST_ID]))
                 await socket.send_str(msgspec.json.encode({"kind": "problem", **problem}).decode())
                 await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"the subscription can't be used")
+                break
+            if outlet.backlog() > BACKLOG_BYTES:
+                outlet.close("slow", "it asks and does not read")
                 break
             outlet.write(text_frame(msgspec.json.encode({"kind": "subscribed", "filters": len(filters)})))
     except ConnectionError:
