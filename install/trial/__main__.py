@@ -72,12 +72,17 @@ def main() -> int:
         for number in ENDING:
             signal.signal(number, signal.SIG_IGN)
         if family is not None:
-            _say("\nEnding what was started ...")
-            family.end()
-            _say("Nothing of it is running any more. What was stored stays in "
-                 f"{_short(trial.state)}; install/try.sh goes on from there.")
+            _end_all(trial, family)
     _quiet_stdout()
     return code
+
+
+def _end_all(trial: Trial, family: Family) -> None:
+    tell = _say if family.started() else lambda _: None
+    tell("\nEnding what was started ...")
+    family.end()
+    tell("Nothing of it is running any more. What was stored stays in "
+         f"{_short(trial.state)}; install/try.sh goes on from there.")
 
 
 def start(trial: Trial, family: Family) -> None:
@@ -95,8 +100,8 @@ def start(trial: Trial, family: Family) -> None:
                               "--listen", str(trial.executor_socket)], trial.environ)
     agent = family.start("agent", [trial.program("dvic-agent"), "run", *trial.agent_folders()], trial.environ)
     family.start("demo", [sys.executable, str(TOP / "install" / "demo.py")], trial.environ)
-    _await(family, "this machine's node", lambda: _online(trial))
-    _say(f"agent     enrolled and online (pid {agent.pid})")
+    _await(family, "this machine's node", lambda: _connected(trial))
+    _say(f"agent     enrolled and connected (pid {agent.pid})")
     if hidden := what_hides_the_journal():
         _say(f"journal   {hidden}; everything else works")
 
@@ -158,8 +163,9 @@ def _healthy(url: str) -> bool:
     return False
 
 
-def _online(trial: Trial) -> bool:
-    return any(node["state"] == "online" for node in (get(trial, "nodes") or {"items": []})["items"])
+def _connected(trial: Trial) -> bool:
+    # Not by "online": a hub that was away for a moment still takes the word that the node gave before.
+    return any(node["connected"] for node in (get(trial, "nodes") or {"items": []})["items"])
 
 
 def _await(family: Family, what: str, reached: Callable[[], bool]) -> None:

@@ -48,6 +48,10 @@ class Family:
     def log(self, name: str) -> Path:
         return self._logs / f"{name}.log"
 
+    def started(self) -> bool:
+        """Whether anything of it was started and is not forgotten."""
+        return bool(self._children)
+
     def ended(self) -> str:
         """The name of a child that has ended, "" while all go on."""
         return next((name for name, child in self._children.items() if child.poll() is not None), "")
