@@ -218,7 +218,7 @@ def test_detached_it_prints_the_id_and_waits_for_nothing(hubctl, fleet):
     done = hubctl("run", "web-1", "--detach", "--", "sleep", "1000")
     assert done.returncode == 0
     id = done.stdout.strip()
-    assert f"hubctl runs show {id}" in done.stderr
+    assert f"Started on 1 node. Next: hubctl runs show {id}" in done.stderr
     assert fleet.runs[id]["cancelled"] is None
 
 

@@ -76,7 +76,8 @@ def command(desk: Desk, selector: str, argv: tuple[str, ...], form: str, detach:
     if detach:
         run = client.post("runs", body=order)
         if form == TABLE:
-            say(f"Started on {len(run.get('nodes') or [])} nodes. Next: hubctl runs show {run['id']}")
+            number = len(run.get("nodes") or [])
+            say(f"Started on {number} node{'s' * (number != 1)}. Next: hubctl runs show {run['id']}")
             click.echo(run["id"])
         else:
             show_value(run, form)
