@@ -3,18 +3,17 @@
 import json
 import os
 import secrets
-import shutil
 import signal
 import socket
 import subprocess
 from pathlib import Path
 
 import pytest
+from checkout import copy_checkout
 from terminal import Terminal
 
 pytestmark = pytest.mark.install
 
-TOP = Path(__file__).parents[2]
 FIRST_START = 600.0
 """Seconds that the first start may take: it builds the virtual environment."""
 SOON = 60.0
@@ -24,12 +23,7 @@ SOON = 60.0
 def checkout(tmp_path_factory):
     """What a new user has after `git clone`."""
     copy = tmp_path_factory.mktemp("new-user") / "dvic"
-    listing = ["git", "-C", TOP, "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    listed = subprocess.run(listing, check=True, stdout=subprocess.PIPE, text=True).stdout
-    for name in filter(None, listed.split("\0")):
-        if (TOP / name).is_file():
-            (copy / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(TOP / name, copy / name)
+    copy_checkout(copy)
     return copy
 
 
