@@ -27,7 +27,7 @@ class Person:
         if user != "root":
             machine.run("useradd", "--create-home", "--groups", "sudo", "--shell", "/bin/bash", user)
             machine.run("sh", "-c", f"echo {user}:{self.password} | chpasswd")
-        self.checkout = f"/{'root' if user == 'root' else f'home/{user}'}/dvic"
+        self.checkout = "/root/dvic" if user == "root" else f"/home/{user}/my lab/dvic"
         copy_checkout(machine.root / self.checkout[1:])
         machine.run("chown", "-R", f"{user}:", self.checkout)
         with socket.socket() as free:  # the host's network is shared, so the usual port may be taken
