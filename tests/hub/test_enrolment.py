@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dvic_hub.domain.dispatch import RunOrder
+from dvic_hub.domain.model import Token
 from dvic_hub.domain.naming import check_name, check_tags, free_name
 from dvic_hub.errors import BadRequest, Conflict, Forbidden, Gone, HubError, NotFound, StoreFull
+from dvic_hub.services.enrolment import MAX_TOKENS
 from dvic_wire.errors import MalformedMessage, WireError
 from dvic_wire.limits import MAX_NAME
 from dvic_wire.runs import RunSpec
@@ -200,6 +202,24 @@ def test_a_token_beyond_its_bounds_is_refused(options):
         with pytest.raises(BadRequest) as error:
             await token(hub, **options)
         assert error.value.field == next(iter(options))
+    with_hub(test)
+
+
+def test_ten_thousand_tokens_are_kept_and_those_that_are_over_make_room():
+    async def test(hub):
+        for number in range(MAX_TOKENS):
+            await hub.store.tokens.add(Token(f"t{number}", int((NOW + 3600) * 1e6), 1, {}, 1, "ada"))
+        with pytest.raises(Conflict) as error:
+            await token(hub)
+        assert (error.value.code, error.value.limit) == ("limit", MAX_TOKENS) and "revoke" in str(error.value)
+        await hub.enrolment.revoke_token("t7", OPERATOR)
+        secret = await token(hub)
+        assert len(await hub.enrolment.tokens()) == MAX_TOKENS
+        hub.clock.now += 3601
+        await refused(hub, request(secret, now=hub.clock.now), "token-expired")
+        await token(hub)
+        assert len(await hub.enrolment.tokens()) == 1
+        await refused(hub, request(secret, now=hub.clock.now), "token-unknown")
     with_hub(test)
 
 

@@ -136,6 +136,10 @@ def test_a_token_that_does_not_count_is_told_apart(store):
             assert await it.tokens.enrol("good", replace(EVE, id="n-2"), 10) == "name-taken"
             assert (await it.tokens.get("good")).uses == -1 and (await it.tokens.get("bad")).revoked == 7
             assert {one.id for one in await it.tokens.all()} == {"old", "good", "bad"}
+            assert await it.tokens.forget_over(10) == 2
+            assert {one.id for one in await it.tokens.all()} == {"good"}
+            assert await it.tokens.enrol("good", EVE, 10) == "known"
+            assert await it.tokens.enrol("old", replace(EVE, id="n-2"), 10) == "unknown"
 
     run(steps)
 

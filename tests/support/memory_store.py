@@ -190,6 +190,13 @@ class MemoryTokens(_Table):
         self.rows[id] = replace(self.rows[id], revoked=now)
         return True
 
+    async def forget_over(self, now):
+        await self._turn()
+        over = [id for id, token in self.rows.items() if token.expires <= now or token.revoked or not token.uses]
+        for id in over:
+            del self.rows[id]
+        return len(over)
+
 
 class MemoryRuns(_Table):
     def __init__(self, store):

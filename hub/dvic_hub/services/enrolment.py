@@ -26,7 +26,7 @@ from dvic_wire.signing import PrivateKey, PublicKey, Purpose, check_time, peek, 
 from dvic_wire.tokens import EnrolmentToken
 
 MAX_TOKENS = 10_000
-"""Enrolment tokens that the hub keeps."""
+"""Enrolment tokens that the hub keeps; those that let nobody in any more make room when it is full."""
 
 MAX_TOKEN_TTL = 366 * 86_400
 """Seconds that an enrolment token may last."""
@@ -93,9 +93,12 @@ class EnrolmentService:
         if uses == 0 or uses < -1:
             raise BadRequest("uses is at least 1, or -1 for any number", field="uses")
         check_tags(tags)
-        if len(await self._store.tokens.all()) >= MAX_TOKENS:
-            raise Conflict(f"the hub keeps at most {MAX_TOKENS} enrolment tokens", code="limit", limit=MAX_TOKENS)
-        secret, now = EnrolmentToken.make(self._url, self._identity.fingerprint), self._now()
+        now = self._now()
+        known = len(await self._store.tokens.all())
+        if known >= MAX_TOKENS and known - await self._store.tokens.forget_over(now) >= MAX_TOKENS:
+            raise Conflict(f"the hub keeps at most {MAX_TOKENS} enrolment tokens: revoke what is not needed any more",
+                           code="limit", limit=MAX_TOKENS)
+        secret = EnrolmentToken.make(self._url, self._identity.fingerprint)
         token = Token(secret.id, now + ttl * _SECOND, uses, dict(tags), now, actor.name, note)
         detail = {"ttl": ttl, "uses": uses, "tags": tags, "note": note}
         async with self._audit.record(actor, "token.add", token.id, detail):

@@ -96,6 +96,9 @@ class Tokens(Protocol):
 
     async def revoke(self, id: str, now: int) -> bool: ...
 
+    async def forget_over(self, now: int) -> int:
+        """Remove the tokens that let nobody in any more: expired, revoked, used up. Returns how many."""
+
 
 class Runs(Protocol):
     async def add(self, run: Run, nodes: list[RunNode]) -> None: ...

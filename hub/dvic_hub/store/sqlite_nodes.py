@@ -94,6 +94,14 @@ class SqliteTokens:
         return await self._writer.run(lambda connection: TOKENS.update(
             connection, {"revoked": now}, "id = ? AND revoked = 0", (id,)) > 0)
 
+    async def forget_over(self, now: int) -> int:
+        def job(connection: apsw.Connection) -> int:
+            count = TOKENS.delete(connection, "expires <= ? OR revoked != 0 OR uses = 0", (now,))
+            connection.execute("DELETE FROM token_use WHERE token NOT IN (SELECT id FROM token)")
+            return count
+
+        return await self._writer.run(job)
+
 
 def _insert_node(connection: apsw.Connection, node: Node) -> None:
     try:
