@@ -80,6 +80,13 @@ def test_the_oldest_line_comes_first_and_n_counts_from_the_end(hubctl, fleet):
     assert hubctl("logs", "-n", "0").stdout == ""
 
 
+def test_lines_of_one_microsecond_keep_their_order(hubctl, fleet):
+    now = fleet.now()
+    for number in range(10):
+        fleet.log("web-1", f"line {number}", live=False, time=now)
+    assert [line[-1] for line in hubctl("logs", "-n", "3").stdout.splitlines()] == ["7", "8", "9"]
+
+
 def test_since_means_all_lines_from_then_on(hubctl, fleet):
     for number in range(150):
         fleet.log("web-1", f"line {number}", live=False)

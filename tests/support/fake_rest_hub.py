@@ -312,6 +312,7 @@ class FakeRestHub(FakePeople, FakeRuns):
         query = request.query
         found = [entry for entry in self.logs if self._matches(entry, query)
                  and self._moment(query.get("since")) <= entry["time"] <= (self._moment(query.get("until")) or 1 << 62)]
+        found.reverse()  # the newest first, also of those that came in one microsecond
         found.sort(key=lambda entry: entry["time"], reverse=True)
         self.logs_asked.set()
         await asyncio.to_thread(self.hold_logs.wait, 20)
