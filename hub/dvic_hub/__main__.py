@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 
 from dvic_hub import config as configuration
-from dvic_hub import serving, upkeep
+from dvic_hub import serving, site, upkeep
 from dvic_hub.config import HubConfig
-from dvic_hub.errors import HubError
+from dvic_hub.errors import Conflict, HubError
 
 FAULT = 1
 """Exit code when the hub can't do it; click's own 2 is for wrong usage."""
@@ -72,12 +72,21 @@ def serve(file: Path | None) -> None:
 @click.option("--listen", metavar="ADDRESS", help="Where it listens: address:port, or unix:/path.")
 @click.option("--state-dir", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="Where it keeps its key and its database.")
+@click.option("--certificate", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help="The certificate (PEM, with its chain) that nginx shows; default: where certbot keeps it.")
+@click.option("--certificate-key", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help="Its private key.")
+@click.option("--nginx/--no-nginx", default=None,
+              help="Write a site for nginx; by default where the URL is https and nginx is installed.")
 @click.option("--non-interactive", is_flag=True, help="Ask nothing; what is not given has its default.")
 @click.option("--reset-password", metavar="USER", help="Give this user a new one-time password (the hub is stopped).")
 @told
-def setup(file: Path | None, url: str | None, listen: str | None, state_dir: Path | None, non_interactive: bool,
-          reset_password: str | None) -> None:
+def setup(file: Path | None, url: str | None, listen: str | None, state_dir: Path | None, certificate: Path | None,
+          certificate_key: Path | None, nginx: bool | None, non_interactive: bool, reset_password: str | None) -> None:
     """Write hub.toml, make the key, the database and the first admin. What is there already is left alone.
+
+    With an https address it also writes a site for nginx and says what to do for a certificate; run it again when the
+    certificate is there.
 
     \b
     Examples:
@@ -94,22 +103,37 @@ def setup(file: Path | None, url: str | None, listen: str | None, state_dir: Pat
     else:
         config = _asked(url, listen, state_dir, non_interactive or not sys.stdin.isatty())
         try:
-            upkeep.write_config(target, config.url, config.listen, config.state_dir)
+            upkeep.write_config(target, config.url, config.listen, config.state_dir, config.socket_group)
         except OSError as error:
             raise HubError(f"{target} can't be written: {error.strerror}") from error
         click.echo(f"{target} is written.")
     serving.log_to_stderr()
     serving.run(_prepare(config, reset_password))
+    if nginx or (nginx is None and config.url.startswith("https://") and site.NGINX.is_dir()):
+        _write_site(config, certificate, certificate_key)
+
+
+def _write_site(config: HubConfig, certificate: Path | None, key: Path | None) -> None:
+    wanted = site.site_for(config.url, config.listen, certificate and certificate.absolute(), key and key.absolute())
+    try:
+        place, with_tls = site.write(wanted)
+    except Conflict as error:
+        click.echo(f"{error}.")
+        return
+    click.echo(f"{place} is written{'' if with_tls else ', without TLS'}.\n\n{site.advice(wanted, with_tls)}")
 
 
 def _asked(url: str | None, listen: str | None, state_dir: Path | None, quiet: bool) -> HubConfig:
     """A first configuration from options, and from a person where one is there."""
     default = HubConfig()
+    if url and url.startswith("https://") and site.NGINX.is_dir():
+        listen = listen or f"unix:{site.SOCKET}"
     listen = listen or (default.listen if quiet else click.prompt("Where shall the hub listen", default.listen))
     state_dir = state_dir or default.state_dir
     suggested = HubConfig(listen=listen).url
     url = url or (suggested if quiet else click.prompt("By which address do machines and people reach it", suggested))
-    return HubConfig(listen=listen, url=url, state_dir=state_dir)
+    group = site.NGINX_GROUP if listen.startswith("unix:") and site.NGINX.is_dir() else ""
+    return HubConfig(listen=listen, url=url, state_dir=state_dir, socket_group=group)
 
 
 def _must_agree(file: Path, config: HubConfig, url: str | None, listen: str | None, state_dir: Path | None) -> None:
