@@ -1,7 +1,7 @@
 """What a Debian package says of itself: the control file inside a .deb, read without any tool of Debian's.
 
-A .deb is an `ar` archive: `debian-binary`, then `control.tar` (plain, .gz, .xz or .zst) whose `./control` is a paragraph
-of `Field: value` lines. It comes from a person who may add releases, and is bounded and parsed strictly all the same.
+A .deb is an `ar` archive: `debian-binary`, then `control.tar` (plain, .gz, .xz or .zst) whose `./control` is a
+paragraph of `Field: value` lines. Who may add releases sends it; it is bounded and parsed strictly all the same.
 """
 
 import io
