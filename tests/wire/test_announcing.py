@@ -17,7 +17,8 @@ def test_without_an_address_in_it_one_is_made_of_host_and_port():
 
 
 def test_what_comes_off_the_network_moves_no_cursor():
-    found = read_announcement(f"\x1b[2J.{SERVICE}", "x", 1, [], {b"url": b"http://\x1b]0;x\x07" + b"y" * 500, b"hub": None})
+    said = {b"url": b"http://\x1b]0;x\x07" + b"y" * 500, b"hub": None}
+    found = read_announcement(f"\x1b[2J.{SERVICE}", "x", 1, [], said)
     assert "\x1b" not in found.name + found.url and len(found.url) <= 200 and found.fingerprint == ""
 
 
