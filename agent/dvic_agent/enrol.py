@@ -117,7 +117,7 @@ async def enrol_found(config: AgentConfig, token: EnrolmentToken, urls: list[str
     for url in urls:
         try:
             return await enrol(config, replace(token, url=url), **options)
-        except (NetworkError, HubNotTrusted) as error:
+        except (NetworkError, HubNotTrusted, HubRefused) as error:  # a refusal is not signed: anybody can give one
             log.warning("%s: %s", url, error)
             last = error
     raise last

@@ -76,13 +76,15 @@ def serve(file: Path | None) -> None:
               help="The certificate (PEM, with its chain) that nginx shows; default: where certbot keeps it.")
 @click.option("--certificate-key", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="Its private key.")
-@click.option("--nginx/--no-nginx", default=None,
-              help="Write a site for nginx; by default where the URL is https and nginx is installed.")
+@click.option("--nginx", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", default=site.NGINX,
+              show_default=True, help="nginx's folder of settings: where there is one, an https URL gets a site.")
+@click.option("--no-nginx", is_flag=True, help="Write no site.")
 @click.option("--non-interactive", is_flag=True, help="Ask nothing; what is not given has its default.")
 @click.option("--reset-password", metavar="USER", help="Give this user a new one-time password (the hub is stopped).")
 @told
 def setup(file: Path | None, url: str | None, listen: str | None, state_dir: Path | None, certificate: Path | None,
-          certificate_key: Path | None, nginx: bool | None, non_interactive: bool, reset_password: str | None) -> None:
+          certificate_key: Path | None, nginx: Path, no_nginx: bool, non_interactive: bool,
+          reset_password: str | None) -> None:
     """Write hub.toml, make the key, the database and the first admin. What is there already is left alone.
 
     With an https address it also writes a site for nginx and says what to do for a certificate; run it again when the
@@ -101,39 +103,45 @@ def setup(file: Path | None, url: str | None, listen: str | None, state_dir: Pat
         _must_agree(target, config, url, listen, state_dir)
         click.echo(f"{target} is there already and is kept.")
     else:
-        config = _asked(url, listen, state_dir, non_interactive or not sys.stdin.isatty())
+        config = _asked(url, listen, state_dir, non_interactive or not sys.stdin.isatty(),
+                        behind_nginx=not no_nginx and nginx.is_dir())
         try:
-            upkeep.write_config(target, config.url, config.listen, config.state_dir, config.socket_group)
+            upkeep.write_config(target, config.url, config.listen, config.state_dir)
         except OSError as error:
             raise HubError(f"{target} can't be written: {error.strerror}") from error
         click.echo(f"{target} is written.")
+    next_step = ""
+    if not no_nginx and config.url.startswith("https://") and nginx.is_dir():
+        next_step = _write_site(config, certificate, certificate_key, nginx)
     serving.log_to_stderr()
     serving.run(_prepare(config, reset_password))
-    if nginx or (nginx is None and config.url.startswith("https://") and site.NGINX.is_dir()):
-        _write_site(config, certificate, certificate_key)
+    click.echo(next_step)
 
 
-def _write_site(config: HubConfig, certificate: Path | None, key: Path | None) -> None:
+def _write_site(config: HubConfig, certificate: Path | None, key: Path | None, nginx: Path) -> str:
+    """Write nginx's site, as root; returns what there is to do then."""
     wanted = site.site_for(config.url, config.listen, certificate and certificate.absolute(), key and key.absolute())
     try:
-        place, with_tls = site.write(wanted)
+        place, with_tls = site.write(wanted, nginx)
     except Conflict as error:
-        click.echo(f"{error}.")
-        return
-    click.echo(f"{place} is written{'' if with_tls else ', without TLS'}.\n\n{site.advice(wanted, with_tls)}")
+        return f"{error}."
+    click.echo(f"{place} is written{'' if with_tls else ', without TLS'}.")
+    group = site.let_nginx_in(wanted, config.state_dir)
+    if group:
+        click.echo(f"{site.NGINX_USER} is now in the group {group}, which lets it reach {wanted.listen}, nothing more.")
+    return site.advice(wanted, with_tls)
 
 
-def _asked(url: str | None, listen: str | None, state_dir: Path | None, quiet: bool) -> HubConfig:
+def _asked(url: str | None, listen: str | None, state_dir: Path | None, quiet: bool, behind_nginx: bool) -> HubConfig:
     """A first configuration from options, and from a person where one is there."""
     default = HubConfig()
-    if url and url.startswith("https://") and site.NGINX.is_dir():
+    if url and url.startswith("https://") and behind_nginx:
         listen = listen or f"unix:{site.SOCKET}"
     listen = listen or (default.listen if quiet else click.prompt("Where shall the hub listen", default.listen))
     state_dir = state_dir or default.state_dir
     suggested = HubConfig(listen=listen).url
     url = url or (suggested if quiet else click.prompt("By which address do machines and people reach it", suggested))
-    group = site.NGINX_GROUP if listen.startswith("unix:") and site.NGINX.is_dir() else ""
-    return HubConfig(listen=listen, url=url, state_dir=state_dir, socket_group=group)
+    return HubConfig(listen=listen, url=url, state_dir=state_dir)
 
 
 def _must_agree(file: Path, config: HubConfig, url: str | None, listen: str | None, state_dir: Path | None) -> None:

@@ -6,7 +6,6 @@ The database belongs to one hub at a time: a second one that is started on it en
 import asyncio
 import logging
 import os
-import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator, Coroutine
@@ -105,13 +104,9 @@ async def _listen(runner: web.AppRunner, config: HubConfig) -> None:
     try:
         if kind == "unix":
             await web.UnixSite(runner, where).start()
-            if config.socket_group:
-                shutil.chown(where, group=config.socket_group)
             os.chmod(where, 0o660)
         else:
             await web.TCPSite(runner, *where, reuse_address=True).start()
-    except LookupError as error:
-        raise NotListening(f"socket_group: there is no group {config.socket_group}") from error
     except OSError as error:
         why = error.strerror or error
         raise NotListening(f"can't listen on {config.listen}: {why}; see listen in hub.toml") from error

@@ -3,9 +3,12 @@
 A file that a person changed is left alone: the first line that we write carries a checksum of the rest.
 """
 
+import grp
 import hashlib
 import os
+import pwd
 import re
+import subprocess
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -18,8 +21,8 @@ LETSENCRYPT = Path("/etc/letsencrypt/live")
 SOCKET = "/run/dvic-hub/hub.sock"
 """Where the hub listens behind nginx on the same machine."""
 
-NGINX_GROUP = "www-data"
-"""The group of Debian's nginx, which must reach the socket."""
+NGINX_USER = "www-data"
+"""Who Debian's nginx is; it must reach the socket."""
 
 _MARK = "# dvic-hub setup, sha256 "
 _PLAIN = re.compile(r"[A-Za-z0-9._/@+:\[\]-]+\Z")
@@ -92,6 +95,25 @@ def write(site: Site, nginx: Path = NGINX) -> tuple[Path, bool]:
     except OSError as error:
         raise HubError(f"{available} can't be written: {error.strerror}", code="site") from error
     return available, with_tls
+
+
+def let_nginx_in(site: Site, state_dir: Path) -> str:
+    """As root, put nginx's user into the group of the hub's user, whose socket only that group may open; returns the
+    group where it was not in it. (All else of the hub's is closed to the group.)"""
+    if os.geteuid() != 0 or not site.listen.startswith("unix:") or not state_dir.is_dir():
+        return ""
+    owner = state_dir.stat()
+    try:
+        group, user = grp.getgrgid(owner.st_gid), pwd.getpwnam(NGINX_USER)
+    except KeyError:
+        return ""
+    if owner.st_uid == 0 or owner.st_gid == 0 or NGINX_USER in group.gr_mem or user.pw_gid == group.gr_gid:
+        return ""
+    done = subprocess.run(["usermod", "--append", "--groups", group.gr_name, NGINX_USER], capture_output=True,
+                          text=True, timeout=60, check=False)
+    if done.returncode:
+        raise HubError(f"{NGINX_USER} can't be put into the group {group.gr_name}: {done.stderr.strip()}", code="site")
+    return group.gr_name
 
 
 def advice(site: Site, with_tls: bool) -> str:

@@ -40,12 +40,11 @@ class Finding:
     advice: str = ""
 
 
-def write_config(file: Path, url: str, listen: str, state_dir: Path, socket_group: str = "") -> bool:
+def write_config(file: Path, url: str, listen: str, state_dir: Path) -> bool:
     """Write a first hub.toml; False when there is one already, which is left alone."""
     file.parent.mkdir(parents=True, exist_ok=True)
     lines = [f"{key} = {_toml_text(value)}" for key, value in (
-        ("listen", listen), ("url", url), ("state_dir", str(state_dir.absolute())), ("socket_group", socket_group))
-        if value]
+        ("listen", listen), ("url", url), ("state_dir", str(state_dir.absolute())))]
     text = "# Settings of this hub; docs/settings.md lists them all.\n" + "\n".join(lines) + "\n"
     tomllib.loads(text)
     try:

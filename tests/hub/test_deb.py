@@ -4,7 +4,7 @@ import io
 from pathlib import Path
 
 import pytest
-from debs import make_deb
+from probe_debs import make_deb
 
 from dvic_hub.domain.deb import parse_control, read_control
 from dvic_hub.errors import BadRequest

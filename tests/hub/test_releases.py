@@ -5,7 +5,7 @@ import hashlib
 
 import pytest
 from api_hub import ApiHub
-from debs import make_deb
+from probe_debs import make_deb
 
 from dvic_hub.errors import NotFound
 from dvic_hub.services.releases import RESIGN_SECONDS, ReleaseService

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from debs import make_deb
+from probe_debs import make_deb
 from rig import Rig
 
 

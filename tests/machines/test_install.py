@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from debs import make_agent_deb, make_deb
 from lab_network import LabNetwork
 from machine import SUITES, Machine
 from nginx_front import Front
 from private_authority import PrivateAuthority
+from probe_debs import make_agent_deb, make_deb
 from rig import Rig, free_port, until
 
 pytestmark = pytest.mark.machines
