@@ -271,3 +271,19 @@ def test_setup_with_an_https_address_writes_the_site_and_says_what_to_do_for_a_c
     (nginx / "sites-available" / "dvic-hub").write_text("mine")
     assert "changed by hand" in place.run(*arguments)
     assert (nginx / "sites-available" / "dvic-hub").read_text() == "mine"
+
+
+def test_the_key_that_signs_packages_is_in_the_backup_and_comes_back(place):
+    process = place.start()
+    with urllib.request.urlopen(f"{place.url}/apt/key.asc", timeout=10) as answer:  # noqa: S310
+        public = answer.read()
+    place.stop(process)
+    backup = place.folder / "monday"
+    place.run("backup", "--config", str(place.file), str(backup))
+    assert mode(backup / "releases.key") == 0o600
+    (place.state / "releases.key").unlink()
+    place.run("restore", "--config", str(place.file), "--replace", str(backup))
+    assert mode(place.state / "releases.key") == 0o600
+    place.start()
+    with urllib.request.urlopen(f"{place.url}/apt/key.asc", timeout=10) as answer:  # noqa: S310
+        assert answer.read() == public
