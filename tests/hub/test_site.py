@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import socket
 import ssl
@@ -128,6 +129,30 @@ def _agent(front: Front):
     return agent.start().online()
 
 
+def test_over_the_unix_socket_the_hub_sees_the_clients_address_and_no_other(tmp_path):
+    authority, port, upstream = PrivateAuthority(tmp_path), free_port(), f"unix:{tmp_path}/hub.sock"
+    authority.issue("localhost", tmp_path / "hub.pem", tmp_path / "hub.key")
+    (tmp_path / "hub.toml").write_text(f'listen = "{upstream}"\nurl = "https://localhost:{port}"\nstate_dir = "var"\n')
+    front = Front(tmp_path, None, port, authority, upstream=upstream)
+    with (tmp_path / "hub.log").open("wb") as log:
+        hub = subprocess.Popen([str(BIN / "dvic-hub"), "serve", "--config", str(tmp_path / "hub.toml")], stdout=log,
+                               stderr=log)
+    try:
+        front.start()
+        wrong_password(front)
+        once = re.search(r"password\s+(\S+)", (tmp_path / "hub.log").read_text())[1]
+        (tmp_path / "once").write_text(once)
+        (tmp_path / "password").write_text("correct horse battery")
+        through(front, "login", front.url, "--user", "admin", "--password-file", str(tmp_path / "once"),
+                "--new-password-file", str(tmp_path / "password"), "--ca", str(authority.ca))
+        audit = through(front, "audit", "-o", "json")
+        assert "203.0.113.9" not in audit and "127.0.0.1" in audit
+    finally:
+        front.stop()
+        hub.terminate()
+        hub.wait(20)
+
+
 def test_no_token_comes_into_a_log_however_the_request_ends(front):
     token = front.rig.token()
     assert front.ask(f"/install/{token}")[0] == 200
@@ -143,12 +168,7 @@ def test_no_token_comes_into_a_log_however_the_request_ends(front):
 def test_a_client_that_names_another_address_is_logged_with_its_own(front):
     status, _ = front.ask("/api/v1/me", **{"X-Forwarded-For": "203.0.113.9", "Authorization": "Bearer dvic_a_b"})
     assert status == 401
-    body = json.dumps({"user": "admin", "password": "wrong password"}).encode()
-    context = ssl.create_default_context(cafile=str(front.authority.ca))
-    request = urllib.request.Request(front.url + "/api/v1/login", body,  # noqa: S310
-                                     {"X-Forwarded-For": "203.0.113.9", "Content-Type": "application/json"})
-    with pytest.raises(urllib.error.HTTPError):
-        urllib.request.urlopen(request, context=context, timeout=10)  # noqa: S310
+    wrong_password(front)
     assert "203.0.113.9" not in front.rig.hubctl("audit", "-o", "json")
     assert "127.0.0.1" in front.rig.hubctl("audit", "-o", "json")
 
@@ -161,3 +181,13 @@ def test_bodies_and_rates_have_limits(front):
         assert b" 413 " in link.recv(200)
     statuses = {front.status("/install/x") for _ in range(300)}
     assert 429 in statuses and statuses <= {404, 429}
+
+
+def wrong_password(front: Front) -> None:
+    """Try to sign in, and claim to come from elsewhere."""
+    body = json.dumps({"user": "admin", "password": "wrong password"}).encode()
+    context = ssl.create_default_context(cafile=str(front.authority.ca))
+    request = urllib.request.Request(front.url + "/api/v1/login", body,  # noqa: S310
+                                     {"X-Forwarded-For": "203.0.113.9", "Content-Type": "application/json"})
+    with pytest.raises(urllib.error.HTTPError):
+        urllib.request.urlopen(request, context=context, timeout=10)  # noqa: S310

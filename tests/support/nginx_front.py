@@ -1,5 +1,6 @@
 """Debian's nginx in front of a rig's hub, with the site that `dvic-hub setup` writes."""
 
+import os
 import shutil
 import signal
 import ssl
@@ -19,13 +20,17 @@ NGINX = shutil.which("nginx", path="/usr/sbin:/usr/bin:/sbin:/bin")
 
 @dataclass
 class Front:
-    """nginx as a process of its own in `folder`, with the site as it is but for ports and log files."""
+    """nginx as a process of its own in `folder`, with the site as it is but for ports and log files.
+
+    `upstream`: where the hub listens, as hub.toml says it, when it is not the rig's.
+    """
 
     folder: Path
-    rig: Rig
+    rig: Rig | None
     port: int
     authority: PrivateAuthority
     host: str = "localhost"
+    upstream: str = ""
     nginx: subprocess.Popen | None = None
 
     @property
@@ -33,12 +38,14 @@ class Front:
         return f"https://{self.host}:{self.port}"
 
     def configure(self) -> None:
-        wanted = site.site_for(self.url, f"127.0.0.1:{self.rig.port}", self.folder / "hub.pem", self.folder / "hub.key")
+        upstream = self.upstream or f"127.0.0.1:{self.rig.port}"
+        wanted = site.site_for(self.url, upstream, self.folder / "hub.pem", self.folder / "hub.key")
         text = site.render(wanted, True).replace("/var/log/nginx", str(self.folder))
         text = "\n".join(line for line in text.splitlines() if "[::]" not in line)
         (self.folder / "site.conf").write_text(text.replace("listen 80;", f"listen 127.0.0.1:{free_port()};"))
         (self.folder / "nginx.conf").write_text(
-            f"daemon off; worker_processes 1; pid {self.folder}/nginx.pid; error_log {self.folder}/error.log info;\n"
+            f"daemon off; {'user root; ' if os.geteuid() == 0 else ''}worker_processes 1;\n"
+            f"pid {self.folder}/nginx.pid; error_log {self.folder}/error.log info;\n"
             "events { worker_connections 512; }\n"
             f"http {{ client_body_temp_path {self.folder}/body; proxy_temp_path {self.folder}/proxy;\n"
             f"fastcgi_temp_path {self.folder}/f; uwsgi_temp_path {self.folder}/u; scgi_temp_path {self.folder}/s;\n"
