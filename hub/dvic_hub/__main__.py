@@ -129,6 +129,9 @@ def _write_site(config: HubConfig, certificate: Path | None, key: Path | None, n
     group = site.let_nginx_in(wanted, config.state_dir)
     if group:
         click.echo(f"{site.NGINX_USER} is now in the group {group}, which lets it reach {wanted.listen}, nothing more.")
+    if not config.listen.startswith("unix:") and not config.trusted_proxies:
+        click.echo('The hub listens on TCP: in hub.toml say trusted_proxies = ["127.0.0.1"], '
+                   "or audit and rate limits see nginx's address for everyone's.")
     return site.advice(wanted, with_tls)
 
 

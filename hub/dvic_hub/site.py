@@ -109,10 +109,14 @@ def let_nginx_in(site: Site, state_dir: Path) -> str:
         return ""
     if owner.st_uid == 0 or owner.st_gid == 0 or NGINX_USER in group.gr_mem or user.pw_gid == group.gr_gid:
         return ""
-    done = subprocess.run(["usermod", "--append", "--groups", group.gr_name, NGINX_USER], capture_output=True,
-                          text=True, timeout=60, check=False)
-    if done.returncode:
-        raise HubError(f"{NGINX_USER} can't be put into the group {group.gr_name}: {done.stderr.strip()}", code="site")
+    try:
+        done = subprocess.run(["usermod", "--append", "--groups", group.gr_name, NGINX_USER], capture_output=True,
+                              text=True, timeout=60, check=False)
+        fault = done.stderr.strip() if done.returncode else ""
+    except OSError as error:
+        fault = str(error)
+    if fault:
+        raise HubError(f"{NGINX_USER} can't be put into the group {group.gr_name}: {fault}", code="site")
     return group.gr_name
 
 

@@ -268,6 +268,7 @@ def test_setup_with_an_https_address_writes_the_site_and_says_what_to_do_for_a_c
     said = place.run(*arguments, "--certificate", str(tmp_path / "hub.pem"), "--certificate-key",
                      str(tmp_path / "hub.key"))
     assert "systemctl reload nginx" in said and "proxy_pass" in (nginx / "sites-enabled" / "dvic-hub").read_text()
+    assert "trusted_proxies" not in said
     (nginx / "sites-available" / "dvic-hub").write_text("mine")
     assert "changed by hand" in place.run(*arguments)
     assert (nginx / "sites-available" / "dvic-hub").read_text() == "mine"
@@ -287,3 +288,12 @@ def test_the_key_that_signs_packages_is_in_the_backup_and_comes_back(place):
     place.start()
     with urllib.request.urlopen(f"{place.url}/apt/key.asc", timeout=10) as answer:  # noqa: S310
         assert answer.read() == public
+
+
+def test_setup_behind_nginx_on_tcp_says_that_the_proxy_must_be_named(tmp_path):
+    place, nginx = Place(tmp_path), tmp_path / "nginx"
+    for name in ("sites-available", "sites-enabled"):
+        (nginx / name).mkdir(parents=True)
+    place.file.write_text(place.file.read_text().replace(f'url = "{place.url}"', 'url = "https://hub.test"'))
+    said = place.run("setup", "--config", str(place.file), "--nginx", str(nginx), "--non-interactive")
+    assert 'trusted_proxies = ["127.0.0.1"]' in said
