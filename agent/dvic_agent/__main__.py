@@ -23,7 +23,8 @@ SIGTERM stops it, SIGHUP makes it read agent.toml again.""",
   dvic-agent enroll --token-file /root/token      the token stays out of the list of processes
   hubctl token create -o json | jq -r .token | ssh machine sudo dvic-agent enroll -
   dvic-agent enroll dvic1.eyJ...                  other users of this machine can see it while it runs
-  dvic-agent enroll --wait --name lab-7 - <token  keeps trying until the hub is reachable""",
+  dvic-agent enroll --wait --name lab-7 - <token  keeps trying until the hub is reachable
+  dvic-agent enroll --discover - <token           at the address that the token's hub announces on this network""",
     "discover": """examples:
   dvic-agent discover                             hubs that announce themselves on the local network
   dvic-agent discover --seconds 10 --json""",
@@ -77,8 +78,11 @@ def parser() -> argparse.ArgumentParser:
     enroll.add_argument("--replace", action="store_true", help="leave the hub that this machine belongs to")
     enroll.add_argument("--new-key", action="store_true",
                         help="join as a new node: after this machine's disk was copied, or its key was revoked")
+    enroll.add_argument("--discover", action="store_true",
+                        help="look on the local network for the hub that the token names, and no other")
     discover = verb("discover", "list the hubs that announce themselves on the local network")
-    discover.add_argument("--seconds", type=float, default=3.0, metavar="S", help="how long to listen (default 3)")
+    for each in (enroll, discover):
+        each.add_argument("--seconds", type=float, default=3.0, metavar="S", help="how long to listen (default 3)")
     for each in (discover, verb("status", "what the running agent does"),
                  verb("doctor", "check everything that can be wrong and say what to do")):
         each.add_argument("--json", action="store_true", help="for programs")
@@ -97,10 +101,11 @@ def _run(arguments: argparse.Namespace, config_dir: Path, state_dir: Path) -> in
 
 
 def _enroll(arguments: argparse.Namespace, config_dir: Path, state_dir: Path) -> int:
+    from dvic_wire.announcing import candidates  # noqa: PLC0415
     from dvic_wire.errors import InvalidToken  # noqa: PLC0415
     from dvic_wire.tokens import EnrolmentToken  # noqa: PLC0415
 
-    from .enrol import enrol  # noqa: PLC0415
+    from .enrol import enrol, enrol_found  # noqa: PLC0415
     from .machine import machine_facts  # noqa: PLC0415
 
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="dvic-agent: %(message)s")
@@ -109,8 +114,15 @@ def _enroll(arguments: argparse.Namespace, config_dir: Path, state_dir: Path) ->
         token = EnrolmentToken.decode(_token_text(arguments))
     except InvalidToken as error:
         raise ConfigError(str(error)) from None
-    hub = asyncio.run(enrol(config, token, name=arguments.name or socket.gethostname(), facts=machine_facts(),
-                            wait=arguments.wait, replace=arguments.replace, new_key=arguments.new_key))
+    options = {"name": arguments.name or socket.gethostname(), "facts": machine_facts(), "replace": arguments.replace,
+               "new_key": arguments.new_key}
+    if arguments.discover:
+        if arguments.wait:
+            raise ConfigError("--wait needs one address to wait for: leave --discover out")
+        found = candidates(_found_hubs(arguments.seconds), token.hub, token.url)
+        hub = asyncio.run(enrol_found(config, token, found, **options))
+    else:
+        hub = asyncio.run(enrol(config, token, wait=arguments.wait, **options))
     print(f"enrolled at {hub.url} as {hub.name} ({hub.node})")
     return 0
 
@@ -133,15 +145,19 @@ def _token_text(arguments: argparse.Namespace) -> str:
                       "hubctl token create")
 
 
-def _discover(arguments: argparse.Namespace, config_dir: Path, state_dir: Path) -> int:
+def _found_hubs(seconds: float) -> list:
     from .discovery import discover  # noqa: PLC0415 (zeroconf is heavy)
 
     try:
-        hubs = discover(arguments.seconds)
+        return discover(seconds)
     except OSError as error:
         raise AgentError(f"the network can't be searched: {error}") from None
     except ImportError:
         raise AgentError("searching the network needs python3-zeroconf: apt-get install python3-zeroconf") from None
+
+
+def _discover(arguments: argparse.Namespace, config_dir: Path, state_dir: Path) -> int:
+    hubs = _found_hubs(arguments.seconds)
     if arguments.json:
         print(json.dumps([{"name": hub.name, "url": hub.url, "fingerprint": hub.fingerprint} for hub in hubs]))
         return 0

@@ -12,13 +12,15 @@ becomes a silent default. Paths on the command line win over everything here.
 """
 
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from .errors import ConfigError
 
 CONFIG_DIR = Path("/etc/dvic-agent")
 STATE_DIR = Path("/var/lib/dvic-agent")
+CA_FILE = "hub-ca.pem"
+"""What the install script writes where the hub has a private authority."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,8 @@ class AgentConfig:
 
     executor_socket: Path = Path("/run/dvic-executor.sock")
     ca_file: Path | None = None
-    """Certificates that the hub's TLS is checked against, instead of the system's."""
+    """Certificates that the hub's TLS is checked against, instead of the system's; `hub-ca.pem` beside agent.toml where
+    there is one and nothing else is said."""
 
     journal: bool = True
     journal_from: str = "start"
@@ -126,9 +129,11 @@ def load(config_dir: Path = CONFIG_DIR, state_dir: Path = STATE_DIR) -> AgentCon
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} can't be read: {error}") from None
     try:
-        return parse(text, config_dir, state_dir)
+        config = parse(text, config_dir, state_dir)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
+    own = config_dir / CA_FILE
+    return replace(config, ca_file=own) if config.ca_file is None and own.is_file() else config
 
 
 def parse(text: str, config_dir: Path = CONFIG_DIR, state_dir: Path = STATE_DIR) -> AgentConfig:

@@ -8,6 +8,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from dvic_wire.errors import WireError
 from dvic_wire.signing import PrivateKey, PublicKey, Purpose, b64encode, peek, sign, verify
@@ -16,7 +17,7 @@ from dvic_wire.tokens import EnrolmentToken
 from .backoff import Backoff
 from .clock import Clock
 from .config import AgentConfig
-from .errors import HubNotTrusted, HubRefused, IdentityError, NetworkError, NotEnrolled
+from .errors import AgentError, HubNotTrusted, HubRefused, IdentityError, NetworkError, NotEnrolled
 from .http import Answer, ask
 from .identity import (
     KEY_FILE,
@@ -106,6 +107,20 @@ async def enrol(config: AgentConfig, token: EnrolmentToken, *, name: str, facts:
         adopt_new_key(config.private_dir)
     save_hub(config.config_dir, hub)
     return hub
+
+
+async def enrol_found(config: AgentConfig, token: EnrolmentToken, urls: list[str], **options) -> PinnedHub:
+    """`enrol` at the first of these addresses, found on the network, where the token's own hub answers. Raises the last
+    address's error, NetworkError where there is none."""
+    last: AgentError = NetworkError("no hub on this network announces the key that the token names (is announce set in "
+                                    "its hub.toml?)")
+    for url in urls:
+        try:
+            return await enrol(config, replace(token, url=url), **options)
+        except (NetworkError, HubNotTrusted, HubRefused) as error:  # a refusal is not signed: anybody can give one
+            log.warning("%s: %s", url, error)
+            last = error
+    raise last
 
 
 async def _once(send: Post, token: EnrolmentToken, key: PrivateKey, name: str, facts: dict, clock: Clock) -> PinnedHub:

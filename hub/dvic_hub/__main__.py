@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 
 from dvic_hub import config as configuration
-from dvic_hub import serving, upkeep
+from dvic_hub import serving, site, upkeep
 from dvic_hub.config import HubConfig
-from dvic_hub.errors import HubError
+from dvic_hub.errors import Conflict, HubError
 
 FAULT = 1
 """Exit code when the hub can't do it; click's own 2 is for wrong usage."""
@@ -72,12 +72,23 @@ def serve(file: Path | None) -> None:
 @click.option("--listen", metavar="ADDRESS", help="Where it listens: address:port, or unix:/path.")
 @click.option("--state-dir", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="Where it keeps its key and its database.")
+@click.option("--certificate", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help="The certificate (PEM, with its chain) that nginx shows; default: where certbot keeps it.")
+@click.option("--certificate-key", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help="Its private key.")
+@click.option("--nginx", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", default=site.NGINX,
+              show_default=True, help="nginx's folder of settings: where there is one, an https URL gets a site.")
+@click.option("--no-nginx", is_flag=True, help="Write no site.")
 @click.option("--non-interactive", is_flag=True, help="Ask nothing; what is not given has its default.")
 @click.option("--reset-password", metavar="USER", help="Give this user a new one-time password (the hub is stopped).")
 @told
-def setup(file: Path | None, url: str | None, listen: str | None, state_dir: Path | None, non_interactive: bool,
+def setup(file: Path | None, url: str | None, listen: str | None, state_dir: Path | None, certificate: Path | None,
+          certificate_key: Path | None, nginx: Path, no_nginx: bool, non_interactive: bool,
           reset_password: str | None) -> None:
     """Write hub.toml, make the key, the database and the first admin. What is there already is left alone.
+
+    With an https address it also writes a site for nginx and says what to do for a certificate; run it again when the
+    certificate is there.
 
     \b
     Examples:
@@ -92,19 +103,43 @@ def setup(file: Path | None, url: str | None, listen: str | None, state_dir: Pat
         _must_agree(target, config, url, listen, state_dir)
         click.echo(f"{target} is there already and is kept.")
     else:
-        config = _asked(url, listen, state_dir, non_interactive or not sys.stdin.isatty())
+        config = _asked(url, listen, state_dir, non_interactive or not sys.stdin.isatty(),
+                        behind_nginx=not no_nginx and nginx.is_dir())
         try:
             upkeep.write_config(target, config.url, config.listen, config.state_dir)
         except OSError as error:
             raise HubError(f"{target} can't be written: {error.strerror}") from error
         click.echo(f"{target} is written.")
+    next_step = ""
+    if not no_nginx and config.url.startswith("https://") and nginx.is_dir():
+        next_step = _write_site(config, certificate, certificate_key, nginx)
     serving.log_to_stderr()
     serving.run(_prepare(config, reset_password))
+    click.echo(next_step)
 
 
-def _asked(url: str | None, listen: str | None, state_dir: Path | None, quiet: bool) -> HubConfig:
+def _write_site(config: HubConfig, certificate: Path | None, key: Path | None, nginx: Path) -> str:
+    """Write nginx's site, as root; returns what there is to do then."""
+    wanted = site.site_for(config.url, config.listen, certificate and certificate.absolute(), key and key.absolute())
+    try:
+        place, with_tls = site.write(wanted, nginx)
+    except Conflict as error:
+        return f"{error}."
+    click.echo(f"{place} is written{'' if with_tls else ', without TLS'}.")
+    group = site.let_nginx_in(wanted, config.state_dir)
+    if group:
+        click.echo(f"{site.NGINX_USER} is now in the group {group}, which lets it reach {wanted.listen}, nothing more.")
+    if not config.listen.startswith("unix:") and not config.trusted_proxies:
+        click.echo('The hub listens on TCP: in hub.toml say trusted_proxies = ["127.0.0.1"], '
+                   "or audit and rate limits see nginx's address for everyone's.")
+    return site.advice(wanted, with_tls)
+
+
+def _asked(url: str | None, listen: str | None, state_dir: Path | None, quiet: bool, behind_nginx: bool) -> HubConfig:
     """A first configuration from options, and from a person where one is there."""
     default = HubConfig()
+    if url and url.startswith("https://") and behind_nginx:
+        listen = listen or f"unix:{site.SOCKET}"
     listen = listen or (default.listen if quiet else click.prompt("Where shall the hub listen", default.listen))
     state_dir = state_dir or default.state_dir
     suggested = HubConfig(listen=listen).url

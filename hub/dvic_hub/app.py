@@ -26,6 +26,7 @@ from dvic_hub.services.ingest import IngestService
 from dvic_hub.services.live import LiveService
 from dvic_hub.services.maintenance import MaintenanceService
 from dvic_hub.services.people import PeopleService
+from dvic_hub.services.releases import ReleaseService
 from dvic_hub.services.runs import RunService
 from dvic_hub.services.watch import FleetService
 from dvic_hub.store.port import Store
@@ -77,6 +78,7 @@ def _put_together(config: HubConfig, clock: Callable[[], float], store: Store) -
     maintenance = MaintenanceService(store, config.retention_days, clock)
     doors = Doors(config=config, identity=key, clock=clock, started=clock(), version=VERSION, store=store, audit=audit,
                   people=people, fleet=fleet, agents=agents, ingest=ingest, enrolment=enrolment,
+                  releases=ReleaseService(config.state_dir, audit, clock),
                   runs=runs, live=LiveService(bus, fleet))
     loops = Loops()
 

@@ -44,6 +44,9 @@ class HubConfig:
     metrics_public: bool = _setting(False, "yes or no", "Serve /metrics without a token.")
     trusted_proxies: tuple[str, ...] = _setting(
         (), "addresses, networks", "Proxies whose X-Forwarded-For is believed; over a unix socket it always is.")
+    ca_file: str = _setting(
+        "", "path", "Certificates (PEM) of the private authority that signed the hub's; empty: a public one did.")
+    announce: bool = _setting(False, "yes or no", "Announce the hub on the local network (mDNS).")
     max_nodes: int = _setting(10_000, "nodes", "Nodes that may be enrolled.", 1, 1_000_000)
     max_agents: int = _setting(5_000, "connections", "Agents that may be connected at a time.", 1, 100_000)
     max_active_runs: int = _setting(500, "runs", "Runs that may go on at a time.", 1, 10_000)
@@ -63,6 +66,10 @@ class HubConfig:
             except ValueError:
                 raise ConfigError(f"trusted_proxies: {proxy!r} is no network", field="trusted_proxies") from None
 
+    def ca_text(self) -> str:
+        """The private authority's certificates, PEM; "" where there is none. Raises ConfigError."""
+        return _read_ca(self.ca_file) if self.ca_file else ""
+
     def endpoint(self) -> tuple[str, tuple[str, int] | str]:
         """Where to listen: ("tcp", (host, port)) or ("unix", path)."""
         if self.listen.startswith("unix:"):
@@ -75,6 +82,16 @@ class HubConfig:
         if not colon or not host or not port.isdecimal() or int(port) > 65535:
             raise ConfigError(f"listen: {self.listen!r} is neither address:port nor unix:/path", field="listen")
         return "tcp", (host, int(port))
+
+
+def _read_ca(path: str) -> str:
+    try:
+        text = Path(path).read_text("ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"ca_file: {path} can't be read: {error}", field="ca_file") from None
+    if "-----BEGIN CERTIFICATE-----" not in text or "PRIVATE KEY" in text:
+        raise ConfigError(f"ca_file: {path} must hold certificates (PEM) and nothing secret", field="ca_file")
+    return text
 
 
 def load(path: Path | None = None, **overrides: object) -> HubConfig:

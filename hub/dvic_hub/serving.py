@@ -9,13 +9,14 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, TypeVar
 
 import sdnotify
 import uvloop
 from aiohttp import web
 
+from dvic_hub.announcement import announced
 from dvic_hub.api.http_log import server_logger
 from dvic_hub.app import HUB, VERSION, Hub, build_app
 from dvic_hub.config import HubConfig
@@ -62,10 +63,12 @@ async def serve(config: HubConfig) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     notifier = sdnotify.SystemdNotifier()
-    async with started(config) as (hub, runner):
+    async with started(config) as (hub, runner), AsyncExitStack() as seen:
         await show_first_admin(hub)
         await _listen(runner, config)
         key = hub.doors.identity.fingerprint
+        if config.announce:
+            await seen.enter_async_context(announced(config.url, key))
         print(f"dvic-hub {VERSION} serves {config.url} on {config.listen}, key {key}", flush=True)
         notifier.notify("READY=1")
         watchdog = asyncio.create_task(_keep_systemd_informed(hub, notifier))

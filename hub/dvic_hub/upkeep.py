@@ -4,6 +4,7 @@ A backup is a folder (mode 0700) that appears whole or not at all:
 
     dvic.db       state and history, of one moment
     hub.key       the identity that every node has pinned
+    releases.key  what signs packages, where there is one; the packages themselves are not in it
     hub.toml      the settings, for reading; restoring leaves the present ones alone
 """
 
@@ -14,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from dvic_hub import identity
+from dvic_hub import identity, openpgp
 from dvic_hub.app import DATABASE
 from dvic_hub.config import HubConfig
 from dvic_hub.errors import BadRequest, Conflict, HubError, NotFound
@@ -66,6 +67,9 @@ def backup(config: HubConfig, config_file: Path | None, target: Path, progress: 
     beside.mkdir(mode=0o700)
     try:
         identity.load(config.state_dir).save(beside / identity.KEY_FILE)
+        release_key = config.state_dir / openpgp.KEY_FILE
+        if release_key.is_file():
+            _copy_secret(release_key, beside / openpgp.KEY_FILE)
         if config_file is not None and config_file.is_file():
             shutil.copyfile(config_file, beside / CONFIG_COPY)
         sqlite_files.backup(database, beside / DATABASE, progress)
@@ -94,6 +98,13 @@ def restore(config: HubConfig, source: Path, replace: bool) -> list[Path]:
         moved.append(aside)
     if not state_key.exists():
         key.save(state_key)
+    release_key = config.state_dir / openpgp.KEY_FILE
+    if (source / openpgp.KEY_FILE).is_file():
+        if release_key.exists() and release_key.read_bytes() != (source / openpgp.KEY_FILE).read_bytes():
+            aside = release_key.with_name(_free_name(config.state_dir, openpgp.KEY_FILE))
+            release_key.rename(aside)
+            moved.append(aside)
+        _copy_secret(source / openpgp.KEY_FILE, release_key)
     return moved
 
 
@@ -141,6 +152,14 @@ def _check_folder(folder: Path) -> Iterator[Finding]:
     short = room.free < LEAST_FREE_BYTES or room.free < room.total * LEAST_FREE_PART
     yield Finding("disk", None if short else True, f"{room.free / 2**30:.1f} GiB free",
                   "make room, or lower retention_days: a full disk stops what nodes report" if short else "")
+
+
+def _copy_secret(source: Path, target: Path) -> None:
+    """Mode 0600 from the first moment."""
+    data = source.read_bytes()
+    handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(handle, "wb") as to:
+        to.write(data)
 
 
 def _free_name(folder: Path, name: str) -> str:

@@ -22,6 +22,8 @@ VERBS = {
     "metrics": ("hubctl.verbs.metrics", "Show measurements of machines: the newest, or how they went."),
     "run": ("hubctl.verbs.run", "Run a command on nodes, show what it says, wait for its end."),
     "runs": ("hubctl.verbs.runs", "List, look at and cancel runs."),
+    "release": ("hubctl.verbs.release", "Add, list and remove the packages that the hub serves to machines."),
+    "discover": ("hubctl.verbs.discover", "List the hubs that announce themselves on the local network."),
     "users": ("hubctl.verbs.users", "List, add, change and remove people (admins only)."),
     "api-token": ("hubctl.verbs.api_token", "Make, list and revoke tokens for programs."),
     "audit": ("hubctl.verbs.audit", "Show who did what (admins only), newest first."),

@@ -15,6 +15,8 @@ import threading
 import time
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import quote, urlencode, urlsplit
 
 from .context import Context
@@ -60,6 +62,15 @@ class Client:
     def patch(self, *path: str, body: dict) -> dict:
         return self._request("PATCH", path, {}, body)
 
+    def upload(self, file: Path, *path: str) -> dict:
+        """POST a file as it is, piece by piece. Raises Usage when it can't be read."""
+        try:
+            with file.open("rb") as body:
+                headers = {"Content-Type": "application/octet-stream", "Content-Length": str(file.stat().st_size)}
+                return self._request("POST", path, {}, body, headers)
+        except OSError as error:
+            raise Usage(f"{file} can't be read: {error.strerror}", "give another file") from None
+
     def delete(self, *path: str) -> dict:
         return self._request("DELETE", path, {})
 
@@ -83,18 +94,19 @@ class Client:
             self._connection.close()
             self._connection = None
 
-    def _request(self, method: str, path: tuple[str, ...], query: dict, body: dict | None = None) -> dict:
+    def _request(self, method: str, path: tuple[str, ...], query: dict, body: dict | BinaryIO | None = None,
+                 more_headers: dict[str, str] | None = None) -> dict:
         if any(part in ("", ".", "..") for part in path):
             raise Usage("a name is empty", "see --help of this command")
         target = self._base.path.rstrip("/") + API + "".join("/" + quote(part, safe="") for part in path)
         asked = {key: value for key, value in query.items() if value not in ("", None)}
         if asked:
             target += "?" + urlencode(asked)
-        headers = {"Accept": "application/json", "User-Agent": "hubctl"}
+        headers = {"Accept": "application/json", "User-Agent": "hubctl", **(more_headers or {})}
         if self.context.token:
             headers["Authorization"] = f"Bearer {self.context.token}"
-        data = None
-        if body is not None:
+        data = body
+        if isinstance(body, dict):
             data = json.dumps(body, ensure_ascii=True).encode()
             headers["Content-Type"] = "application/json"
         with self._lock:
@@ -102,7 +114,7 @@ class Client:
         self._notice_clock(answer_headers.get("Date", ""))
         return read_answer(self.context, status, answer_headers, content)
 
-    def _exchange(self, method: str, target: str, data: bytes | None, headers: dict) -> tuple:
+    def _exchange(self, method: str, target: str, data: bytes | BinaryIO | None, headers: dict) -> tuple:
         for kept in (self._connection is not None, False):
             if method != "GET" or not kept:
                 self.close()

@@ -103,3 +103,10 @@ def test_the_config_can_not_be_changed():
 def test_every_setting_but_the_folders_has_a_key():
     settings = {field.name for field in fields(AgentConfig)} - {"config_dir", "state_dir"}
     assert settings == {key.setting for key in KEYS}
+
+
+def test_the_authority_that_the_install_script_left_counts_unless_another_is_named(tmp_path):
+    (tmp_path / "hub-ca.pem").write_text("x")
+    assert load(tmp_path, tmp_path / "var").ca_file == tmp_path / "hub-ca.pem"
+    (tmp_path / "agent.toml").write_text('[hub]\nca_file = "/etc/other.pem"\n')
+    assert load(tmp_path, tmp_path / "var").ca_file == Path("/etc/other.pem")

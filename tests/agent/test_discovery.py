@@ -5,7 +5,8 @@ from contextlib import contextmanager
 
 from zeroconf import ServiceInfo, Zeroconf
 
-from dvic_agent.discovery import SERVICE, discover
+from dvic_agent.discovery import discover
+from dvic_wire.announcing import SERVICE
 
 
 @contextmanager

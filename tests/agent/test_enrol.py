@@ -2,13 +2,14 @@
 
 import asyncio
 import time
+from dataclasses import replace
 
 import pytest
 from fake_hub import FakeHub, HubMemory
 
 from dvic_agent.clock import Clock
 from dvic_agent.config import AgentConfig
-from dvic_agent.enrol import accept_reply, enrol, request
+from dvic_agent.enrol import accept_reply, enrol, enrol_found, request
 from dvic_agent.errors import HubNotTrusted, HubRefused, IdentityError, NetworkError, NotEnrolled
 from dvic_agent.http import Answer
 from dvic_agent.identity import load_hub, load_identity
@@ -198,3 +199,25 @@ def test_a_wrong_clock_is_told_with_what_to_do(tmp_path):
     token = EnrolmentToken.make("http://hub", PrivateKey.generate().fingerprint)
     with pytest.raises(HubRefused, match="timedatectl"):
         asyncio.run(enrol(config(tmp_path), token, name="a", facts={}, clock=Clock(), post=post))
+
+
+def test_of_the_addresses_that_were_found_the_one_of_the_tokens_hub_is_joined(tmp_path):
+    async def scene():
+        async with FakeHub() as hub, FakeHub() as liar:
+            token = replace(hub.make_token(), url="http://192.0.2.1:9")
+            found = ["http://127.0.0.1:1", liar.url, hub.url]
+            pinned = await enrol_found(config(tmp_path), token, found, name="ada", facts={})
+            assert (pinned.url, pinned.fingerprint) == (hub.url, hub.memory.key.fingerprint)
+            assert not liar.memory.nodes
+    asyncio.run(scene())
+
+
+def test_where_only_others_answer_nothing_is_pinned(tmp_path):
+    async def scene():
+        async with FakeHub() as hub, FakeHub() as liar:
+            for found in ([], [liar.url]):
+                with pytest.raises((NetworkError, HubRefused, HubNotTrusted)):
+                    await enrol_found(config(tmp_path), hub.make_token(), found, name="ada", facts={})
+            with pytest.raises(NotEnrolled):
+                load_hub(tmp_path / "etc")
+    asyncio.run(scene())

@@ -43,7 +43,9 @@ def path_of(route, name="x") -> str:
 def test_every_route_declares_a_role_and_only_these_are_public():
     assert {(route.method, route.path) for route in ROUTES if route.role == PUBLIC} == {
         ("POST", "/api/v1/login"), ("POST", "/api/v1/enroll"), ("POST", "/api/v1/keepalive"), ("GET", "/api/v1/agent"),
-        ("GET", "/api/v1/hub-key"), ("GET", "/api/v1/openapi.json"), ("GET", "/healthz")}
+        ("GET", "/api/v1/hub-key"), ("GET", "/api/v1/openapi.json"), ("GET", "/healthz"),
+        ("GET", "/install/{secret}"), ("GET", "/apt/key.asc"), ("GET", "/apt/{index}"), ("GET", "/apt/pool/{release}"),
+        ("GET", "/apt/by-hash/SHA256/{hash}")}
     assert all(route.role in (PUBLIC, VIEWER, "operator", ADMIN) for route in ROUTES)
 
 

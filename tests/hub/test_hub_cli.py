@@ -32,6 +32,8 @@ class Place:
 
     def run(self, *arguments: str, code: int = 0, **options: object) -> str:
         """A command to its end; its output, both streams."""
+        if arguments[0] == "setup" and "--nginx" not in arguments:
+            arguments += ("--no-nginx",)  # this machine's own is not ours to change
         done = subprocess.run([*HUB, *arguments], text=True, capture_output=True, timeout=60, cwd=self.folder,
                               **options)
         assert done.returncode == code, done.stdout + done.stderr
@@ -249,3 +251,49 @@ def test_a_wrong_setting_ends_it_with_one_line(place, text, said):
 def test_every_command_has_help_with_examples(place, verb):
     said = place.run(*filter(None, [verb, "--help"]))
     assert "Examples:" in said and "dvic-hub" in said
+
+
+def test_setup_with_an_https_address_writes_the_site_and_says_what_to_do_for_a_certificate(tmp_path):
+    place, nginx = Place(tmp_path), tmp_path / "nginx"
+    place.file.unlink()
+    for name in ("sites-available", "sites-enabled"):
+        (nginx / name).mkdir(parents=True)
+    arguments = ["setup", "--config", str(place.file), "--url", "https://hub.test", "--state-dir", str(place.state),
+                 "--nginx", str(nginx), "--non-interactive"]
+    said = place.run(*arguments)
+    assert 'listen = "unix:/run/dvic-hub/hub.sock"' in place.file.read_text()
+    assert "certbot certonly" in said and "proxy_pass" not in (nginx / "sites-enabled" / "dvic-hub").read_text()
+    for name in ("hub.pem", "hub.key"):
+        (tmp_path / name).write_text("x")
+    said = place.run(*arguments, "--certificate", str(tmp_path / "hub.pem"), "--certificate-key",
+                     str(tmp_path / "hub.key"))
+    assert "systemctl reload nginx" in said and "proxy_pass" in (nginx / "sites-enabled" / "dvic-hub").read_text()
+    assert "trusted_proxies" not in said
+    (nginx / "sites-available" / "dvic-hub").write_text("mine")
+    assert "changed by hand" in place.run(*arguments)
+    assert (nginx / "sites-available" / "dvic-hub").read_text() == "mine"
+
+
+def test_the_key_that_signs_packages_is_in_the_backup_and_comes_back(place):
+    process = place.start()
+    with urllib.request.urlopen(f"{place.url}/apt/key.asc", timeout=10) as answer:  # noqa: S310
+        public = answer.read()
+    place.stop(process)
+    backup = place.folder / "monday"
+    place.run("backup", "--config", str(place.file), str(backup))
+    assert mode(backup / "releases.key") == 0o600
+    (place.state / "releases.key").unlink()
+    place.run("restore", "--config", str(place.file), "--replace", str(backup))
+    assert mode(place.state / "releases.key") == 0o600
+    place.start()
+    with urllib.request.urlopen(f"{place.url}/apt/key.asc", timeout=10) as answer:  # noqa: S310
+        assert answer.read() == public
+
+
+def test_setup_behind_nginx_on_tcp_says_that_the_proxy_must_be_named(tmp_path):
+    place, nginx = Place(tmp_path), tmp_path / "nginx"
+    for name in ("sites-available", "sites-enabled"):
+        (nginx / name).mkdir(parents=True)
+    place.file.write_text(place.file.read_text().replace(f'url = "{place.url}"', 'url = "https://hub.test"'))
+    said = place.run("setup", "--config", str(place.file), "--nginx", str(nginx), "--non-interactive")
+    assert 'trusted_proxies = ["127.0.0.1"]' in said

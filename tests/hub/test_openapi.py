@@ -6,6 +6,7 @@ import re
 import jsonschema
 from api_hub import PASSWORD, ApiHub
 from openapi_spec_validator import OpenAPIV31SpecValidator
+from probe_debs import make_deb
 
 from dvic_hub.api.openapi import make_document
 from dvic_hub.api.routes import ROUTES
@@ -139,6 +140,9 @@ def test_what_the_hub_answers_is_what_the_document_says(tmp_path):
             await ask("GET", "/users")
             await ask("PATCH", "/users/{user}", "ada", {"role": "operator", "disabled": True}, user="eve")
             await ask("DELETE", "/users/{user}", user="eve")
+            await ask("POST", "/releases", "ada", make_deb(tmp_path, "probe", "1").read_bytes())
+            await ask("GET", "/releases")
+            await ask("DELETE", "/releases/{release}", release="probe_1_all.deb")
             program = await ask("POST", "/api-tokens", "vera", {"note": "ci", "ttl": 60})
             await ask("GET", "/api-tokens", "vera")
             await ask("DELETE", "/api-tokens/{token}", "vera", token=program["id"])

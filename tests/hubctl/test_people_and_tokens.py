@@ -15,7 +15,7 @@ def test_an_enrolment_token_in_json_holds_exactly_what_is_promised(hubctl, hub):
 
 def test_an_enrolment_token_for_people_is_the_command_to_run(hubctl):
     done = hubctl("token", "create")
-    assert done.stdout.startswith("dvic-agent enroll dvic1.secret")
+    assert done.stdout.startswith("curl -fsSL http://hub.test/install/dvic1.secret")
     assert "For one machine, within 1h" in done.stderr
 
 

@@ -281,7 +281,8 @@ class FakeRestHub(FakePeople, FakeRuns):
                  "revoked": None}
         self.tokens.append(token)
         text = f"dvic1.secret{number}.abc"
-        return web.json_response({**token, "token": text, "install_command": f"dvic-agent enroll {text}"}, status=201)
+        command = f"curl -fsSL http://hub.test/install/{text} | sudo sh"
+        return web.json_response({**token, "token": text, "install_command": command}, status=201)
 
     async def _remove_token(self, request):
         next(token for token in self.tokens if token["id"] == request.match_info["id"])["revoked"] = rfc3339(self.now())

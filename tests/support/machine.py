@@ -30,9 +30,9 @@ from terminal import Terminal
 
 BASE_PACKAGES = ("systemd", "systemd-sysv", "dbus", "libpam-systemd", "ca-certificates", "procps", "python3")
 
-PACKAGES = ("python3-aiohttp", "python3-cryptography", "python3-psutil", "python3-pytest", "python3-sdnotify",
+PACKAGES = ("curl", "python3-aiohttp", "python3-cryptography", "python3-psutil", "python3-pytest", "python3-sdnotify",
             "python3-systemd", "python3-zeroconf")
-"""What a machine carries besides: the agent's dependencies and pytest, as Debian has them."""
+"""What a machine carries besides: curl, the agent's dependencies and pytest, as Debian has them."""
 
 FRESH_BASE = ("systemd", "systemd-sysv", "dbus", "libpam-systemd", "sudo")
 """A machine that nobody has installed anything on yet."""
@@ -86,6 +86,11 @@ class Machine:
     def root(self) -> Path:
         """The machine's file system as seen from here."""
         return self._folder / "root"
+
+    @property
+    def leader(self) -> int:
+        """The pid, seen from here, of the machine's pid 1."""
+        return self._leader()
 
     def boot(self) -> None:
         """Start it with the disk that it has; returns when systemd has settled."""

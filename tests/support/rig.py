@@ -140,13 +140,16 @@ class RigAgent:
 class Rig:
     """The hub, its folder, and everything that was started; the end of the `with` ends all of it."""
 
-    def __init__(self, folder: Path, *, port: int = 0, settings: str = "", core: int | None = None):
+    def __init__(self, folder: Path, *, port: int = 0, settings: str = "", core: int | None = None,
+                 url: str = "", listen: str = "127.0.0.1"):
+        """`listen` is an address; `url` what is told to machines, with {port} in it."""
         self.folder = folder
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        public = url.format(port=self.port) or self.url
         self.state = folder / "hub"
         self.config = folder / "hub.toml"
-        self.config.write_text(f'listen = "127.0.0.1:{self.port}"\nurl = "{self.url}"\n'
+        self.config.write_text(f'listen = "{listen}:{self.port}"\nurl = "{public}"\n'
                                f'state_dir = "{self.state}"\n{settings}\n')
         self.environ = {**os.environ, "DVIC_CONFIG": str(folder / "hubctl.toml"), "NO_COLOR": "1"}
         self._processes: list[Process] = []

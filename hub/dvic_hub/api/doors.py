@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from dvic_hub.services.ingest import IngestService
     from dvic_hub.services.live import LiveService
     from dvic_hub.services.people import PeopleService
+    from dvic_hub.services.releases import ReleaseService
     from dvic_hub.services.runs import RunService
     from dvic_hub.services.watch import FleetService
     from dvic_hub.store.port import Store
@@ -36,6 +37,7 @@ class Doors:
     agents: AgentService
     ingest: IngestService
     enrolment: EnrolmentService
+    releases: ReleaseService
     runs: RunService
     live: LiveService
 

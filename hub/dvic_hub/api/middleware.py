@@ -102,6 +102,12 @@ def answer_problem(error: Exception, request_id: str = "") -> web.Response:
     return response
 
 
+def _place(request: web.Request) -> str:
+    """The request's path as the log may have it: an address with an enrolment token in it only as its route."""
+    route: Route | None = getattr(request.match_info.handler, "route", None)
+    return route.path if route is not None and "secret" in route.parameters else request.path
+
+
 def naming(trusted: tuple[Network, ...]) -> Callable:
     """Give each request an id and the address of its caller."""
 
@@ -128,12 +134,12 @@ async def problems(request: web.Request, handler: Next) -> web.StreamResponse:
         return answer_problem(error, id)
     except (HubError, WireError) as error:
         if isinstance(error, SignatureRefused) or getattr(error, "status", 0) >= 500:
-            log.warning("request %s, %s %s from %s: %s", id, request.method, request.path, request[ADDRESS], error)
+            log.warning("request %s, %s %s from %s: %s", id, request.method, _place(request), request[ADDRESS], error)
         return answer_problem(error, id)
     except (ConnectionError, asyncio.CancelledError):
         raise
     except Exception as error:
-        log.exception("request %s, %s %s from %s failed", id, request.method, request.path, request[ADDRESS])
+        log.exception("request %s, %s %s from %s failed", id, request.method, _place(request), request[ADDRESS])
         return answer_problem(error, id)
 
 

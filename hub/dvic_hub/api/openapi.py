@@ -12,7 +12,7 @@ from aiohttp import web
 
 from dvic_hub.api.doors import Doors
 from dvic_hub.api.middleware import PROBLEM_TYPE, Problem
-from dvic_hub.api.params import MAX_PATH_PART, PATH_PART
+from dvic_hub.api.params import MAX_PATH_PART, PATH_PART, PATH_PARTS
 from dvic_hub.api.route import ROUTE_TABLE, Call, Route
 from dvic_hub.domain.subscriptions import Filter
 
@@ -26,7 +26,9 @@ _REASONS = {400: "The input can't be used; `field` and `limit` say what of it.",
             429: "Too many requests; `Retry-After` says when to come back.", 500: "The hub failed.",
             507: "The hub's disk is full; nothing was stored."}
 _ABOUT = {"node": "The node's id or name.", "run": "The run's id.", "token": "The token's id.",
-          "user": "The user's name."}
+          "user": "The user's name.",
+          "release": "The package's file name.", "index": "A file of the repository: InRelease, Packages.gz, ...",
+          "hash": "SHA-256 of an index, in hex.", "secret": "An enrolment token."}
 _DESCRIPTION = """Everything that the dashboard and `hubctl` can do.
 
 Send `Authorization: Bearer <token>`, a token from `POST /api/v1/login` or `POST /api/v1/api-tokens`. Roles are viewer,
@@ -78,6 +80,9 @@ def _operation(route: Route) -> dict[str, Any]:
     parameters = [_path_parameter(name) for name in route.parameters] + _query_parameters(route)
     if parameters:
         operation["parameters"] = parameters
+    if route.upload:
+        operation["requestBody"] = {"required": True, "description": f"At most {route.max_body} bytes.",
+                                    "content": {route.upload: {}}}
     if route.body:
         operation["requestBody"] = {"required": True, "description": f"At most {route.max_body} bytes.",
                                     "content": {"application/json": {"schema": _reference(route.body)}}}
@@ -105,8 +110,8 @@ def _problem_statuses(route: Route) -> list[int]:
         found |= {401, 403}
     if route.parameters:
         found.add(404)
-    if route.body:
-        found |= {403, 408, 413}
+    if route.body or route.upload:
+        found |= {400, 403, 408, 413}
     if route.method not in ("GET", "HEAD"):
         found |= {403, 507}
     return sorted(found)
@@ -121,8 +126,9 @@ def _problem_response(status: int) -> dict[str, Any]:
 
 
 def _path_parameter(name: str) -> dict[str, Any]:
+    pattern, most = PATH_PARTS.get(name, (PATH_PART, MAX_PATH_PART))
     return {"name": name, "in": "path", "required": True, "description": _ABOUT[name],
-            "schema": {"type": "string", "minLength": 1, "maxLength": MAX_PATH_PART, "pattern": PATH_PART}}
+            "schema": {"type": "string", "minLength": 1, "maxLength": most, "pattern": pattern}}
 
 
 def _query_parameters(route: Route) -> list[dict[str, Any]]:

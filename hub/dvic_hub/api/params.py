@@ -15,6 +15,7 @@ from aiohttp import web
 
 from dvic_hub.errors import BadRequest, HubError, TooLarge
 from dvic_wire.limits import MAX_NAME
+from dvic_wire.tokens import MAX_TOKEN
 
 BODY_SECONDS = 30
 """Seconds in which a request's body must have come."""
@@ -24,6 +25,12 @@ MAX_PATH_PART = 200
 
 PATH_PART = r"^[A-Za-z0-9._@-]+$"
 """What names and ids in a path are made of."""
+
+RELEASE_PART = r"^[A-Za-z0-9._+~-]+$"
+"""The same of a Debian package's file name."""
+
+PATH_PARTS: dict[str, tuple[str, int]] = {"release": (RELEASE_PART, 300), "secret": (PATH_PART, MAX_TOKEN)}
+"""Pattern and most characters of those parts of a path that are no names or ids."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = 253402300799999999
@@ -45,7 +52,6 @@ TimeText = Annotated[str, msgspec.Meta(max_length=40, description="RFC 3339, or 
 Time = Annotated[str, msgspec.Meta(description="RFC 3339 with microseconds, UTC.",
                                    extra_json_schema={"format": "date-time"})]
 
-_PATH_PART = re.compile(r"[A-Za-z0-9._@-]+\Z")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _AGO = re.compile(r"([0-9]{1,10})([smhdw])\Z")
 _RFC3339 = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
@@ -119,9 +125,10 @@ async def read_bytes(request: web.Request, limit: int) -> bytes:
 def read_path(parts: Mapping[str, str]) -> dict[str, str]:
     """The names in the path; raises BadRequest for what no name can hold."""
     for name, value in parts.items():
-        if len(value) > MAX_PATH_PART:
-            raise BadRequest(f"{name} has at most {MAX_PATH_PART} characters", field=name, limit=MAX_PATH_PART)
-        if not _PATH_PART.match(value):
+        pattern, most = PATH_PARTS.get(name, (PATH_PART, MAX_PATH_PART))
+        if len(value) > most:
+            raise BadRequest(f"{name} has at most {most} characters", field=name, limit=most)
+        if not re.fullmatch(pattern[1:-1], value):
             raise BadRequest(f"{name} has a character that no name can have", field=name)
     return dict(parts)
 

@@ -52,6 +52,7 @@ class Route:
 
     `problems`: the statuses, besides those that every route can give, that a caller should expect.
     `content`: the media type of the answer where it is not JSON; `socket`: the answer is a WebSocket.
+    `upload`: the media type of a body that the handler reads itself, piece by piece.
     """
 
     method: str
@@ -67,6 +68,7 @@ class Route:
     content: str = "application/json"
     max_body: int = DEFAULT_BODY
     socket: bool = False
+    upload: str = ""
     description: str = ""
 
     @property

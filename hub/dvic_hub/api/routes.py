@@ -7,12 +7,14 @@ from dvic_hub.api import (
     agent_socket,
     audit,
     enrolment,
+    install,
     keepalive,
     logs,
     metrics,
     nodes,
     openapi,
     people,
+    releases,
     runs,
     status,
     stream_socket,
@@ -22,6 +24,7 @@ from dvic_hub.api import (
 from dvic_hub.api.params import PageQuery
 from dvic_hub.api.route import Route
 from dvic_hub.domain.people import ADMIN, OPERATOR, PUBLIC, VIEWER
+from dvic_hub.services.releases import MAX_RELEASE_BYTES
 
 API = "/api/v1"
 
@@ -48,6 +51,24 @@ ROUTES: tuple[Route, ...] = (
           body=enrolment.EnrolBody, answer=enrolment.EnrolAnswer, problems=(401, 403, 404, 409, 410, 429)),
     Route("POST", f"{API}/keepalive", PUBLIC, keepalive.keepalive, "A device's signed keepalive",
           body=keepalive.KeepaliveBody, answer=keepalive.KeepaliveAnswer, problems=(401, 403, 404, 409, 429)),
+
+    # what a machine is installed from
+    Route("GET", "/install/{secret}", PUBLIC, install.install_script, "The script that installs and enrols a machine",
+          content="text/x-shellscript", description=install.__doc__ or ""),
+    Route("GET", "/apt/key.asc", PUBLIC, releases.apt_key, "The key that signs the apt repository",
+          content="application/pgp-keys"),
+    Route("GET", "/apt/{index}", PUBLIC, releases.apt_index, "An index of the apt repository", content="text/plain"),
+    Route("GET", "/apt/by-hash/SHA256/{hash}", PUBLIC, releases.apt_by_hash, "An index by its hash",
+          content="application/octet-stream"),
+    Route("GET", "/apt/pool/{release}", PUBLIC, releases.apt_package, "A package",
+          content="application/vnd.debian.binary-package"),
+    Route("GET", f"{API}/releases", VIEWER, releases.list_releases, "List the packages that the hub serves",
+          query=PageQuery, answer=releases.ReleaseList),
+    Route("POST", f"{API}/releases", ADMIN, releases.add_release, "Serve a Debian package to machines",
+          upload="application/vnd.debian.binary-package", answer=releases.ReleaseItem, status=201,
+          max_body=MAX_RELEASE_BYTES, problems=(409,)),
+    Route("DELETE", f"{API}/releases/{{release}}", ADMIN, releases.remove_release, "Serve a package no longer",
+          status=204),
 
     # nodes
     Route("GET", f"{API}/nodes", VIEWER, nodes.list_nodes, "List nodes", query=nodes.NodesQuery, answer=nodes.NodeList),

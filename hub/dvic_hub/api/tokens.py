@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 
 from dvic_hub.api.doors import Doors
+from dvic_hub.api.install import install_command
 from dvic_hub.api.nodes import TagKey
 from dvic_hub.api.params import Name, Note, Time, page_of, show_time
 from dvic_hub.api.route import Call
@@ -60,7 +61,8 @@ class TokenList(msgspec.Struct):
 async def add_token(doors: Doors, call: Call) -> TokenAnswer:
     body: NewToken = call.body
     text, token = await doors.enrolment.create_token(body.ttl, body.uses, body.tags, body.note, call.actor)
-    return TokenAnswer(token.id, text, f"dvic-agent enroll {text}", show_time(token.expires), token.uses, token.tags)
+    command = install_command(doors.config.url, text, doors.config.ca_text())
+    return TokenAnswer(token.id, text, command, show_time(token.expires), token.uses, token.tags)
 
 
 async def list_tokens(doors: Doors, call: Call) -> TokenList:

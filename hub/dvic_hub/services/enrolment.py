@@ -115,6 +115,17 @@ class EnrolmentService:
             entry.outcome = "" if done else "not-found: nothing to revoke"
         return done
 
+    async def token_fault(self, text: str) -> str:
+        """Why nobody can enrol with this token, in a sentence; "" when somebody can, or at least its last user may ask
+        again. Raises InvalidToken for what is no token."""
+        given = await asyncio.to_thread(_id_of, text)
+        token = await self._store.tokens.get(given) if given else None
+        if token is None:
+            return _REFUSALS["unknown"][1]
+        if token.revoked:
+            return _REFUSALS["revoked"][1]
+        return _REFUSALS["expired"][1] if token.expires <= self._now() else ""
+
     # ---- joining
 
     async def enrol(self, jws: str, address: str) -> str:
@@ -276,6 +287,10 @@ class EnrolmentService:
 
     def _now(self) -> int:
         return int(self._clock() * _SECOND)
+
+
+def _id_of(text: str) -> str:
+    return EnrolmentToken.decode(text).id
 
 
 class _OutOfTime(Exception):

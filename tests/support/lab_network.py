@@ -1,0 +1,52 @@
+"""A small network between this machine and booted test machines: a bridge here, a cable to each of them.
+
+    with LabNetwork() as network, Machine("bookworm") as machine:
+        network.plug(machine)                # the machine has an address, and reaches us at network.address
+"""
+
+import secrets
+import subprocess
+
+from machine import Machine
+
+
+class LabNetwork:
+    """A /24 out of 10.83.0.0/16. Needs root and iproute2."""
+
+    def __enter__(self) -> "LabNetwork":
+        self._name = f"dvic{secrets.token_hex(3)}"
+        self._prefix = f"10.83.{secrets.randbelow(250) + 1}"
+        self._machines = 0
+        _ip("link", "add", self._name, "type", "bridge")
+        _ip("addr", "add", f"{self.address}/24", "dev", self._name)
+        _ip("link", "set", self._name, "up")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _ip("link", "del", self._name)
+
+    @property
+    def address(self) -> str:
+        """Ours, as the machines see it."""
+        return f"{self._prefix}.1"
+
+    def plug(self, machine: Machine) -> str:
+        """Connect a machine; returns its address."""
+        self._machines += 1
+        ours, address = f"{self._name}-{self._machines}", f"{self._prefix}.{self._machines + 1}"
+        _ip("link", "add", ours, "type", "veth", "peer", "name", "lan0", "netns", str(machine.leader))
+        _ip("link", "set", ours, "master", self._name, "up")
+        inside = ("nsenter", "-t", str(machine.leader), "-n")
+        _call(*inside, "ip", "addr", "add", f"{address}/24", "dev", "lan0")
+        _call(*inside, "ip", "link", "set", "lan0", "up")
+        return address
+
+
+def _ip(*arguments: str) -> None:
+    _call("ip", *arguments)
+
+
+def _call(*argv: str) -> None:
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(argv)}: {done.stderr.strip()}")
