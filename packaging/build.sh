@@ -60,7 +60,7 @@ dvic ($version) unstable; urgency=medium
 END
 
 need_venv() {
-    [ -x "$DVIC_BUILD_VENV/bin/python" ] || python3 -m venv "$DVIC_BUILD_VENV"
+    [ -x "$DVIC_BUILD_VENV/bin/python" ] || /usr/bin/python3 -m venv "$DVIC_BUILD_VENV"
 }
 
 deb() { # deb KIND: all or any

@@ -99,6 +99,7 @@ def setup(file: Path | None, url: str | None, listen: str | None, state_dir: Pat
             raise HubError(f"{target} can't be written: {error.strerror}") from error
         click.echo(f"{target} is written.")
     serving.log_to_stderr()
+    upkeep.work_as_owner(config.state_dir)
     serving.run(_prepare(config, reset_password))
 
 

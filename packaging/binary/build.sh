@@ -13,7 +13,7 @@ out=$(mkdir -p "$1" && cd "$1" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 venv=${DVIC_BUILD_VENV:-$work/venv}
-[ -x "$venv/bin/python" ] || python3 -m venv "$venv"
+[ -x "$venv/bin/python" ] || /usr/bin/python3 -m venv "$venv"
 cp -r "$top/setup.cfg" "$top/pyproject.toml" "$top/README.md" "$top/wire" "$top/agent" "$top/hub" "$work/"
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONDONTWRITEBYTECODE=1
 "$venv/bin/pip" install --quiet "$work[hub,binary]"

@@ -94,9 +94,10 @@ def body(text: str) -> str:
     return "\n".join(part for part in [*parts, ".fi" if shown else ""] if part)
 
 
-def options(command: Command) -> str:
+def options(command: Command, known: list[tuple[str, str]] | tuple = ()) -> str:
+    """What a command takes, save for what is `known` already."""
     return "\n".join(f".TP\n\\fB{roff(flags)}\\fR\n{roff(' '.join(said.split())) or chr(92) + '&'}"
-                     for flags, said in command.options)
+                     for flags, said in command.options if (flags, said) not in known)
 
 
 def all_verbs(command: Command) -> list[Command]:
@@ -113,7 +114,7 @@ def man_page(command: Command, section: int, about: str, files: tuple[str, ...],
     if command.verbs:
         parts.append(".SH COMMANDS")
         for verb in all_verbs(command):
-            parts += [f".SS {roff(verb.name)} {roff(verb.usage)}", body(verb.text), options(verb)]
+            parts += [f".SS {roff(verb.name)} {roff(verb.usage)}", body(verb.text), options(verb, command.options)]
     parts += [".SH FILES", *(f".TP\n\\fI{roff(path)}\\fR\n{roff(said)}"
                              for path, said in (line.split(": ", 1) for line in files))]
     parts += [".SH SEE ALSO", roff(", ".join(page for page in SEE_ALSO if not page.startswith(f"{command.name}(")))]
