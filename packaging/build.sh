@@ -9,7 +9,7 @@
 #   wheels   for pip and pipx
 #
 # Without a name all of them are built. --version gives another one than setup.cfg; --bundle takes the hub's bundle from
-# there instead of building it. Needed: Debian's debhelper, dh-python, fakeroot-less dpkg-dev, python3-venv.
+# there instead of building it. Needed from Debian: debhelper dh-python dpkg-dev git libpython3-dev python3-venv.
 # DVIC_BUILD_VENV names a virtual environment to keep between builds.
 set -eu
 
@@ -54,7 +54,7 @@ sed -n 's/^Maintainer: //p' "$tree/debian/control" >"$work/maintainer"
 cat >"$tree/debian/changelog" <<END
 dvic ($version) unstable; urgency=medium
 
-  * $(git -C "$top" log -1 --format=%s)
+$(git -C "$top" log -1 --format=%s | fold -s -w 72 | sed '1s/^/  * /; 2,$s/^/    /; s/ *$//')
 
  -- $(cat "$work/maintainer")  $(date --utc --rfc-email --date="@$SOURCE_DATE_EPOCH")
 END
