@@ -58,8 +58,8 @@ def write_config(file: Path, url: str, listen: str, state_dir: Path) -> bool:
 
 
 def work_as_owner(folder: Path) -> None:
-    """As root, become for good the user to whom `folder` belongs: where a package made it that is the hub's own, who then
-    owns all that is made there. Root's own folder, or none: nothing changes."""
+    """As root, become for good the user to whom `folder` belongs: where a package made it that is the hub's own, who
+    then owns all that is made there. Root's own folder, or none: nothing changes."""
     owner = _other_owner(folder)
     if owner is not None:
         os.setgroups([])

@@ -107,8 +107,8 @@ def people(machine):
 
 
 def test_lintian_finds_no_error_and_no_warning(debs):
-    done = subprocess.run(["lintian", "--fail-on", "error,warning", debs.agent, debs.hub], capture_output=True, text=True,
-                          check=False)
+    done = subprocess.run(["lintian", "--fail-on", "error,warning", debs.agent, debs.hub], capture_output=True,
+                          text=True, check=False)
 
     assert (done.returncode, done.stdout) == (0, "")
 
@@ -191,6 +191,14 @@ def test_an_agent_that_hangs_is_replaced_by_the_watchdog(enrolled):
     shell(enrolled, f"kill -STOP {before}")
 
     until(lambda: show(enrolled, "dvic-agent.service", "MainPID") not in ("0", before), "another agent")
+    until_online(enrolled)
+
+
+def test_what_root_restores_belongs_to_the_hub(enrolled):
+    shell(enrolled, "dvic-hub backup /root/backup && systemctl stop dvic-hub "
+                    "&& dvic-hub restore --replace /root/backup && systemctl start dvic-hub", timeout=120)
+
+    assert shell(enrolled, "find /var/lib/dvic-hub -not -user dvic-hub") == ""
     until_online(enrolled)
 
 
