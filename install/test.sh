@@ -30,8 +30,8 @@ done
 # The agent's libraries as Debian has them (tox -e oldest), and what makes journal files.
 SUITE_PACKAGES="python3-aiohttp python3-cryptography python3-psutil python3-sdnotify python3-systemd python3-zeroconf
     systemd-journal-remote procps git shellcheck nginx curl openssl gpg gpgv"
-# What boots machines (tox -e machines).
-MACHINE_PACKAGES="debootstrap systemd-container iproute2"
+# What boots machines and builds the packages that they get (tox -e machines).
+MACHINE_PACKAGES="debootstrap systemd-container iproute2 debhelper dh-python dpkg-dev libpython3-dev lintian"
 PEER_PACKAGES="rabbitmq-server nats-server prometheus-node-exporter zabbix-agent2 collectd glances systemd-journal-remote"
 
 # Debian starts a service when its package is installed, unless this program says no (invoke-rc.d(8)).

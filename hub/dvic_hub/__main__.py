@@ -114,6 +114,7 @@ def setup(file: Path | None, url: str | None, listen: str | None, state_dir: Pat
     if not no_nginx and config.url.startswith("https://") and nginx.is_dir():
         next_step = _write_site(config, certificate, certificate_key, nginx)
     serving.log_to_stderr()
+    upkeep.work_as_owner(config.state_dir)
     serving.run(_prepare(config, reset_password))
     click.echo(next_step)
 

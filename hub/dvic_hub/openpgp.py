@@ -1,7 +1,7 @@
 """The key that signs the apt repository: `releases.key`, an OpenPGP key with Ed25519, made when it is first needed.
 
 apt knows no other signatures than OpenPGP's, so this is not the hub's own key but one beside it; machines get its
-public half in the install script (docs/decisions/0012). Here alone OpenPGP is spoken.
+public half in the install script (docs/decisions/0013). Here alone OpenPGP is spoken.
 """
 
 import os

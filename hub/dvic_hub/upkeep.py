@@ -10,6 +10,7 @@ A backup is a folder (mode 0700) that appears whole or not at all:
 
 import os
 import shutil
+import stat
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -52,8 +53,36 @@ def write_config(file: Path, url: str, listen: str, state_dir: Path) -> bool:
     except FileExistsError:
         return False
     with os.fdopen(handle, "w") as to:
+        os.fchmod(handle, 0o644)  # whatever the umask is: the hub's user reads it, and it holds no secret
         to.write(text)
     return True
+
+
+def work_as_owner(folder: Path) -> None:
+    """As root, become for good the user to whom `folder` belongs: where a package made it that is the hub's own, who
+    then owns all that is made there. Root's own folder, or none: nothing changes."""
+    owner = _other_owner(folder)
+    if owner is not None:
+        os.setgroups([])
+        os.setgid(owner.st_gid)
+        os.setuid(owner.st_uid)
+
+
+def hand_over(folder: Path) -> None:
+    """As root, give the files of `folder` to the user to whom it belongs."""
+    owner = _other_owner(folder)
+    for path in folder.iterdir() if owner is not None else ():
+        found = path.lstat()
+        if stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and found.st_uid == 0:
+            os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+
+
+def _other_owner(folder: Path) -> os.stat_result | None:
+    """The folder, when we are root and it is not root's."""
+    if os.geteuid() != 0 or not folder.is_dir():
+        return None
+    found = folder.stat()
+    return found if found.st_uid != 0 else None
 
 
 def backup(config: HubConfig, config_file: Path | None, target: Path, progress: Callable[[int, int], None]) -> None:
@@ -105,6 +134,7 @@ def restore(config: HubConfig, source: Path, replace: bool) -> list[Path]:
             release_key.rename(aside)
             moved.append(aside)
         _copy_secret(source / openpgp.KEY_FILE, release_key)
+    hand_over(config.state_dir)
     return moved
 
 

@@ -1,8 +1,9 @@
-"""What every test on a machine needs of the host."""
+"""What every test on a machine needs of the host, and what they share: the packages of this checkout."""
 
 import shutil
 
 import pytest
+from debs import build_debs
 
 TOOLS = ("debootstrap", "systemd-nspawn", "nsenter")
 
@@ -11,3 +12,10 @@ TOOLS = ("debootstrap", "systemd-nspawn", "nsenter")
 def tools():
     if missing := [tool for tool in TOOLS if shutil.which(tool) is None]:
         pytest.skip(f"needs {', '.join(missing)} (apt-get install debootstrap systemd-container util-linux)")
+
+
+@pytest.fixture(scope="session")
+def debs(tmp_path_factory):
+    if shutil.which("dh_python3") is None:
+        pytest.skip("needs debhelper dh-python libpython3-dev lintian (apt-get install)")
+    return build_debs(tmp_path_factory.mktemp("debs"))

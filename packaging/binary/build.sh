@@ -1,0 +1,23 @@
+#!/bin/sh
+# Build the hub's bundle, or one plain file, from a source tree.
+#
+#   packaging/binary/build.sh OUT [--one-file]
+#
+# OUT/dvic-hub is the bundle's folder, or the file. What it carries is pinned in setup.cfg (extras hub and binary). It runs
+# wherever the C library is as new as the building machine's: build on the oldest Debian that shall run it (12).
+# DVIC_BUILD_VENV names a virtual environment to keep between builds.
+set -eu
+
+top=$(cd "$(dirname "$0")/../.." && pwd)
+out=$(mkdir -p "$1" && cd "$1" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+venv=${DVIC_BUILD_VENV:-$work/venv}
+[ -x "$venv/bin/python" ] || /usr/bin/python3 -m venv "$venv"
+cp -r "$top/setup.cfg" "$top/pyproject.toml" "$top/README.md" "$top/wire" "$top/agent" "$top/hub" "$work/"
+export PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONDONTWRITEBYTECODE=1
+"$venv/bin/pip" install --quiet "${work}[hub,binary]"
+"$venv/bin/pip" install --quiet --no-deps --force-reinstall "$work"  # the very tree, whatever was there
+[ "${2:-}" != --one-file ] || export DVIC_ONE_FILE=1
+rm -rf "$out/dvic-hub"
+"$venv/bin/pyinstaller" --log-level WARN --distpath "$out" --workpath "$work/pyinstaller" "$top/packaging/binary/dvic-hub.spec"
