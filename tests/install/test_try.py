@@ -127,6 +127,7 @@ def test_a_port_that_is_taken_is_named(checkout, start):
         trial = start(taken.getsockname()[1])
         assert trial.ended(FIRST_START) == 1
         assert f"port {taken.getsockname()[1]} on 127.0.0.1 can't be used" in trial.text and "--port" in trial.text
+        assert "Ending what was started" not in trial.text  # nothing was
     assert processes_of(checkout) == []
 
 
