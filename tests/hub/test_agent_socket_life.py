@@ -1,12 +1,15 @@
 """Connections of agents as they live: two with one key, slow ones, restarts, and runs that travel over them."""
 
 import asyncio
+from types import SimpleNamespace
 
 import pytest
 from served_hub import ADMIN, a_batch, with_served_hub
 from simulated_agent import Declined
 
+from dvic_hub.api.agent_socket import AgentConnection
 from dvic_hub.domain.dispatch import RunOrder
+from dvic_hub.services.agents import QUIET_LIMIT
 from dvic_wire import records
 from dvic_wire.messages import (
     Ack,
@@ -69,6 +72,13 @@ def test_another_agent_takes_over_when_the_first_does_not_answer(tmp_path):
 
 
 # ---- slow peers, and the end
+
+def test_a_connection_that_was_just_made_is_not_taken_for_a_quiet_one(tmp_path):
+    async def test(hub):
+        connection = AgentConnection(hub.doors, SimpleNamespace(address="10.0.0.7", request=None))
+        assert connection.quiet_for() < QUIET_LIMIT
+    with_served_hub(tmp_path, test)
+
 
 def test_a_peer_that_never_reads_is_dropped_and_holds_up_nobody(tmp_path):
     async def test(hub):

@@ -76,7 +76,7 @@ class AgentConnection:
         self._request = call.request
         self._session = HubSession(doors.identity, b64encode(secrets.token_bytes(16)))
         self._heard = asyncio.Event()
-        self._heard_at = 0.0
+        self._heard_at = asyncio.get_running_loop().time()
         self._tasks: set[asyncio.Task] = set()
         self._bytes = 0
         self._room = asyncio.Event()
