@@ -90,8 +90,8 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _run(arguments: argparse.Namespace, config_dir: Path, state_dir: Path) -> int:
-    from .app import make_sources, serve  # noqa: PLC0415 (only this verb needs all of it)
-    from .machine import machine_facts  # noqa: PLC0415
+    from .app import make_sources, serve
+    from .machine import machine_facts
 
     logging.basicConfig(level=logging.DEBUG if arguments.verbose else logging.INFO, stream=sys.stderr,
                         format="%(levelname)s %(name)s: %(message)s")
@@ -101,12 +101,12 @@ def _run(arguments: argparse.Namespace, config_dir: Path, state_dir: Path) -> in
 
 
 def _enroll(arguments: argparse.Namespace, config_dir: Path, state_dir: Path) -> int:
-    from dvic_wire.announcing import candidates  # noqa: PLC0415
-    from dvic_wire.errors import InvalidToken  # noqa: PLC0415
-    from dvic_wire.tokens import EnrolmentToken  # noqa: PLC0415
+    from dvic_wire.announcing import candidates
+    from dvic_wire.errors import InvalidToken
+    from dvic_wire.tokens import EnrolmentToken
 
-    from .enrol import enrol, enrol_found  # noqa: PLC0415
-    from .machine import machine_facts  # noqa: PLC0415
+    from .enrol import enrol, enrol_found
+    from .machine import machine_facts
 
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="dvic-agent: %(message)s")
     config: AgentConfig = configs.load(config_dir, state_dir)
@@ -146,7 +146,7 @@ def _token_text(arguments: argparse.Namespace) -> str:
 
 
 def _found_hubs(seconds: float) -> list:
-    from .discovery import discover  # noqa: PLC0415 (zeroconf is heavy)
+    from .discovery import discover
 
     try:
         return discover(seconds)
@@ -170,7 +170,7 @@ def _discover(arguments: argparse.Namespace, config_dir: Path, state_dir: Path) 
 
 
 def _status(arguments: argparse.Namespace, config_dir: Path, state_dir: Path) -> int:
-    from .status import ask_status, show  # noqa: PLC0415
+    from .status import ask_status, show
 
     said = ask_status(configs.load(config_dir, state_dir).private_dir)
     print(json.dumps(said) if arguments.json else show(said))
@@ -178,7 +178,7 @@ def _status(arguments: argparse.Namespace, config_dir: Path, state_dir: Path) ->
 
 
 def _doctor(arguments: argparse.Namespace, config_dir: Path, state_dir: Path) -> int:
-    from .doctor import examine, exit_code  # noqa: PLC0415
+    from .doctor import examine, exit_code
 
     findings = examine(config_dir, state_dir)
     if arguments.json:

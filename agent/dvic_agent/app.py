@@ -224,25 +224,25 @@ def make_sources(config: AgentConfig, clock: Clock, desk: RunDesk) -> Sequence[S
 
 
 def _journal(config: AgentConfig, clock: Clock, made: dict) -> Source:
-    from .sources.journal import Journal  # noqa: PLC0415 (each source is imported when it is asked for)
+    from .sources.journal import Journal
 
     return Journal(config.journal_from, config.journal_folder, clock)
 
 
 def _log_files(config: AgentConfig, clock: Clock, made: dict) -> Source:
-    from .sources.log_files import LogFiles  # noqa: PLC0415
+    from .sources.log_files import LogFiles
 
     return LogFiles(config.log_folders, config.log_pattern, clock=clock)
 
 
 def _hardware(config: AgentConfig, clock: Clock, made: dict) -> Source:
-    from .sources.hardware import Hardware  # noqa: PLC0415
+    from .sources.hardware import Hardware
 
     return Hardware(_rings(config), period=config.hardware_period, room=config.ring_bytes, clock=clock)
 
 
 def _demos(config: AgentConfig, clock: Clock, made: dict) -> Source:
-    from .sources.demos import Demos  # noqa: PLC0415
+    from .sources.demos import Demos
 
     files = made["log_files"].files if "log_files" in made else list
     return Demos(files, _rings(config), period=config.demos_period, room=config.ring_bytes, clock=clock)
