@@ -64,6 +64,8 @@ MESSAGES = {
     messages.RunRequest: messages.RunRequest("abc", "x.y.z"),
     messages.RunCancel: messages.RunCancel("abc", "x.y.z"),
     messages.RunReply: messages.RunReply("abc", "running"),
+    messages.UpdateConfirm: messages.UpdateConfirm("abc", "x.y.z"),
+    messages.Leave: messages.Leave("x.y.z"),
     messages.Problem: messages.Problem("malformed", "what?"),
     messages.Goodbye: messages.Goodbye(),
 }

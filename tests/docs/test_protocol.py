@@ -1,27 +1,29 @@
 """docs/protocol.md is true: each message has an example that decodes, and the diagram is the code's table.
 
-    python tests/docs/test_protocol.py      redraw the table of run states in the document
+    python tests/docs/test_protocol.py      redraw the tables of states in the document
 """
 
 import json
 import re
 from pathlib import Path
 
-from dvic_wire import codec
+import pytest
+
+from dvic_wire import codec, runs, updates
 from dvic_wire.messages import KINDS
-from dvic_wire.runs import TRANSITIONS
 from dvic_wire.signing import Purpose
 from dvic_wire.streams import GAP_REASONS, LEVELS
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "protocol.md"
-MARK = "<!-- drawn from the table by tests/docs/test_protocol.py -->\n```\n"
+MARKS = {"<!-- drawn from the table by tests/docs/test_protocol.py -->\n```\n": runs.TRANSITIONS,
+         "<!-- drawn from the table of updates by tests/docs/test_protocol.py -->\n```\n": updates.TRANSITIONS}
 
 
-def drawn() -> str:
-    """The table of run states as text."""
-    order = list(TRANSITIONS)
-    return "\n".join(f"{state:<11} -> {', '.join(sorted(to, key=order.index)) or '(end)'}"
-                     for state, to in TRANSITIONS.items())
+def drawn(table: dict) -> str:
+    """A table of states as text."""
+    order = list(table)
+    return "\n".join(f"{state:<12} -> {', '.join(sorted(to, key=order.index)) or '(end)'}"
+                     for state, to in table.items()) + "\n"
 
 
 def test_every_message_has_an_example_that_decodes():
@@ -41,8 +43,9 @@ def test_every_other_example_is_json():
                 json.loads(line)
 
 
-def test_the_table_of_run_states_is_the_code_s():
-    assert MARK + drawn() + "\n```" in DOCUMENT.read_text()
+@pytest.mark.parametrize("mark", MARKS)
+def test_the_tables_of_states_are_the_code_s(mark):
+    assert mark + drawn(MARKS[mark]) + "```" in DOCUMENT.read_text()
 
 
 def test_purposes_levels_and_gap_reasons_are_all_named():
@@ -52,5 +55,6 @@ def test_purposes_levels_and_gap_reasons_are_all_named():
 
 
 if __name__ == "__main__":
-    before, _, rest = DOCUMENT.read_text().partition(MARK)
-    DOCUMENT.write_text(before + MARK + drawn() + rest[rest.index("\n```"):])
+    for line, table in MARKS.items():
+        before, _, rest = DOCUMENT.read_text().partition(line)
+        DOCUMENT.write_text(before + line + drawn(table) + rest[rest.index("```"):])

@@ -110,7 +110,9 @@ def frames() -> dict:
         messages.Ack("journal", "s=1;i=2"), messages.Ack("journal", "", False, False, "disk-full", 10),
         messages.KeepAlive("h.p.s"), messages.Settings({"keepalive_period": 10}),
         messages.RunRequest("0123456789abcdef", "h.p.s"), messages.RunCancel("0123456789abcdef", "h.p.s"),
+        messages.RunRequest("0123456789abcdef", "h.p.s", "update"),
         messages.RunReply("0123456789abcdef", "refused", "policy: no user root"),
+        messages.UpdateConfirm("0123456789abcdef", "h.p.s"), messages.Leave("h.p.s"),
         messages.Problem("malformed", "batch.records: must be list", "batch"), messages.Goodbye(),
     ]
     good = [{"message": type(m).__name__, "fields": asdict(m), "frame": codec.encode(m)} for m in cast]

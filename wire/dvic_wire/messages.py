@@ -114,10 +114,12 @@ class Settings:
 @dataclass(frozen=True)
 class RunRequest:
     """`jws`: RUN, claims `iss` (hub fingerprint), `aud` (node id), `jti` (run id), `spec` (see runs.RunSpec), `by`
-    (who asked), optional `operator` (a JWS of the operator's own). Handed to the executor as it is."""
+    (who asked), optional `operator` (a JWS of the operator's own). Handed to the executor as it is.
+    `request`: what the executor is asked for: run, or update (then `jws` is UPDATE, see updates.py)."""
 
     run: str
     jws: str
+    request: str = "run"
 
 
 @dataclass(frozen=True)
@@ -139,6 +141,23 @@ class RunReply:
 
 
 @dataclass(frozen=True)
+class UpdateConfirm:
+    """The hub has welcomed the agent that the update `run` installed. `jws`: UPDATE_CONFIRM, claims `iss`, `aud` (node
+    id), `jti` (run id), `version`. Handed to the executor as it is; without it the update is undone."""
+
+    run: str
+    jws: str
+
+
+@dataclass(frozen=True)
+class Leave:
+    """The node was removed from the hub. `jws`: LEAVE, claims `iss`, `aud` (node id), `by`, `reason`. Handed to the
+    executor, which forgets the hub; the connection ends after it."""
+
+    jws: str
+
+
+@dataclass(frozen=True)
 class Problem:
     """One message could not be used, the connection goes on. `code` as in errors, `about` names the message."""
 
@@ -157,9 +176,10 @@ class Goodbye:
 KINDS: dict[str, type] = {
     "hello": Hello, "hub_proof": HubProof, "node_proof": NodeProof, "welcome": Welcome, "refused": Refused,
     "batch": Batch, "ack": Ack, "keepalive": KeepAlive, "settings": Settings, "run_request": RunRequest,
-    "run_cancel": RunCancel, "run_reply": RunReply, "problem": Problem, "goodbye": Goodbye,
+    "run_cancel": RunCancel, "run_reply": RunReply, "update_confirm": UpdateConfirm, "leave": Leave,
+    "problem": Problem, "goodbye": Goodbye,
 }
 """The name of each message on the wire."""
 
 Message = (Hello | HubProof | NodeProof | Welcome | Refused | Batch | Ack | KeepAlive | Settings | RunRequest
-           | RunCancel | RunReply | Problem | Goodbye)
+           | RunCancel | RunReply | UpdateConfirm | Leave | Problem | Goodbye)

@@ -15,6 +15,7 @@ Demo processes (stream `demos`)  {time, demos: [{file, name, pid, executable, us
 Run (stream `run:...`), one or the other of, besides time:
     start     {pid, user}
     out, err  text of stdout or stderr; `binary` holds base64 instead where the bytes were not UTF-8 (text then is "")
+    step      {name, text}: an update has come to a step (one of updates.STEPS); text is for people
     end       {state, exit_code, reason, cut}: state one of runs.TERMINAL, exit_code -1 where there is none,
               cut: bytes of output left out
 """
@@ -60,6 +61,11 @@ def run_output(time: int, stream: str, data: bytes) -> dict:
         return {"time": time, stream: data.decode("utf-8")}
     except UnicodeDecodeError:
         return {"time": time, stream: "", "binary": base64.b64encode(data).decode("ascii")}
+
+
+def run_step(time: int, name: str, text: str = "") -> dict:
+    """An update has come to the step `name`, one of updates.STEPS."""
+    return {"time": time, "step": {"name": name, "text": text}}
 
 
 def run_end(time: int, state: str, exit_code: int = -1, reason: str = "", cut: int = 0) -> dict:

@@ -58,6 +58,11 @@ class Purpose(StrEnum):
     RUN = "dvic-run+jws"
     CANCEL = "dvic-cancel+jws"
     OPERATOR = "dvic-operator+jws"
+    RELEASE = "dvic-release+jws"
+    RELEASE_KEYS = "dvic-release-keys+jws"
+    UPDATE = "dvic-update+jws"
+    UPDATE_CONFIRM = "dvic-update-confirm+jws"
+    LEAVE = "dvic-leave+jws"
 
 
 def b64encode(data: bytes) -> str:
