@@ -115,7 +115,8 @@ class Settings:
 class RunRequest:
     """`jws`: RUN, claims `iss` (hub fingerprint), `aud` (node id), `jti` (run id), `spec` (see runs.RunSpec), `by`
     (who asked), optional `operator` (a JWS of the operator's own). Handed to the executor as it is.
-    `request`: what the executor is asked for: run, or update (then `jws` is UPDATE, see updates.py)."""
+    `request`: what the executor is asked for: run, update (then `jws` is UPDATE, see updates.py), or enroll (then it is
+    ENROLL_SSH, claims `iss`, `aud`, `jti`, `by`, `target` {user, host, port}, see pushing.py)."""
 
     run: str
     jws: str
@@ -125,6 +126,15 @@ class RunRequest:
 @dataclass(frozen=True)
 class RunCancel:
     """`jws`: CANCEL, claims `iss`, `aud` (node id), `jti` (run id), `by`."""
+
+    run: str
+    jws: str
+
+
+@dataclass(frozen=True)
+class RunAnswer:
+    """What the run `run` asked for while it goes on. `jws`: ENROLL_ANSWER, claims `iss`, `aud` (node id), `jti` (run
+    id), `host_key`, `secret` and `script` (sealed), `arguments`. Handed to the executor as it is."""
 
     run: str
     jws: str
@@ -176,10 +186,10 @@ class Goodbye:
 KINDS: dict[str, type] = {
     "hello": Hello, "hub_proof": HubProof, "node_proof": NodeProof, "welcome": Welcome, "refused": Refused,
     "batch": Batch, "ack": Ack, "keepalive": KeepAlive, "settings": Settings, "run_request": RunRequest,
-    "run_cancel": RunCancel, "run_reply": RunReply, "update_confirm": UpdateConfirm, "leave": Leave,
-    "problem": Problem, "goodbye": Goodbye,
+    "run_cancel": RunCancel, "run_answer": RunAnswer, "run_reply": RunReply, "update_confirm": UpdateConfirm,
+    "leave": Leave, "problem": Problem, "goodbye": Goodbye,
 }
 """The name of each message on the wire."""
 
 Message = (Hello | HubProof | NodeProof | Welcome | Refused | Batch | Ack | KeepAlive | Settings | RunRequest
-           | RunCancel | RunReply | UpdateConfirm | Leave | Problem | Goodbye)
+           | RunCancel | RunAnswer | RunReply | UpdateConfirm | Leave | Problem | Goodbye)

@@ -63,6 +63,8 @@ class Purpose(StrEnum):
     UPDATE = "dvic-update+jws"
     UPDATE_CONFIRM = "dvic-update-confirm+jws"
     LEAVE = "dvic-leave+jws"
+    ENROLL_SSH = "dvic-enroll-ssh+jws"
+    ENROLL_ANSWER = "dvic-enroll-answer+jws"
 
 
 def b64encode(data: bytes) -> str:
