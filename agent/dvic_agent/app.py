@@ -13,7 +13,7 @@ import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from dvic_wire.messages import Ack, Message, Problem, RunCancel, RunRequest, Settings, Welcome
+from dvic_wire.messages import Ack, Message, Problem, RunAnswer, RunCancel, RunRequest, Settings, Welcome
 
 from . import config as configs
 from .clock import Clock
@@ -116,7 +116,7 @@ class Agent:
     def received(self, message: Message) -> None:
         if isinstance(message, Ack):
             self._pump.answered(message)
-        elif isinstance(message, RunRequest | RunCancel):
+        elif isinstance(message, RunRequest | RunCancel | RunAnswer):
             self._desk.request(message)
         elif isinstance(message, Settings):
             self._settle(message.values)

@@ -27,6 +27,14 @@ class ExecutorClient:
         """Ask to start a run; asking again is harmless."""
         return await self._ask({"request": "run", "run": run, "jws": jws})
 
+    async def enroll(self, run: str, jws: str) -> dict:
+        """Ask to open ssh to another machine; as for `run`."""
+        return await self._ask({"request": "enroll", "run": run, "jws": jws})
+
+    async def answer(self, run: str, jws: str) -> dict:
+        """Give a run what it asked for."""
+        return await self._ask({"request": "answer", "run": run, "jws": jws})
+
     async def cancel(self, run: str, jws: str) -> dict:
         return await self._ask({"request": "cancel", "run": run, "jws": jws})
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 
-from dvic_wire.messages import RunCancel, RunReply, RunRequest
+from dvic_wire.messages import RunAnswer, RunCancel, RunReply, RunRequest
 from dvic_wire.runs import CANCELLED, EXPIRED, FAILED, LOST, REFUSED, RUNNING
 
 from .errors import ExecutorError
@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 RUN_ID = re.compile(r"[a-z0-9]{12,32}\Z")
 ANSWERS = frozenset({RUNNING, REFUSED, FAILED, EXPIRED, CANCELLED, LOST})
 """States that an executor may answer with."""
+
+Order = RunRequest | RunCancel | RunAnswer
 
 TRIES = 3
 """Times that a request is handed over when the executor takes it and then says nothing."""
@@ -44,7 +46,7 @@ class RunDesk:
         self._places = asyncio.Semaphore(AT_A_TIME)
         self._tasks: set[asyncio.Task] = set()
 
-    def request(self, message: RunRequest | RunCancel) -> None:
+    def request(self, message: Order) -> None:
         """Hand it over and answer, in the background."""
         self._start(self._answer(message))
 
@@ -72,7 +74,7 @@ class RunDesk:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _answer(self, message: RunRequest | RunCancel) -> None:
+    async def _answer(self, message: Order) -> None:
         if not RUN_ID.match(message.run):
             self._reply(RunReply(message.run, REFUSED, "the run's id is none"))
             return
@@ -80,8 +82,10 @@ class RunDesk:
             state, reason = await self._hand_over(message)
         self._reply(RunReply(message.run, state, reason[:MAX_REASON]))
 
-    async def _hand_over(self, message: RunRequest | RunCancel) -> tuple[str, str]:
-        ask = self._executor.run if isinstance(message, RunRequest) else self._executor.cancel
+    async def _hand_over(self, message: Order) -> tuple[str, str]:
+        ask = self._way(message)
+        if ask is None:
+            return REFUSED, f"this agent knows no request {message.request!r}"
         delivered, reason = False, ""
         for attempt in range(TRIES):
             if attempt:
@@ -98,7 +102,15 @@ class RunDesk:
             return FAILED, reason
         return self._without_answer(message, delivered, reason)
 
-    def _without_answer(self, message: RunRequest | RunCancel, delivered: bool, reason: str) -> tuple[str, str]:
+    def _way(self, message: Order) -> Callable[[str, str], Coroutine] | None:
+        """What the executor is asked for."""
+        if isinstance(message, RunCancel):
+            return self._executor.cancel
+        if isinstance(message, RunAnswer):
+            return self._executor.answer
+        return {"run": self._executor.run, "enroll": self._executor.enroll}.get(message.request)
+
+    def _without_answer(self, message: Order, delivered: bool, reason: str) -> tuple[str, str]:
         if self.exists(message.run):
             return RUNNING, ""  # whatever became of it, its stream will tell
         if isinstance(message, RunRequest) and not delivered:

@@ -63,6 +63,7 @@ MESSAGES = {
     messages.Settings: messages.Settings({}),
     messages.RunRequest: messages.RunRequest("abc", "x.y.z"),
     messages.RunCancel: messages.RunCancel("abc", "x.y.z"),
+    messages.RunAnswer: messages.RunAnswer("abc", "x.y.z"),
     messages.RunReply: messages.RunReply("abc", "running"),
     messages.UpdateConfirm: messages.UpdateConfirm("abc", "x.y.z"),
     messages.Leave: messages.Leave("x.y.z"),
@@ -267,7 +268,7 @@ def test_what_may_come_on_an_open_connection_arrives():
     pair = Pair()
     pair.open()
     for message in (messages.Ack("journal", "1", False), messages.RunRequest("r", "j"), messages.RunCancel("r", "j"),
-                    messages.Settings({"keepalive_period": 5}), messages.Problem("malformed", "x", "journal")):
+                    messages.RunAnswer("r", "j"), messages.Settings({"keepalive_period": 5}), messages.Problem("malformed", "x", "journal")):
         assert pair.say(message) == [message]
 
 

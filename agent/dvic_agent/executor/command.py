@@ -82,9 +82,10 @@ class Started:
         self.err = err
 
 
-def start(run: str, spec: RunSpec, account: Account, limit_memory: bool) -> Started:
-    """Start the command; raises StartFailed that says what failed. `limit_memory`: by setrlimit (no cgroup does it)."""
-    stdin = _memory_file("stdin", spec.stdin)
+def start(run: str, spec: RunSpec, account: Account, limit_memory: bool, stdin: int = -1) -> Started:
+    """Start the command; raises StartFailed that says what failed. `limit_memory`: by setrlimit (no cgroup does it).
+    `stdin`: a descriptor in the place of the spec's text; it is closed here."""
+    stdin = stdin if stdin >= 0 else _memory_file("stdin", spec.stdin)
     script = _memory_file("script", spec.script) if spec.script else -1
     out, out_end = os.pipe()
     err, err_end = os.pipe()

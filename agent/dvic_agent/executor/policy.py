@@ -1,6 +1,6 @@
 """What this machine's owner allows: /etc/dvic-agent/policy.toml, which has the last word over the hub.
 
-    kinds = ["run", "terminal", "copy", "update"]   # what may be asked for
+    kinds = ["run", "terminal", "copy", "update", "enroll"]     # what may be asked for; enroll: open ssh to others
     users = ["root", "www-*"]                       # as whom, globs; "" stands for no user named: see default_user
     default_user = ""                               # who runs what names no user; "" is the executor's own user
     argv = [["uptime"], ["systemctl", "restart", "*"], ["journalctl", "..."]]   # absent: everything
@@ -32,7 +32,7 @@ from dvic_wire.signing import PublicKey, b64decode
 from .errors import Refusal, Untrusted
 from .trusted import read_config
 
-KINDS = ("run", "terminal", "copy", "update")
+KINDS = ("run", "terminal", "copy", "update", "enroll")
 MAX_RUNS = 100
 """Runs at the same time on one machine."""
 

@@ -22,6 +22,7 @@ from dvic_wire.records import run_output, run_start
 from dvic_wire.runs import RunSpec
 
 from . import tree
+from .answers import answer_input
 from .command import Started, resolve_account, start
 from .ending import Outcome
 from .errors import Refusal, StartFailed
@@ -88,7 +89,7 @@ class Recorder:
             return Outcome(stopped=True)
         try:
             account = resolve_account(spec.user)
-            started = start(self._run.run, spec, account, limit_memory)
+            started = start(self._run.run, spec, account, limit_memory, answer_input(self._run))
         except (Refusal, StartFailed, OSError) as error:
             return Outcome(error=str(error), stopped=self._stopped)
         self._output.write(run_start(self._output.now(), started.pid, account.name))

@@ -8,6 +8,7 @@
         outcome.json       root 0600, how the command ended, by the recorder (see ending.py)
         cancelled          root 0600, why it is to be ended, before it is ended
         control            root 0600, FIFO of the children backend
+        answer             root 0600, FIFO: what the run is told (see answers.py)
     STATE/executor/        root 0700: lock (one decision at a time), seen/ (the replay list)
 
 Every path below STATE is opened relative to a directory descriptor and without following symlinks. An id is checked

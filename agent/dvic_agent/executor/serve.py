@@ -23,12 +23,14 @@ from dvic_wire.runs import CANCELLED, FAILED, LOST, RUNNING, RunSpec
 from dvic_wire.signing import Purpose
 
 from ..version import VERSION
+from .answers import expect_answer, hand_over
 from .backend import Backend
 from .command import resolve_account
+from .enrolling import enroll_spec
 from .errors import ExecutorError, Refusal, StartFailed
 from .policy import Policy, load_policy
 from .replay import ReplayList
-from .rundir import StateDir, check_run_id
+from .rundir import RunDir, StateDir, check_run_id
 from .sweep import sweep
 from .verify import PinnedHub, check_age, check_operator, check_order, load_hub
 
@@ -56,7 +58,8 @@ class Executor:
             kind = request.get("request")
             if kind == "ping":
                 return {"state": "ok", "backend": self.backend.name, "version": VERSION}
-            handler = {"run": self._run, "cancel": self._cancel, "forget": self._forget}.get(str(kind))
+            handler = {"run": self._run, "cancel": self._cancel, "forget": self._forget, "enroll": self._enroll,
+                       "answer": self._answer}.get(str(kind))
             if handler is None:
                 raise Refusal("malformed", "unknown request")
             return handler(check_run_id(request.get("run")), request.get("jws"))
@@ -70,19 +73,50 @@ class Executor:
     def _run(self, run: str, jws: object) -> dict:
         hub = load_hub(self.config_dir)
         claims = check_order(_text(jws), Purpose.RUN, run, hub)
+        return self._decide(run, claims, lambda replay: self._allowed(claims, hub, replay))
+
+    def _enroll(self, run: str, jws: object) -> dict:
+        """Open ssh to another machine (see enrolling.py)."""
+        claims = check_order(_text(jws), Purpose.ENROLL_SSH, run, load_hub(self.config_dir))
+
+        def allowed(replay: ReplayList) -> RunSpec:
+            check_age(claims, self.clock(), replay.floor())
+            policy = load_policy(self.config_dir)
+            spec = enroll_spec(run, claims, policy)
+            self._check_room(policy)
+            return spec
+
+        return self._decide(run, claims, allowed, expect_answer)
+
+    def _answer(self, run: str, jws: object) -> dict:
+        """Give a run what it asked for, once."""
+        claims = check_order(_text(jws), Purpose.ENROLL_ANSWER, run, load_hub(self.config_dir))
+        with self.state.deciding():
+            replay = ReplayList(self.state.seen)
+            check_age(claims, self.clock(), replay.floor())
+            with self.state.opened(run) as found:
+                if found is None:
+                    raise Refusal("not-waiting", "there is no such run here")
+                if replay.claim(f"answer-{run}", {"state": RUNNING}, claims["iat"]):
+                    hand_over(found, claims)
+        return {"state": RUNNING}
+
+    def _decide(self, run: str, claims: dict, allow: Callable[[ReplayList], RunSpec],
+                prepare: Callable[[RunDir], None] = lambda _: None) -> dict:
+        """Start what `allow` returns, unless the id was decided before; `prepare` its directory first."""
         with self.state.deciding():
             replay = ReplayList(self.state.seen)
             known = replay.answer(run)
             if known is not None:
                 return self._again(run, known)
             try:
-                spec = self._allowed(claims, hub, replay)
+                spec = allow(replay)
             except Refusal as refusal:
                 replay.claim(run, _refused(refusal), claims["iat"])
                 raise
             if not replay.claim(run, {"state": RUNNING}, claims["iat"]):
                 return self._again(run, {"state": RUNNING})
-            return self._start(run, spec, claims)
+            return self._start(run, spec, claims, prepare)
 
     def _allowed(self, claims: dict, hub: PinnedHub, replay: ReplayList) -> RunSpec:
         """What may be executed now, within this machine's limits; raises Refusal."""
@@ -108,10 +142,11 @@ class Executor:
         if carried >= policy.limits.runs:
             raise Refusal("busy", f"{carried} runs are under way here, {policy.limits.runs} are allowed at once")
 
-    def _start(self, run: str, spec: RunSpec, claims: dict) -> dict:
+    def _start(self, run: str, spec: RunSpec, claims: dict, prepare: Callable[[RunDir], None]) -> dict:
         found = self.state.create(run, {"run": run, "spec": spec.to_json(), "by": claims.get("by", ""),
                                         "accepted": int(self.clock())})
         try:
+            prepare(found)
             self.backend.start(found)
         except StartFailed as error:
             found.finish(FAILED, reason=str(error))
