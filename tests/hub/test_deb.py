@@ -9,6 +9,7 @@ from probe_debs import make_deb
 from dvic_hub.domain.deb import read_control
 from dvic_hub.errors import BadRequest
 
+
 @pytest.mark.parametrize("compression", ["none", "gzip", "xz", "zstd"])
 def test_a_package_that_dpkg_deb_built_is_read_however_it_is_compressed(tmp_path, compression):
     path = make_deb(tmp_path, "dvic-probe", "1:2.0~rc+1-3", "amd64", compression=compression)

@@ -1,7 +1,7 @@
 """What a Debian package says of itself: the control file inside a .deb, read without any tool of Debian's.
 
-A .deb is an `ar` archive: `debian-binary`, then `control.tar` (plain, .gz or .xz; another compression by a function that
-the caller has) whose `./control` is a paragraph of `Field: value` lines. All of it is bounded and parsed strictly.
+A .deb is an `ar` archive: `debian-binary`, then `control.tar` (plain, .gz or .xz; other compressions by a function of
+the caller's) whose `./control` is a paragraph of `Field: value` lines. All of it is bounded and parsed strictly.
 """
 
 import io
@@ -31,7 +31,7 @@ _ARCHITECTURE = re.compile(r"[a-z0-9][a-z0-9-]{0,39}\Z")
 _FIELD = re.compile(r"[!-9;-~]+:")
 
 MINIMUM_HUB = "dvic-minimum-hub"
-"""The field (`XB-Dvic-Minimum-Hub` in a source's control file) that names the oldest hub which a package can talk to."""
+"""The field (`XB-Dvic-Minimum-Hub` in a source's control file) that names the oldest hub that a package can talk to."""
 
 Unpack = Callable[[bytes, int], bytes]
 """Decompress at most so many bytes; may raise anything."""
@@ -55,8 +55,8 @@ class Control:
 
 
 def read_control(file: BinaryIO, more: Mapping[str, Unpack] | None = None) -> Control:
-    """The control file of a .deb, read from the file's beginning. `more`: how to unpack what the standard library can't,
-    by ending (`.zst`). Raises MalformedMessage."""
+    """The control file of a .deb, read from the file's beginning. `more`: how to unpack what the standard library does
+    not, by ending (`.zst`). Raises MalformedMessage."""
     if file.read(len(_MAGIC)) != _MAGIC:
         raise _bad("it does not begin as a Debian package")
     name, size = _member(file)
