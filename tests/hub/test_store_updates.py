@@ -155,7 +155,8 @@ def test_a_database_of_before_self_update_is_migrated_with_what_is_in_it(tmp_pat
     before = apsw.Connection(str(path))
     before.pragma("application_id", schema.APPLICATION_ID)
     before.execute(schema.MIGRATIONS[0])
-    before.execute("INSERT INTO run VALUES ('r1', 'all', '{\"argv\": [\"true\"]}', 1, 'ada', 'why', '', -1, 2, 0, 0, '')")
+    before.execute("INSERT INTO run VALUES ('r1', 'all', ?, 1, 'ada', 'why', '', -1, 2, 0, 0, '')",
+                   ('{"argv": ["true"]}',))
     before.execute("INSERT INTO run_node VALUES ('r1', 'n-ada', 0, 'queued', '', -1, 0, 0, 0, 0)")
     before.pragma("user_version", 1)
     before.close()
