@@ -3,7 +3,7 @@
     application = build_app(config)          # an aiohttp application that starts and stops all that it needs
     application[HUB].people                  # the parts, for the program that runs it
 
-Order of starting: store, fleet, runs, live, loops. Order of stopping: loops, agents (told goodbye), live, fleet, store.
+Order of starting: store, fleet, runs, rollouts, live, loops. Of stopping: loops, agents (told goodbye), live, the rest.
 """
 
 import importlib.metadata
@@ -25,8 +25,12 @@ from dvic_hub.services.enrolment import EnrolmentService
 from dvic_hub.services.ingest import IngestService
 from dvic_hub.services.live import LiveService
 from dvic_hub.services.maintenance import MaintenanceService
+from dvic_hub.services.manifests import ManifestService
 from dvic_hub.services.people import PeopleService
+from dvic_hub.services.release_keys import ReleaseKeyService
 from dvic_hub.services.releases import ReleaseService
+from dvic_hub.services.rollouts import RolloutService
+from dvic_hub.services.run_signing import RunSigner
 from dvic_hub.services.runs import RunService
 from dvic_hub.services.watch import FleetService
 from dvic_hub.store.port import Store
@@ -70,16 +74,21 @@ def _put_together(config: HubConfig, clock: Callable[[], float], store: Store) -
     fleet = FleetService(store, bus, clock)
     agents = AgentService(store, fleet, audit, key.fingerprint, clock, max_agents=config.max_agents, settings={
         "keepalive_period": config.keepalive_period, "hardware_period": config.hardware_period})
-    runs = RunService(store, bus, fleet, agents, audit, key, clock, max_active=config.max_active_runs,
+    release_keys = ReleaseKeyService(store.releases, audit, key, config.state_dir, clock)
+    manifests = ManifestService(store.releases, release_keys, VERSION, clock)
+    releases = ReleaseService(config.state_dir, audit, manifests, clock)
+    signer = RunSigner(key, release_keys.key_set, clock)
+    runs = RunService(store, bus, fleet, agents, audit, signer, clock, max_active=config.max_active_runs,
                       steady=time.monotonic if clock is time.time else None)
+    rollouts = RolloutService(store, bus, fleet, agents, audit, runs, releases, signer, clock)
     enrolment = EnrolmentService(store, fleet, agents, audit, key, config.url, clock, max_nodes=config.max_nodes,
                                  on_gone=runs.on_gone)
     ingest = IngestService(store, bus, fleet.announce)
     maintenance = MaintenanceService(store, config.retention_days, clock)
     doors = Doors(config=config, identity=key, clock=clock, started=clock(), version=VERSION, store=store, audit=audit,
                   people=people, fleet=fleet, agents=agents, ingest=ingest, enrolment=enrolment,
-                  releases=ReleaseService(config.state_dir, audit, clock),
-                  runs=runs, live=LiveService(bus, fleet))
+                  releases=releases, release_keys=release_keys, manifests=manifests, runs=runs, rollouts=rollouts,
+                  live=LiveService(bus, fleet))
     loops = Loops()
 
     async def watch() -> None:
@@ -90,8 +99,13 @@ def _put_together(config: HubConfig, clock: Callable[[], float], store: Store) -
         await runs.woken(1.0)
         await runs.tick(clock())
 
+    async def roll_out() -> None:
+        await rollouts.woken(1.0)
+        await rollouts.tick(clock())
+
     loops.add("watching nodes", 1.0, watch)
     loops.add("runs", 0, run)
+    loops.add("rollouts", 0, roll_out)
     loops.add("maintenance", 0, maintenance.turn)
     return Hub(doors, loops)
 
@@ -103,9 +117,11 @@ async def _running(application: web.Application) -> AsyncIterator[None]:
     try:
         await doors.fleet.start()
         doors.runs.start()
+        doors.rollouts.start()
         doors.live.start()
         hub.loops.start()
         yield
+        doors.rollouts.stop()
         doors.runs.stop()
         await doors.fleet.stop()
     finally:

@@ -4,7 +4,7 @@ import gzip
 import hashlib
 
 from dvic_hub.domain.apt_index import Release, by_hash, packages_index, packed, release_file
-from dvic_hub.domain.deb import parse_control
+from dvic_wire.deb import parse_control
 
 TEXT = ("Package: probe\nVersion: {}\nArchitecture: all\nFilename: ../../etc/shadow\n more of it\nsha256: 00\n"
         "Description: d\n")

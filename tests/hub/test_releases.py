@@ -103,7 +103,7 @@ def test_packages_and_key_are_there_after_a_restart_and_nothing_else_in_the_fold
         folder = tmp_path / "state" / "releases"
         (folder / "junk.deb").write_text("junk")
         (folder / "dvic-probe_9_all.deb").write_bytes(deb.read_bytes())
-        again = ReleaseService(tmp_path / "state", hub.doors.audit, hub.clock)
+        again = ReleaseService(tmp_path / "state", hub.doors.audit, hub.doors.manifests, hub.clock)
         assert await again.public_key() == key
         assert [release.name for release in await again.all()] == [deb.name]
         for name in ("junk.deb", "../releases.key", "dvic-probe_9_all.deb"):

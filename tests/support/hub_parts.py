@@ -12,19 +12,26 @@ from dvic_hub.domain.events import Event, RunChanged
 from dvic_hub.domain.model import IncomingBatch, Node, Run
 from dvic_hub.domain.people import Actor
 from dvic_hub.domain.session import Proved
+from dvic_hub.errors import NotFound
 from dvic_hub.services.agents import AgentService
 from dvic_hub.services.audit import AuditService
 from dvic_hub.services.enrolment import EnrolmentService
+from dvic_hub.services.rollouts import RolloutService
+from dvic_hub.services.run_signing import RunSigner
 from dvic_hub.services.runs import RunService
 from dvic_hub.services.watch import FleetService
 from dvic_wire.messages import Goodbye, Message, RunCancel, RunRequest
 from dvic_wire.runs import RunSpec
 from dvic_wire.signing import PrivateKey
+from dvic_wire.updates import KeySet, Manifest
 
 NOW = 1_763_632_800.0
 ADMIN = Actor("root", "admin", "10.0.0.1")
 OPERATOR = Actor("olga", "operator", "10.0.0.2")
 HUB_KEY = PrivateKey.from_seed(bytes(32))
+SIGNING_KEY = PrivateKey.from_seed(b"s" * 32)
+NEWEST = "0.2"
+"""The newest version of the agent that the hub serves; nodes have 0.1."""
 
 
 def key_of(number: int) -> PrivateKey:
@@ -83,6 +90,28 @@ class Line:
         return [message.run for message in self.sent if isinstance(message, RunCancel)]
 
 
+class ServedPackages:
+    """The packages of a hub, as rollouts see them: any version is there. `bad`: why manifests don't count."""
+
+    def __init__(self) -> None:
+        self.bad = ""
+
+    async def for_rollout(self, package: str, version: str = "") -> tuple[str, Manifest]:
+        await asyncio.sleep(0)
+        if version == "0":
+            raise NotFound(f"the hub serves no {package} 0")
+        manifest = Manifest(package, version or NEWEST, "all", 1000, "ab" * 32)
+        return manifest.sign(SIGNING_KEY, now=NOW), manifest
+
+    async def why_not(self, manifest: str) -> str:
+        await asyncio.sleep(0)
+        return self.bad
+
+
+async def signed_key_set() -> str:
+    return KeySet(1, (SIGNING_KEY.public,)).sign(HUB_KEY, now=NOW)
+
+
 class HubParts:
     """All services of one hub. `restart()` makes them anew over the same store, as after a crash."""
 
@@ -92,6 +121,7 @@ class HubParts:
         self.steady = steady
         self.store = MemoryStore()
         self.key = HUB_KEY
+        self.packages = ServedPackages()
         self.events: list[Event] = []
         self._make()
 
@@ -102,17 +132,22 @@ class HubParts:
         self.fleet = FleetService(self.store, self.bus, self.clock)
         self.agents = AgentService(self.store, self.fleet, self.audit, self.key.fingerprint, self.clock,
                                    max_agents=self.max_agents, settings={"keepalive_period": 10})
-        self.runs = RunService(self.store, self.bus, self.fleet, self.agents, self.audit, self.key, self.clock,
+        signer = RunSigner(self.key, signed_key_set, self.clock)
+        self.runs = RunService(self.store, self.bus, self.fleet, self.agents, self.audit, signer, self.clock,
                                max_active=20, steady=self.steady)
+        self.rollouts = RolloutService(self.store, self.bus, self.fleet, self.agents, self.audit, self.runs,
+                                       self.packages, signer, self.clock)
         self.enrolment = EnrolmentService(self.store, self.fleet, self.agents, self.audit, self.key, "http://hub:8420",
                                           self.clock, max_nodes=20, on_gone=self.runs.on_gone)
 
     async def start(self) -> "HubParts":
         await self.fleet.start()
         self.runs.start()
+        self.rollouts.start()
         return self
 
     async def stop(self) -> None:
+        self.rollouts.stop()
         self.runs.stop()
         await self.fleet.stop()
 
@@ -130,14 +165,21 @@ class HubParts:
         await self.fleet.announce(node.id)
         return node
 
-    async def connect(self, node: Node, line: Line | None = None) -> Line:
+    async def connect(self, node: Node, line: Line | None = None, version: str = "0.1") -> Line:
         """Its agent connects, as api/agent_socket.py does it."""
         line = line or Line()
         await self.agents.attach(node.id, line)
-        await self.agents.welcome(Proved(node.id, line.instance, "0.1", {"machine_id": line.machine}, 0), line.address)
+        proved = Proved(node.id, line.instance, version, {"machine_id": line.machine}, 0)
+        await self.agents.welcome(proved, line.address)
         self.agents.ready(node.id, line)
         await self.runs.on_connected(node.id)
+        self.rollouts.on_connected(node.id)
         return line
+
+    async def leave(self, node: Node, line: Line) -> None:
+        """Its connection ends."""
+        self.agents.detach(node.id, line)
+        await line.close("", "")
 
     async def pass_time(self, seconds: float, step: float = 10.0) -> None:
         """Turn the clock on and let the hub's loops come round."""
@@ -147,6 +189,7 @@ class HubParts:
             self.fleet.tick(self.clock.now)
             await self.agents.tick(self.clock.now)
             await self.runs.tick(self.clock.now)
+            await self.rollouts.tick(self.clock.now)
 
     def audited(self) -> list[tuple[str, str]]:
         """Action and outcome of every audit entry."""

@@ -8,6 +8,8 @@ import asyncio
 import json
 from dataclasses import replace
 
+from memory_rollouts import MemoryReleases, MemoryRollouts
+
 from dvic_hub.domain.model import LogItem, Page, Series
 from dvic_hub.errors import Conflict, StoreFull
 from dvic_wire.runs import TERMINAL
@@ -19,9 +21,7 @@ class _Table:
         self._store = store
 
     async def _turn(self, changes: bool = True) -> None:
-        await asyncio.sleep(0)
-        if changes and self._store.full:
-            raise StoreFull("the disk is full")
+        await self._store.turn(changes)
 
 
 class MemoryStreams(_Table):
@@ -207,6 +207,8 @@ class MemoryRuns(_Table):
 
     async def add(self, run, nodes):
         await self._turn()
+        if run.id in self.runs:
+            raise Conflict("a run of this id exists")
         self.runs[run.id] = run
         self.rows.update({(row.run, row.node): row for row in nodes})
 
@@ -214,17 +216,18 @@ class MemoryRuns(_Table):
         await self._turn(False)
         return self.runs.get(id)
 
-    async def list(self, limit, before=""):
+    async def list(self, limit, before="", kind=""):
         await self._turn(False)
-        return Page(sorted(self.runs.values(), key=lambda run: run.id, reverse=True)[:limit])
+        chosen = [run for run in self.runs.values() if kind in ("", run.kind)]
+        return Page(sorted(chosen, key=lambda run: run.id, reverse=True)[:limit])
 
     async def nodes(self, run):
         await self._turn(False)
         return sorted((row for row in self.rows.values() if row.run == run), key=lambda row: row.position)
 
-    async def active(self):
+    async def active(self, kind=""):
         await self._turn(False)
-        return [run.id for run in self.runs.values() if not run.ended]
+        return [run.id for run in self.runs.values() if not run.ended and kind in ("", run.kind)]
 
     async def active_on(self, node):
         await self._turn(False)
@@ -322,8 +325,15 @@ class MemoryStore:
         self.nodes = MemoryNodes(self)
         self.tokens = MemoryTokens(self)
         self.runs = MemoryRuns(self)
+        self.rollouts = MemoryRollouts(self)
+        self.releases = MemoryReleases(self)
         self.people = MemoryPeople(self)
         self.audit = MemoryAudit(self)
+
+    async def turn(self, changes=True):
+        await asyncio.sleep(0)
+        if changes and self.full:
+            raise StoreFull("the disk is full")
 
     async def open(self):
         pass

@@ -41,9 +41,9 @@ _ENDS = (UPDATED, ROLLED_BACK, FAILED, REFUSED, EXPIRED, CANCELLED, LOST, UNCHAN
 TERMINAL = frozenset(_ENDS)
 
 TRANSITIONS: dict[str, frozenset[str]] = {
-    # its turn has not come; unchanged: it has this version already
+    # its turn has not come; unchanged: it has this version already, as the hub knows or, later, the machine says
     PENDING: frozenset({SENT, UNCHANGED, CANCELLED, EXPIRED, REFUSED, LOST}),
-    SENT: frozenset({DOWNLOADING, REFUSED, EXPIRED, CANCELLED, FAILED, LOST, PENDING}),
+    SENT: frozenset({DOWNLOADING, REFUSED, EXPIRED, CANCELLED, FAILED, LOST, PENDING, UNCHANGED}),
     # until here nothing on the machine has changed, so it can be cancelled, and failing leaves it as it was
     DOWNLOADING: frozenset({INSTALLING, FAILED, CANCELLED, LOST}),
     INSTALLING: frozenset({CONFIRMING, ROLLING_BACK, FAILED, LOST}),

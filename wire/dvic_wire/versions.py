@@ -24,11 +24,12 @@ def check_version(text: object) -> str:
 
 def compare(one: str, other: str) -> int:
     """-1 where `one` is older than `other`, 0 where they are the same, 1 where it is newer. Raises MalformedMessage."""
-    first, second = _split(one), _split(other)
+    first, second = sort_key(one), sort_key(other)
     return (first > second) - (first < second)
 
 
-def _split(text: str) -> tuple:
+def sort_key(text: str) -> tuple:
+    """What sorts versions from old to new. Raises MalformedMessage."""
     epoch, upstream, revision = _FORM.match(check_version(text)).groups()
     return int(epoch or 0), _sortable(upstream), _sortable(revision or "0")
 

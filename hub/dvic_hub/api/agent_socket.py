@@ -140,6 +140,7 @@ class AgentConnection:
                 stands = await self._shake_hands()
             if stands:
                 self._track(self._doors.runs.on_connected(self._session.node), 0)
+                self._doors.rollouts.on_connected(self._session.node)
                 await self._serve()
         except (ConnectionError, web.HTTPException):
             if not self.socket.prepared:

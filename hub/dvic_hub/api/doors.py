@@ -13,8 +13,11 @@ if TYPE_CHECKING:
     from dvic_hub.services.enrolment import EnrolmentService
     from dvic_hub.services.ingest import IngestService
     from dvic_hub.services.live import LiveService
+    from dvic_hub.services.manifests import ManifestService
     from dvic_hub.services.people import PeopleService
+    from dvic_hub.services.release_keys import ReleaseKeyService
     from dvic_hub.services.releases import ReleaseService
+    from dvic_hub.services.rollouts import RolloutService
     from dvic_hub.services.runs import RunService
     from dvic_hub.services.watch import FleetService
     from dvic_hub.store.port import Store
@@ -38,7 +41,10 @@ class Doors:
     ingest: IngestService
     enrolment: EnrolmentService
     releases: ReleaseService
+    release_keys: ReleaseKeyService
+    manifests: ManifestService
     runs: RunService
+    rollouts: RolloutService
     live: LiveService
 
     def now(self) -> int:

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from email.utils import formatdate
 
-from dvic_hub.domain.deb import Control
+from dvic_wire.deb import Control
 
 VALID_SECONDS = 30 * 86_400
 """How long apt believes an index: one who holds back newer packages can do so for this long."""

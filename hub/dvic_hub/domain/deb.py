@@ -1,124 +1,23 @@
-"""What a Debian package says of itself: the control file inside a .deb, read without any tool of Debian's.
-
-A .deb is an `ar` archive: `debian-binary`, then `control.tar` (plain, .gz, .xz or .zst) whose `./control` is a
-paragraph of `Field: value` lines. Who may add releases sends it; it is bounded and parsed strictly all the same.
-"""
+"""Packages as the hub takes them: dvic_wire.deb, every usual compression, and errors that name the request's body."""
 
 import io
-import lzma
-import re
-import tarfile
-import zlib
-from dataclasses import dataclass
 from typing import BinaryIO
 
 import zstandard
 
 from dvic_hub.errors import BadRequest
-
-MAX_CONTROL_ARCHIVE = 1024 * 1024
-"""Bytes of a package's control archive, compressed."""
-
-MAX_CONTROL_UNPACKED = 16 * 1024 * 1024
-"""Bytes of a package's control archive, unpacked."""
-
-MAX_CONTROL = 64 * 1024
-"""Bytes of a package's control file."""
-
-_MAGIC = b"!<arch>\n"
-_NAME = re.compile(r"[a-z0-9][a-z0-9+.-]{1,99}\Z")
-_VERSION = re.compile(r"[0-9][A-Za-z0-9.+:~-]{0,99}\Z")
-_ARCHITECTURE = re.compile(r"[a-z0-9][a-z0-9-]{0,39}\Z")
-_FIELD = re.compile(r"[!-9;-~]+:")
-
-
-@dataclass(frozen=True)
-class Control:
-    """`text` is the paragraph as the package has it, without an empty line and with a line's end at its end."""
-
-    package: str
-    version: str
-    architecture: str
-    text: str
-
-    @property
-    def file_name(self) -> str:
-        """As Debian names it: without the version's epoch."""
-        return f"{self.package}_{self.version.partition(':')[2] or self.version}_{self.architecture}.deb"
+from dvic_wire import deb
+from dvic_wire.deb import Control
+from dvic_wire.errors import MalformedMessage
 
 
 def read_control(file: BinaryIO) -> Control:
     """The control file of a .deb, read from the file's beginning. Raises BadRequest."""
-    if file.read(len(_MAGIC)) != _MAGIC:
-        raise _bad("it does not begin as a Debian package")
-    name, size = _member(file)
-    if name != "debian-binary" or size > 64 or not _padded(file, size).startswith(b"2."):
-        raise _bad("it is no Debian package of format 2")
-    name, size = _member(file)
-    if not name.startswith("control.tar") or size > MAX_CONTROL_ARCHIVE:
-        raise _bad("its second part is not a control archive")
-    return parse_control(_control_file(name, _padded(file, size)))
-
-
-def parse_control(text: str) -> Control:
-    """Check the fields that name a package. Raises BadRequest."""
-    lines = [line.rstrip() for line in text.replace("\r\n", "\n").rstrip().split("\n")]
-    fields: dict[str, str] = {}
-    for line in lines:
-        if not line or not (line[0] in " \t" or _FIELD.match(line)):
-            raise _bad("its control file is not one paragraph of fields")
-        if line[0] not in " \t":
-            name, _, value = line.partition(":")
-            if name.lower() in fields:
-                raise _bad(f"its control file has the field {name} twice")
-            fields[name.lower()] = value.strip()
-    control = Control(fields.get("package", ""), fields.get("version", ""), fields.get("architecture", ""),
-                      "\n".join(lines) + "\n")
-    for value, pattern, field in ((control.package, _NAME, "Package"), (control.version, _VERSION, "Version"),
-                                  (control.architecture, _ARCHITECTURE, "Architecture")):
-        if not pattern.match(value):
-            raise _bad(f"its control file has no usable {field}")
-    return control
-
-
-def _member(file: BinaryIO) -> tuple[str, int]:
-    """Name and size of the ar member that begins here."""
-    header = file.read(60)
-    if len(header) != 60 or header[58:] != b"`\n" or not header[48:58].strip().isdigit():
-        raise _bad("it is cut off or damaged")
-    return header[:16].decode("ascii", "replace").strip().rstrip("/"), int(header[48:58])
-
-
-def _padded(file: BinaryIO, size: int) -> bytes:
-    data = file.read(size + size % 2)
-    if len(data) < size:
-        raise _bad("it is cut off")
-    return data[:size]
-
-
-def _control_file(name: str, archive: bytes) -> str:
     try:
-        with tarfile.open(fileobj=io.BytesIO(_unpacked(name, archive)), mode="r:") as tar:
-            for member in tar:
-                if member.name in ("./control", "control") and member.isfile() and member.size <= MAX_CONTROL:
-                    return tar.extractfile(member).read().decode("utf-8")
-    except (tarfile.TarError, lzma.LZMAError, zlib.error, zstandard.ZstdError, EOFError, UnicodeDecodeError) as error:
-        raise _bad(f"its control archive can't be read ({type(error).__name__})") from None
-    raise _bad("it has no control file")
+        return deb.read_control(file, {".zst": _unpack})
+    except MalformedMessage as error:
+        raise BadRequest(str(error), code="deb", field="body") from None
 
 
-def _unpacked(name: str, archive: bytes) -> bytes:
-    limit = MAX_CONTROL_UNPACKED
-    if name == "control.tar":
-        return archive
-    if name == "control.tar.gz":
-        return zlib.decompressobj(wbits=31).decompress(archive, limit)
-    if name == "control.tar.xz":
-        return lzma.LZMADecompressor(memlimit=128 * 1024 * 1024).decompress(archive, limit)
-    if name == "control.tar.zst":
-        return zstandard.ZstdDecompressor().stream_reader(io.BytesIO(archive)).read(limit)
-    raise _bad(f"its control archive {name} is compressed in an unknown way")
-
-
-def _bad(why: str) -> BadRequest:
-    return BadRequest(f"this is no usable .deb: {why}", code="deb", field="body")
+def _unpack(data: bytes, limit: int) -> bytes:
+    return zstandard.ZstdDecompressor().stream_reader(io.BytesIO(data)).read(limit)

@@ -83,7 +83,7 @@ _RECORDS = {kind: msgspec.json.Decoder(Annotated[list[record], msgspec.Meta(max_
             for kind, record in ((Kind.LOG, LogRecord), (Kind.RUN, RunRecord), (Kind.HARDWARE, SampleRecord),
                                  (Kind.DEMOS, DemoRecord))}
 _RAW_RECORDS = msgspec.json.Decoder(list[msgspec.Raw])
-_ONE_OF = {Kind.RUN: ("start", "out", "err", "end", "gap"), Kind.HARDWARE: ("values", "facts", "gap"),
+_ONE_OF = {Kind.RUN: ("start", "out", "err", "step", "end", "gap"), Kind.HARDWARE: ("values", "facts", "gap"),
            Kind.DEMOS: ("demos", "gap")}
 _RUN_ID = re.compile(r"[a-z0-9]{12,32}\Z")
 _PLACE = re.compile(r" - at (?:`key` in )?`\$\.?(.*)`\Z", re.DOTALL)

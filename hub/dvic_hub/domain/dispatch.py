@@ -78,7 +78,8 @@ _SECOND = 1_000_000
 
 @dataclass(frozen=True)
 class RunOrder:
-    """What somebody wants run. `queue`: seconds for which offline nodes are waited for. See model.Run for the rest."""
+    """What somebody wants run. `queue`: seconds for which offline nodes are waited for. `id` "": one is made. See
+    model.Run for the rest."""
 
     selector: str
     spec: RunSpec
@@ -87,6 +88,9 @@ class RunOrder:
     queue: int = 0
     reason: str = ""
     operator: str = ""
+    kind: str = "run"
+    detail: dict = field(default_factory=dict)
+    id: str = ""
 
 
 @dataclass(frozen=True)
@@ -135,13 +139,13 @@ def check_order(order: RunOrder) -> RunOrder:
     return order
 
 
-def parse_batch(text: str, total: int) -> int:
-    """How many of `total` nodes may be under way at a time: `10`, `25%` (at least one), "" for all."""
+def parse_batch(text: str, total: int, field: str = "batch") -> int:
+    """How many of `total` nodes are meant: `10`, `25%` (at least one), "" for all. Raises BadRequest for `field`."""
     if not text:
         return max(1, total)
     found = _BATCH.match(text)
     if not found or (found[2] and int(found[1]) > 100):
-        raise BadRequest(f"batch {text!r} is neither a number of nodes nor 1% to 100%", field="batch")
+        raise BadRequest(f"{field} {text!r} is neither a number of nodes nor 1% to 100%", field=field)
     number = int(found[1])
     return max(1, total * number // 100) if found[2] else number
 

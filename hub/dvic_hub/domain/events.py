@@ -79,4 +79,14 @@ class RunChanged:
     detail: dict = field(default_factory=dict)
 
 
-Event = LogsStored | RunOutputStored | SamplesStored | NodeChanged | RunChanged
+@dataclass(frozen=True)
+class RolloutChanged:
+    """A rollout ("" node) or one node in it changed its state."""
+
+    rollout: str
+    node: str
+    state: str
+    detail: dict = field(default_factory=dict)
+
+
+Event = LogsStored | RunOutputStored | SamplesStored | NodeChanged | RunChanged | RolloutChanged

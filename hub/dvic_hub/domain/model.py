@@ -6,6 +6,7 @@ Times are whole microseconds since 1970 (UTC); 0 means never.
 from dataclasses import dataclass, field
 
 from dvic_wire.runs import QUEUED, RunSpec
+from dvic_wire.updates import PENDING
 
 ROLES = ("viewer", "operator", "admin")
 """What a person may do, each including the one before: look; act on nodes; manage people, tokens and the hub."""
@@ -72,6 +73,9 @@ class Run:
     ended: int = 0
     operator: str = ""
     """The operator's own JWS, passed on to the executors that ask for one."""
+    kind: str = "run"
+    """run, or update: then `detail` holds what the order is made of (services/run_signing.py)."""
+    detail: dict = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,78 @@ class RunNode:
     started: int = 0
     ended: int = 0
     cut: int = 0
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """One package to many nodes. `manifest`: its JWS. `canary`, `batch`: "" or `10` or `25%`. `max_failures` -1: not
+    given. `soak`, `confirm` in seconds. `halted`, `cancelled`, `ended`: since when; `halt_reason` is for people."""
+
+    id: str
+    selector: str
+    package: str
+    version: str
+    manifest: str
+    created: int
+    created_by: str
+    older: bool = False
+    confirm: int = 180
+    canary: str = ""
+    batch: str = ""
+    max_failures: int = -1
+    halt_on_error: bool = False
+    soak: int = 60
+    queue_until: int = 0
+    reason: str = ""
+    halted: int = 0
+    halt_reason: str = ""
+    cancelled: int = 0
+    ended: int = 0
+
+
+@dataclass(frozen=True)
+class RolloutNode:
+    """One node in a rollout. `state` is one of dvic_wire.updates.STATES, `run` the id of its update ("": none yet),
+    `sent` when that was ordered. `forgiven`: somebody resumed the rollout after this node's failure."""
+
+    rollout: str
+    node: str
+    position: int
+    wave: int
+    state: str = PENDING
+    reason: str = ""
+    run: str = ""
+    from_version: str = ""
+    to_version: str = ""
+    sent: int = 0
+    changed: int = 0
+    ended: int = 0
+    forgiven: int = 0
+
+
+@dataclass(frozen=True)
+class SigningKey:
+    """Whose manifests count. `id` is the fingerprint, `public_key` 32 bytes."""
+
+    id: str
+    public_key: bytes
+    note: str
+    added: int
+    added_by: str
+
+
+@dataclass(frozen=True)
+class KeptManifest:
+    """The manifest of a package that the hub serves, by the package's file name. `signer`: fingerprint of the key;
+    `expires`: Unix seconds."""
+
+    name: str
+    sha256: str
+    text: str
+    signer: str
+    version: str
+    minimum_hub: str
+    expires: int
 
 
 @dataclass(frozen=True)

@@ -113,13 +113,21 @@ class RunEnd(_Record):
     cut: Whole | UnsetType = UNSET
 
 
+class RunStep(_Record):
+    """An update's. A name that this hub does not know (updates.STEPS) is of a newer agent: kept, and passed over."""
+
+    name: Name
+    text: Name | UnsetType = UNSET
+
+
 class RunRecord(_Record):
-    """Of a stream `run:...`: exactly one of `start`, `out`, `err`, `end` and `gap`."""
+    """Of a stream `run:...`: exactly one of `start`, `out`, `err`, `step`, `end` and `gap`."""
 
     time: Time
     start: RunStart | UnsetType = UNSET
     out: Text | UnsetType = UNSET
     err: Text | UnsetType = UNSET
+    step: RunStep | UnsetType = UNSET
     end: RunEnd | UnsetType = UNSET
     binary: Base64 | UnsetType = UNSET
     gap: GapMark | UnsetType = UNSET

@@ -32,6 +32,7 @@ from dvic_wire.messages import (
     Welcome,
 )
 from dvic_wire.signing import PrivateKey, PublicKey, Purpose, b64decode, sign, verify
+from dvic_wire.versions import MAX_VERSION
 
 HANDSHAKE_TIMEOUT = 10
 """Seconds from the open socket to Welcome."""
@@ -200,7 +201,7 @@ class HubSession:
             return self.refuse("signature", "the proof does not hold")
         if self._revoked:
             return self.refuse("revoked", "this node's key was revoked", retry=3600)
-        return Step(event=Proved(self.node, self._hello.instance, self._hello.agent_version[:MAX_NAME],
+        return Step(event=Proved(self.node, self._hello.instance, self._hello.agent_version[:MAX_VERSION],
                                  tidy_facts(proof.facts), int(claims["iat"] - now)))
 
 

@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from dvic_hub.domain.events import Event, LogsStored, RunChanged, RunOutputStored, SamplesStored
+from dvic_hub.domain.events import Event, LogsStored, RolloutChanged, RunChanged, RunOutputStored, SamplesStored
 from dvic_hub.domain.liveness import NodeView
 from dvic_wire import selectors
 from dvic_wire.limits import MAX_SELECTOR
@@ -26,7 +26,7 @@ MAX_FILTERS = 16
 MAX_CHUNK = 64 * 1024
 """Bytes of lines that are joined into one piece; a single line may be longer."""
 
-Kind = Literal["log", "run", "node", "sample"]
+Kind = Literal["log", "run", "rollout", "node", "sample"]
 KINDS: tuple[str, ...] = Kind.__args__
 """What can be subscribed to; `run` brings both the states of runs and their output."""
 
@@ -40,7 +40,8 @@ Chunk = tuple[bytes, int]
 
 class Filter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One thing to hear of. Empty members don't filter. `level` (least), `source`, `unit` (globs) and `grep` (text,
-    capitals or not) hold for logs, `run` for runs and their output, `selector` for all that is about a node."""
+    capitals or not) hold for logs, `run` for runs and their output, `rollout` for rollouts, `selector` for all that is
+    about a node."""
 
     kinds: Annotated[tuple[Kind, ...], msgspec.Meta(max_length=len(KINDS))] = ()
     selector: Annotated[str, msgspec.Meta(max_length=MAX_SELECTOR)] = "all"
@@ -49,6 +50,7 @@ class Filter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     unit: Glob = ""
     grep: Annotated[str, msgspec.Meta(max_length=1000)] = ""
     run: Annotated[str, msgspec.Meta(max_length=32)] = ""
+    rollout: Annotated[str, msgspec.Meta(max_length=32)] = ""
 
 
 class _Peek(msgspec.Struct, gc=False):
@@ -74,6 +76,7 @@ class Happening:
     records: Sequence[bytes] | None = None
     source: str = ""
     run: str = ""
+    rollout: str = ""
     levels: int = 0
     _lines: list[bytes] | None = None
     _chunks: list[Chunk] | None = None
@@ -119,6 +122,9 @@ def happening_of(event: Event, view_of: Callable[[str], NodeView | None]) -> Hap
     if isinstance(event, RunChanged):
         line = {**event.detail, "kind": "run", "run": event.run, **about, "state": event.state}
         return Happening("run", event.node, view, line, run=event.run)
+    if isinstance(event, RolloutChanged):
+        line = {**event.detail, "kind": "rollout", "rollout": event.rollout, **about, "state": event.state}
+        return Happening("rollout", event.node, view, line, rollout=event.rollout)
     return Happening("node", event.node, view, {
         "kind": "node", **about, "state": event.state or (view.state if view else "")})
 
@@ -174,6 +180,7 @@ class _Compiled:
     def __init__(self, wanted: Filter):
         self.kinds = frozenset(wanted.kinds or KINDS)
         self.run = wanted.run
+        self.rollout = wanted.rollout
         self.selector = selectors.parse(wanted.selector or "all")
         self.everyone = isinstance(self.selector, selectors.All)
         self.levels = _ALL_LEVELS & -(1 << _LEVEL_NUMBER[wanted.level]) if wanted.level else _ALL_LEVELS
@@ -191,6 +198,8 @@ class _Compiled:
             if not happening.levels & self.levels or (self.source and not self.source(happening.source)):
                 return False
         elif self.run and happening.kind == "run" and happening.run != self.run:
+            return False
+        elif self.rollout and happening.kind == "rollout" and happening.rollout != self.rollout:
             return False
         return self.everyone or not happening.node or self._names(happening)
 

@@ -81,6 +81,7 @@ class AgentService:
         self._arriving: set[str] = set()
         self._connected: dict[str, float] = {}
         self._left: dict[str, float] = {}
+        self._versions: dict[str, str] = {}
         self._conflicts: dict[str, float] = {}
         self._probing: dict[AgentLine, asyncio.Task] = {}
         self.admission = Admission()
@@ -97,6 +98,10 @@ class AgentService:
     def since(self, node: str) -> float:
         """Connected, or not connected, since then (Unix seconds); this service's start at the earliest."""
         return self._connected.get(node, self._left.get(node, self.started))
+
+    def version(self, node: str) -> str:
+        """Of the agent whose connection stands; "" where none does."""
+        return self._versions.get(node, "") if node in self._connected else ""
 
     def count(self) -> int:
         return len(self._connected)
@@ -133,6 +138,7 @@ class AgentService:
             await self._store.nodes.update(proved.node, **changes)
         except StoreFull as error:
             log.warning("what node %s says of itself is not kept: %s", proved.node, error)
+        self._versions[proved.node] = proved.agent_version
         node = await self._fleet.announce(proved.node)
         if node is None or node.revoked:
             raise Forbidden("this node was revoked", code="revoked")
@@ -153,6 +159,7 @@ class AgentService:
         if self._lines.get(node) is not line:
             return False
         del self._lines[node]
+        self._versions.pop(node, None)
         if self._connected.pop(node, None) is not None:
             self._left[node] = self._clock()
         return True

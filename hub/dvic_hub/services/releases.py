@@ -4,7 +4,8 @@
     <state_dir>/releases.key            what signs it
 
 A package is written beside, checked, and appears under its name whole or not at all. The indexes are made and signed
-anew at each change and once a day; those of before stay readable under their hash for a while.
+anew at each change and once a day; those of before stay readable under their hash for a while. What an agent's package
+is signed with besides, for self-update, is in manifests.py.
 """
 
 import asyncio
@@ -20,8 +21,12 @@ from dvic_hub.domain import apt_index
 from dvic_hub.domain.apt_index import Release
 from dvic_hub.domain.deb import read_control
 from dvic_hub.domain.people import Actor
+from dvic_hub.domain.update_progress import same_version
 from dvic_hub.errors import BadRequest, Conflict, NotFound, StoreError, StoreFull, TooLarge
 from dvic_hub.services.audit import AuditService
+from dvic_hub.services.manifests import ManifestService
+from dvic_wire.updates import Manifest
+from dvic_wire.versions import sort_key
 
 FOLDER = "releases"
 
@@ -50,10 +55,11 @@ class _Index:
 class ReleaseService:
     """`clock` gives Unix seconds."""
 
-    def __init__(self, state_dir: Path, audit: AuditService, clock: Callable[[], float]):
+    def __init__(self, state_dir: Path, audit: AuditService, manifests: ManifestService, clock: Callable[[], float]):
         self._state_dir = state_dir
         self._folder = state_dir / FOLDER
         self._audit = audit
+        self._manifests = manifests
         self._clock = clock
         self._key: openpgp.ReleaseKey | None = None
         self._releases: dict[str, Release] | None = None
@@ -69,8 +75,34 @@ class ReleaseService:
         releases = await self._known()
         return [releases[name] for name in sorted(releases)]
 
-    async def add(self, pieces: AsyncIterator[bytes], actor: Actor) -> Release:
-        """Take a .deb in. Raises BadRequest `deb`, TooLarge, Conflict where another file has that name, StoreFull."""
+    async def for_rollout(self, package: str, version: str = "") -> tuple[str, Manifest]:
+        """The manifest, as text and read, of the package in this version or else in the newest. Raises NotFound, and
+        Conflict when it does not count."""
+        return await self._manifests.for_rollout(await self.newest(package, version))
+
+    async def why_not(self, manifest: str) -> str:
+        """Why a manifest does not count (any more); "" when it does."""
+        return await self._manifests.why_not(manifest)
+
+    async def newest(self, package: str, version: str = "") -> Release:
+        """The package of this version, or the newest that there is. Raises NotFound."""
+        found = [each for each in await self.all() if each.control.package == package]
+        if not found:
+            raise NotFound(f"the hub serves no {package}: an admin adds it with hubctl release add FILE.deb",
+                           code="no-release")
+        chosen = max((each for each in found if not version or same_version(each.control.version, version)),
+                     key=lambda each: sort_key(each.control.version), default=None)
+        if chosen is None:
+            known = ", ".join(sorted((each.control.version for each in found), key=sort_key))
+            raise NotFound(f"the hub serves no {package} {version} (it has {known})", code="no-release")
+        return chosen
+
+    async def add(self, pieces: AsyncIterator[bytes], actor: Actor, manifest: str = "",
+                  minimum_hub: str = "") -> Release:
+        """Take a .deb in. `manifest`: one that was signed elsewhere; `minimum_hub`: for one that is made here. A file
+        that is there already gets a new manifest where its own does not count any more, or one is given.
+
+        Raises BadRequest `deb` or `manifest`, TooLarge, Conflict where another file has that name, StoreFull."""
         self._folder.mkdir(mode=0o700, exist_ok=True)
         beside = self._folder / f".{secrets.token_hex(8)}.new"
         try:
@@ -81,15 +113,18 @@ class ReleaseService:
                 release = Release(control, beside.stat().st_size, digest, int(self._clock() * 1_000_000))
                 present = known.get(release.name)
                 if present is not None and present.sha256 == digest:
+                    await self._sign_again(present, actor, manifest, minimum_hub)
                     return present
                 if present is not None:
                     raise Conflict(f"another {release.name} is there already: give the new one a higher version",
                                    code="release-known")
                 if len(known) >= MAX_RELEASES:
                     raise Conflict(f"the hub serves at most {MAX_RELEASES} packages", code="limit", limit=MAX_RELEASES)
-                detail = {"sha256": digest, "bytes": release.size}
+                signed = await self._manifests.prepare(release, manifest, minimum_hub)
+                detail = {"sha256": digest, "bytes": release.size, "signed by": signed.signer if signed else ""}
                 async with self._audit.record(actor, "release.add", release.name, detail):
                     await asyncio.to_thread(_settle, beside, self._folder / release.name, self._clock())
+                    await self._manifests.keep(signed)
                     self._releases = {**known, release.name: release}
                     self._index = await self._made()
             return release
@@ -106,6 +141,7 @@ class ReleaseService:
                 raise NotFound(f"there is no package {name}")
             async with self._audit.record(actor, "release.remove", name):
                 (self._folder / name).unlink(missing_ok=True)
+                await self._manifests.forget(name)
                 self._releases = {each: release for each, release in known.items() if each != name}
                 self._index = await self._made()
 
@@ -128,6 +164,17 @@ class ReleaseService:
         return self._folder / name
 
     # ---- inside
+
+    async def _sign_again(self, release: Release, actor: Actor, manifest: str, minimum_hub: str) -> None:
+        """The same file was added again."""
+        kept = (await self._manifests.all()).get(release.name)
+        counts = kept is not None and kept.sha256 == release.sha256 and not await self._manifests.why_not(kept.text)
+        if counts and not manifest and minimum_hub in ("", kept.minimum_hub):
+            return
+        signed = await self._manifests.prepare(release, manifest, minimum_hub)
+        if signed is not None:
+            async with self._audit.record(actor, "release.sign", release.name, {"signed by": signed.signer}):
+                await self._manifests.keep(signed)
 
     async def _signer(self) -> openpgp.ReleaseKey:
         if self._key is None:

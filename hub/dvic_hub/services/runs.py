@@ -25,13 +25,13 @@ from dvic_hub.domain.people import Actor
 from dvic_hub.errors import BadRequest, Conflict, HubError, NotFound
 from dvic_hub.services.agents import AgentService
 from dvic_hub.services.audit import AuditService
+from dvic_hub.services.run_signing import RunSigner
 from dvic_hub.services.watch import FleetService
 from dvic_hub.store.port import Store
 from dvic_wire.errors import LimitExceeded
-from dvic_wire.limits import MAX_SIGNED_BYTES, RUN_REQUEST_TTL
-from dvic_wire.messages import RunCancel, RunReply, RunRequest
+from dvic_wire.limits import MAX_SIGNED_BYTES
+from dvic_wire.messages import RunReply
 from dvic_wire.runs import DISPATCHED, LOST, QUEUED, TERMINAL
-from dvic_wire.signing import PrivateKey, Purpose, sign
 
 SWEEP = 5.0
 """Seconds between two looks at every open run; one that something happened to is looked at within a second."""
@@ -41,6 +41,9 @@ CLOCK_JUMP = 30.0
 
 MAX_ROWS_SHOWN = 20
 """Names of nodes that the audit entry of a run lists."""
+
+RUN = "run"
+"""The kind of run that people order; updates are counted and bounded by their rollout."""
 
 ENDED = "ended"
 """State in the event that tells that a whole run is over."""
@@ -79,17 +82,18 @@ class _Pacing:
 
 
 class RunService:
-    """`identity` signs requests. `clock` gives Unix seconds, `steady` seconds that no one sets (None: not watched)."""
+    """`clock` gives Unix seconds, `steady` seconds that no one sets (None: not watched). `max_active`: runs of the kind
+    run that may be open."""
 
     def __init__(self, store: Store, bus: Bus, fleet: FleetService, agents: AgentService, audit: AuditService,
-                 identity: PrivateKey, clock: Callable[[], float], *, max_active: int = 500,
+                 signer: RunSigner, clock: Callable[[], float], *, max_active: int = 500,
                  steady: Callable[[], float] | None = time.monotonic):
         self._store = store
         self._bus = bus
         self._fleet = fleet
         self._agents = agents
         self._audit = audit
-        self._identity = identity
+        self._signer = signer
         self._clock = clock
         self._steady = steady
         self._max_active = max_active
@@ -127,19 +131,20 @@ class RunService:
         views = [view for view in self._fleet.select(order.selector) if view.state != REVOKED]
         if not views:
             raise BadRequest("the selector names no node", code="no-nodes", field="selector")
-        if len(await self._store.runs.active()) >= self._max_active:
+        if order.kind == RUN and len(await self._store.runs.active(RUN)) >= self._max_active:
             raise Conflict(f"at most {self._max_active} runs may be open", code="limit", limit=self._max_active)
         now = int(self._clock() * _SECOND)
-        run = Run(new_id(self._clock()), order.selector, order.spec, now, actor.name, order.reason, order.batch,
-                  order.max_failures, now + order.queue * _SECOND, operator=order.operator)
-        size = len(self._request(run, views[0].id).jws)
+        run = Run(order.id or new_id(self._clock()), order.selector, order.spec, now, actor.name, order.reason,
+                  order.batch, order.max_failures, now + order.queue * _SECOND, operator=order.operator,
+                  kind=order.kind, detail=order.detail)
+        size = len((await self._signer.request(run, views[0].id)).jws)
         if size > MAX_SIGNED_BYTES:
             raise LimitExceeded("MAX_SIGNED_BYTES", MAX_SIGNED_BYTES, size)
         rows = [RunNode(run.id, view.id, position) for position, view in enumerate(views)]
         detail = {"run": run.id, "nodes": len(rows), "names": [view.name for view in views[:MAX_ROWS_SHOWN]],
                   "argv": list(order.spec.argv), "script": order.spec.script, "user": order.spec.user,
                   "reason": order.reason}
-        async with self._audit.record(actor, "run.create", order.selector, detail):
+        async with self._audit.record(actor, f"{order.kind}.create", order.selector, detail):
             await self._store.runs.add(run, rows)
         self._bus.publish(RunChanged(run.id, "", QUEUED, {"nodes": len(rows)}))
         self._mark(run.id)
@@ -254,25 +259,12 @@ class RunService:
     # ---- sending
 
     async def _send_request(self, run: Run, node: str) -> None:
-        message = await asyncio.to_thread(self._request, run, node)
-        if await self._agents.send(node, message):
+        if await self._agents.send(node, await self._signer.request(run, node)):
             self._pacing.setdefault(run.id, _Pacing()).note_request(node, self._clock())
 
     async def _send_cancel(self, run: Run, row: RunNode) -> None:
-        node, by = row.node, dispatch.canceller(run, row)
-        claims = {"iss": self._identity.fingerprint, "aud": node, "jti": run.id, "by": by}
-        jws = await asyncio.to_thread(sign, self._identity, Purpose.CANCEL, claims, now=self._clock(),
-                                      ttl=RUN_REQUEST_TTL)
-        if await self._agents.send(node, RunCancel(run.id, jws)):
-            self._pacing.setdefault(run.id, _Pacing()).note_cancel(node, self._clock())
-
-    def _request(self, run: Run, node: str) -> RunRequest:
-        claims = {"iss": self._identity.fingerprint, "aud": node, "jti": run.id, "spec": run.spec.to_json(),
-                  "by": run.created_by}
-        if run.operator:
-            claims["operator"] = run.operator
-        jws = sign(self._identity, Purpose.RUN, claims, now=self._clock(), ttl=RUN_REQUEST_TTL)
-        return RunRequest(run.id, jws)
+        if await self._agents.send(row.node, await self._signer.cancel(run.id, row.node, dispatch.canceller(run, row))):
+            self._pacing.setdefault(run.id, _Pacing()).note_cancel(row.node, self._clock())
 
     async def _all(self, sending: Iterable) -> None:
         """Send side by side: one slow connection holds up no other."""

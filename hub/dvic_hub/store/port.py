@@ -16,12 +16,16 @@ from dvic_hub.domain.model import (
     ApiToken,
     AuditEntry,
     IncomingBatch,
+    KeptManifest,
     LogQuery,
     Node,
     Page,
+    Rollout,
+    RolloutNode,
     Run,
     RunNode,
     Series,
+    SigningKey,
     Token,
     User,
 )
@@ -103,11 +107,14 @@ class Tokens(Protocol):
 class Runs(Protocol):
     async def add(self, run: Run, nodes: list[RunNode]) -> None: ...
     async def get(self, id: str) -> Run | None: ...
-    async def list(self, limit: int, before: str = "") -> Page: ...
+
+    async def list(self, limit: int, before: str = "", kind: str = "") -> Page:
+        """Newest first; `kind` "": of every kind."""
+
     async def nodes(self, run: str) -> list[RunNode]: ...
 
-    async def active(self) -> list[str]:
-        """Ids of runs that have not ended."""
+    async def active(self, kind: str = "") -> list[str]:
+        """Ids of runs that have not ended; `kind` "": of every kind."""
 
     async def active_on(self, node: str) -> list[RunNode]:
         """Rows of this node that are not terminal."""
@@ -116,6 +123,59 @@ class Runs(Protocol):
         """Conditional update of one node's state; False when it was in none of `from_states`."""
 
     async def update(self, id: str, **changes: object) -> None: ...
+
+
+class Rollouts(Protocol):
+    async def add(self, rollout: Rollout, nodes: list[RolloutNode]) -> None:
+        """Raises Conflict when one of this id exists."""
+
+    async def get(self, id: str) -> Rollout | None: ...
+
+    async def list(self, limit: int, before: str = "") -> Page:
+        """Newest first."""
+
+    async def nodes(self, rollout: str) -> list[RolloutNode]:
+        """By position. They stay when a node is removed."""
+
+    async def runs(self, rollout: str) -> dict[str, RunNode]:
+        """How the updates that its rows name stand, by node; a node without one is not in it."""
+
+    async def active(self) -> list[str]:
+        """Ids of rollouts that have not ended."""
+
+    async def open_nodes(self) -> dict[str, str]:
+        """Nodes whose row in a rollout has not ended, each with that rollout's id."""
+
+    async def move(self, rollout: str, node: str, from_state: str, to: str, **changes: object) -> bool:
+        """Conditional update of one node's row; False when it was in another state."""
+
+    async def forgive(self, rollout: str, nodes: list[str]) -> None:
+        """Mark rows as forgiven, all at once."""
+
+    async def update(self, id: str, **changes: object) -> bool:
+        """False when it has ended, or there is none."""
+
+
+class Releases(Protocol):
+    """Signing keys and manifests. Each change of the keys raises the key set's serial, to `time` (Unix seconds) at
+    least: so that a hub which was put back from a backup gets past what machines have seen."""
+
+    async def keys(self) -> tuple[int, list[SigningKey]]:
+        """The serial (0: there never was a key) and the keys, the oldest first, of one moment."""
+
+    async def add_key(self, key: SigningKey, time: int) -> bool:
+        """False when it is there already."""
+
+    async def remove_key(self, id: str, time: int) -> bool:
+        """False when it is not there, or when it is the only one."""
+
+    async def manifests(self) -> dict[str, KeptManifest]:
+        """By the package's file name."""
+
+    async def put_manifest(self, manifest: KeptManifest) -> None:
+        """In the place of the one that the package had."""
+
+    async def remove_manifest(self, name: str) -> bool: ...
 
 
 class People(Protocol):
@@ -146,6 +206,8 @@ class Store(Protocol):
     nodes: Nodes
     tokens: Tokens
     runs: Runs
+    rollouts: Rollouts
+    releases: Releases
     people: People
     audit: Audit
 

@@ -68,7 +68,32 @@ CREATE TABLE demo (node TEXT NOT NULL, file TEXT NOT NULL, time INTEGER NOT NULL
 CREATE TABLE day (day TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (_STATE,)
+_UPDATES = """
+ALTER TABLE run ADD COLUMN kind TEXT NOT NULL DEFAULT 'run';
+ALTER TABLE run ADD COLUMN detail TEXT NOT NULL DEFAULT '{}';
+
+CREATE TABLE release_key (id TEXT PRIMARY KEY, public_key BLOB NOT NULL, note TEXT NOT NULL, added INTEGER NOT NULL,
+    added_by TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE manifest (name TEXT PRIMARY KEY, sha256 TEXT NOT NULL, text TEXT NOT NULL, signer TEXT NOT NULL,
+    version TEXT NOT NULL, minimum_hub TEXT NOT NULL, expires INTEGER NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE rollout (id TEXT PRIMARY KEY, selector TEXT NOT NULL, package TEXT NOT NULL, version TEXT NOT NULL,
+    manifest TEXT NOT NULL, created INTEGER NOT NULL, created_by TEXT NOT NULL, older INTEGER NOT NULL,
+    confirm INTEGER NOT NULL, canary TEXT NOT NULL, batch TEXT NOT NULL, max_failures INTEGER NOT NULL,
+    halt_on_error INTEGER NOT NULL, soak INTEGER NOT NULL, queue_until INTEGER NOT NULL, reason TEXT NOT NULL,
+    halted INTEGER NOT NULL, halt_reason TEXT NOT NULL, cancelled INTEGER NOT NULL,
+    ended INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX rollout_created ON rollout (created, id);
+CREATE INDEX rollout_active ON rollout (id) WHERE ended = 0;
+CREATE TABLE rollout_node (rollout TEXT NOT NULL, node TEXT NOT NULL, position INTEGER NOT NULL,
+    wave INTEGER NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL, run TEXT NOT NULL, from_version TEXT NOT NULL,
+    to_version TEXT NOT NULL, sent INTEGER NOT NULL, changed INTEGER NOT NULL, ended INTEGER NOT NULL,
+    forgiven INTEGER NOT NULL, PRIMARY KEY (rollout, node)) WITHOUT ROWID;
+CREATE INDEX rollout_node_open ON rollout_node (node) WHERE ended = 0;
+"""
+"""Self-update: runs of another kind, and what is rolled out to whom."""
+
+MIGRATIONS: tuple[str, ...] = (_STATE, _UPDATES)
 """The database's user_version counts how many of these it has been through."""
 
 _DAY = """

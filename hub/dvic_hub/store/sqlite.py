@@ -16,6 +16,8 @@ from .sqlite_days import Days
 from .sqlite_nodes import SqliteNodes, SqliteTokens
 from .sqlite_people import SqliteAudit, SqlitePeople
 from .sqlite_readers import Readers
+from .sqlite_releases import SqliteReleases
+from .sqlite_rollouts import SqliteRollouts
 from .sqlite_runs import SqliteRuns
 from .sqlite_search import PAGE_BYTES
 from .sqlite_streams import SqliteStreams
@@ -44,6 +46,8 @@ class SqliteStore:
         self.nodes = SqliteNodes(self._writer, self._readers, self._cursors)
         self.tokens = SqliteTokens(self._writer, self._readers)
         self.runs = SqliteRuns(self._writer, self._readers)
+        self.rollouts = SqliteRollouts(self._writer, self._readers)
+        self.releases = SqliteReleases(self._writer, self._readers)
         self.people = SqlitePeople(self._writer, self._readers)
         self.audit = SqliteAudit(self._writer, self._readers)
 

@@ -9,12 +9,12 @@ from dvic_hub.domain.model import Page, Run, RunNode
 from dvic_hub.errors import BadRequest, Conflict
 from dvic_wire.runs import TERMINAL, RunSpec
 
-from .rows import Form, Table
+from .rows import JSON, Form, Table
 from .sqlite_readers import Readers
 from .sqlite_writer import Writer
 
 SPEC = Form(lambda spec: json.dumps(spec.to_json()), lambda text: RunSpec.from_json(json.loads(text)))
-RUNS = Table("run", Run, {"spec": SPEC})
+RUNS = Table("run", Run, {"spec": SPEC, "detail": JSON})
 RUN_NODES = Table("run_node", RunNode)
 
 
@@ -42,9 +42,9 @@ class SqliteRuns:
     async def nodes(self, run: str) -> list[RunNode]:
         return await self._nodes("WHERE run = ? ORDER BY position, node", (run,))
 
-    async def active(self) -> list[str]:
-        return await self._readers.run(lambda connection: [
-            id for (id,) in connection.execute("SELECT id FROM run WHERE ended = 0 ORDER BY created, id")])
+    async def active(self, kind: str = "") -> list[str]:
+        return await self._readers.run(lambda connection: [id for (id,) in connection.execute(
+            "SELECT id FROM run WHERE ended = 0 AND (? = '' OR kind = ?) ORDER BY created, id", (kind, kind))])
 
     async def active_on(self, node: str) -> list[RunNode]:
         rest = "WHERE node = ? AND state IN ('queued', 'dispatched', 'running') ORDER BY run"
@@ -62,13 +62,17 @@ class SqliteRuns:
     async def _nodes(self, rest: str, values: Iterable[object]) -> list[RunNode]:
         return await self._readers.run(lambda connection: RUN_NODES.select(connection, rest, values))
 
-    async def list(self, limit: int, before: str = "") -> Page:
-        """Newest first; the cursor is time and id of the last one."""
+    async def list(self, limit: int, before: str = "", kind: str = "") -> Page:
         created, id = read_place(before) if before else (2**62, "")
-        rest = "WHERE (created, id) < (?, ?) ORDER BY created DESC, id DESC LIMIT ?"
-        rows = await self._readers.run(lambda connection: RUNS.select(connection, rest, (created, id, limit + 1)))
-        more = len(rows) > limit > 0
-        return Page(rows[:limit], f"{rows[limit - 1].created:x}.{rows[limit - 1].id}" if more else "")
+        rest = "WHERE (created, id) < (?, ?) AND (? = '' OR kind = ?) ORDER BY created DESC, id DESC LIMIT ?"
+        values = (created, id, kind, kind, limit + 1)
+        return page_by_time(await self._readers.run(lambda connection: RUNS.select(connection, rest, values)), limit)
+
+
+def page_by_time(rows: list, limit: int) -> Page:
+    """A page of a list by time and id, from one row more than it holds; the cursor is time and id of its last one."""
+    more = len(rows) > limit > 0
+    return Page(rows[:limit], f"{rows[limit - 1].created:x}.{rows[limit - 1].id}" if more else "")
 
 
 def read_place(cursor: str) -> tuple[int, str]:
