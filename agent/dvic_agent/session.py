@@ -31,6 +31,7 @@ from dvic_wire.messages import (
     RunCancel,
     RunRequest,
     Settings,
+    UpdateConfirm,
     Welcome,
 )
 from dvic_wire.signing import PrivateKey, Purpose, b64encode, sign, verify
@@ -49,7 +50,7 @@ ACCEPTS: dict[str, tuple[type, ...]] = {
     NEW: (),
     HELLO_SENT: (HubProof,),
     PROOF_SENT: (Welcome, Refused, Goodbye),
-    OPEN: (Ack, RunRequest, RunCancel, Settings, Problem, Refused, Goodbye),
+    OPEN: (Ack, RunRequest, RunCancel, UpdateConfirm, Settings, Problem, Refused, Goodbye),
     CLOSED: (),
 }
 """What the hub may say in each state."""
@@ -76,7 +77,7 @@ class Ended:
     proved: bool = False
 
 
-Event = Welcome | Ack | RunRequest | RunCancel | Settings | Problem | Ended
+Event = Welcome | Ack | RunRequest | RunCancel | UpdateConfirm | Settings | Problem | Ended
 
 
 class Session:
