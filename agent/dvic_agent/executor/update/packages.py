@@ -67,8 +67,8 @@ def ask(argv: list[str], seconds: float = QUERY_SECONDS) -> bytes:
 
 @dataclass(frozen=True)
 class Present:
-    """What dpkg has of a package. `whole`: its version when it is wholly installed, else "". `removed`: nothing of it is
-    there but its settings."""
+    """What dpkg has of a package. `whole`: its version when it is wholly installed, else "". `removed`: nothing of it
+    is there but its settings."""
 
     whole: str = ""
     removed: bool = False

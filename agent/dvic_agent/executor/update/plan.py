@@ -86,8 +86,8 @@ class Journal:
 @dataclass(frozen=True)
 class Known:
     """What can be seen now. `installed`: the version that is whole on the machine, "" when none is; `removed`: not even
-    a broken one is there. `fetched`, `kept`: the new and the former package lie ready. `agent`: what systemd says of the
-    agent, for people."""
+    a broken one is there. `fetched`, `kept`: the new and the former package lie ready. `agent`: what systemd says of
+    the agent, for people."""
 
     boot: str
     cancelled: str | None = None
