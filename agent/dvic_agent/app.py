@@ -13,7 +13,17 @@ import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from dvic_wire.messages import Ack, Message, Problem, RunAnswer, RunCancel, RunRequest, Settings, Welcome
+from dvic_wire.messages import (
+    Ack,
+    Message,
+    Problem,
+    RunAnswer,
+    RunCancel,
+    RunRequest,
+    Settings,
+    UpdateConfirm,
+    Welcome,
+)
 
 from . import config as configs
 from .clock import Clock
@@ -118,6 +128,8 @@ class Agent:
             self._pump.answered(message)
         elif isinstance(message, RunRequest | RunCancel | RunAnswer):
             self._desk.request(message)
+        elif isinstance(message, UpdateConfirm):
+            self._desk.confirm(message)
         elif isinstance(message, Settings):
             self._settle(message.values)
         elif isinstance(message, Problem):

@@ -27,8 +27,16 @@ class ExecutorClient:
         """Ask to start a run; asking again is harmless."""
         return await self._ask({"request": "run", "run": run, "jws": jws})
 
+    async def update(self, run: str, jws: str) -> dict:
+        """Ask to start an update of this machine's package; asking again is harmless."""
+        return await self._ask({"request": "update", "run": run, "jws": jws})
+
+    async def confirm(self, run: str, jws: str) -> dict:
+        """Hand over the hub's word that the updated agent was welcomed."""
+        return await self._ask({"request": "confirm", "run": run, "jws": jws})
+
     async def enroll(self, run: str, jws: str) -> dict:
-        """Ask to open ssh to another machine; as for `run`."""
+        """Ask to open ssh to another machine; asking again is harmless."""
         return await self._ask({"request": "enroll", "run": run, "jws": jws})
 
     async def answer(self, run: str, jws: str) -> dict:

@@ -1,4 +1,4 @@
-"""Runs on this machine, as the agent sees them: requests go to the executor, answers to the hub.
+"""Runs and updates on this machine, as the agent sees them: requests go to the executor, answers to the hub.
 
 A run's end is not told here: it comes in the run's stream. What the hub must hear at once is whether a run was
 accepted, and of runs that left no trace that they are lost.
@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 
-from dvic_wire.messages import RunAnswer, RunCancel, RunReply, RunRequest
+from dvic_wire.messages import RunAnswer, RunCancel, RunReply, RunRequest, UpdateConfirm
 from dvic_wire.runs import CANCELLED, EXPIRED, FAILED, LOST, REFUSED, RUNNING
 
 from .errors import ExecutorError
@@ -23,12 +23,16 @@ ANSWERS = frozenset({RUNNING, REFUSED, FAILED, EXPIRED, CANCELLED, LOST})
 """States that an executor may answer with."""
 
 Order = RunRequest | RunCancel | RunAnswer
+Ask = Callable[[str, str], Coroutine]
 
 TRIES = 3
 """Times that a request is handed over when the executor takes it and then says nothing."""
 
 MAX_REASON = 2000
 """Characters of why, as the hub is told it."""
+
+CONFIRM_SECONDS = 3600.0
+"""How long the hub's word for an update is carried to an executor that does not answer; it may just be restarting."""
 
 AT_A_TIME = 8
 """Requests handed over at a time; the rest waits in line."""
@@ -49,6 +53,10 @@ class RunDesk:
     def request(self, message: Order) -> None:
         """Hand it over and answer, in the background."""
         self._start(self._answer(message))
+
+    def confirm(self, message: UpdateConfirm) -> None:
+        """Hand over the hub's word for an update, in the background; what comes of it is told in its stream."""
+        self._start(self._confirm(message))
 
     def compare(self, believed: list[str]) -> None:
         """Of the runs that the hub believes to be running here, tell those that left no trace."""
@@ -78,14 +86,24 @@ class RunDesk:
         if not RUN_ID.match(message.run):
             self._reply(RunReply(message.run, REFUSED, "the run's id is none"))
             return
-        async with self._places:
-            state, reason = await self._hand_over(message)
-        self._reply(RunReply(message.run, state, reason[:MAX_REASON]))
-
-    async def _hand_over(self, message: Order) -> tuple[str, str]:
         ask = self._way(message)
         if ask is None:
-            return REFUSED, f"this agent knows no request {message.request!r}"
+            self._reply(RunReply(message.run, REFUSED, f"this agent knows no request {message.request[:MAX_REASON]}"))
+            return
+        async with self._places:
+            state, reason = await self._hand_over(message, ask)
+        self._reply(RunReply(message.run, state, reason[:MAX_REASON]))
+
+    def _way(self, message: Order) -> Ask | None:
+        """What the executor is asked for; None where that is not known here."""
+        if isinstance(message, RunCancel):
+            return self._executor.cancel
+        if isinstance(message, RunAnswer):
+            return self._executor.answer
+        return {"run": self._executor.run, "update": self._executor.update,
+                "enroll": self._executor.enroll}.get(message.request)
+
+    async def _hand_over(self, message: Order, ask: Ask) -> tuple[str, str]:
         delivered, reason = False, ""
         for attempt in range(TRIES):
             if attempt:
@@ -102,20 +120,27 @@ class RunDesk:
             return FAILED, reason
         return self._without_answer(message, delivered, reason)
 
-    def _way(self, message: Order) -> Callable[[str, str], Coroutine] | None:
-        """What the executor is asked for."""
-        if isinstance(message, RunCancel):
-            return self._executor.cancel
-        if isinstance(message, RunAnswer):
-            return self._executor.answer
-        return {"run": self._executor.run, "enroll": self._executor.enroll}.get(message.request)
-
     def _without_answer(self, message: Order, delivered: bool, reason: str) -> tuple[str, str]:
         if self.exists(message.run):
             return RUNNING, ""  # whatever became of it, its stream will tell
         if isinstance(message, RunRequest) and not delivered:
             return FAILED, reason
         return LOST, reason
+
+    async def _confirm(self, message: UpdateConfirm) -> None:
+        pause, waited = self._retry_seconds, 0.0
+        while RUN_ID.match(message.run):
+            try:
+                answer = await self._executor.confirm(message.run, message.jws)
+            except ExecutorError as error:
+                log.warning("update %s: %s", message.run, error)
+                if waited > CONFIRM_SECONDS:
+                    return
+                await asyncio.sleep(pause)
+                waited, pause = waited + pause, min(2 * pause, 10 * self._retry_seconds)
+                continue
+            log.info("update %s: %s", message.run, answer.get("reason") or answer["state"])
+            return
 
     async def _forget(self, run: str) -> None:
         try:

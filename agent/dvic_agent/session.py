@@ -32,6 +32,7 @@ from dvic_wire.messages import (
     RunCancel,
     RunRequest,
     Settings,
+    UpdateConfirm,
     Welcome,
 )
 from dvic_wire.signing import PrivateKey, Purpose, b64encode, sign, verify
@@ -50,7 +51,7 @@ ACCEPTS: dict[str, tuple[type, ...]] = {
     NEW: (),
     HELLO_SENT: (HubProof,),
     PROOF_SENT: (Welcome, Refused, Goodbye),
-    OPEN: (Ack, RunRequest, RunCancel, RunAnswer, Settings, Problem, Refused, Goodbye),
+    OPEN: (Ack, RunRequest, RunCancel, RunAnswer, UpdateConfirm, Settings, Problem, Refused, Goodbye),
     CLOSED: (),
 }
 """What the hub may say in each state."""
@@ -77,7 +78,7 @@ class Ended:
     proved: bool = False
 
 
-Event = Welcome | Ack | RunRequest | RunCancel | RunAnswer | Settings | Problem | Ended
+Event = Welcome | Ack | RunRequest | RunCancel | RunAnswer | UpdateConfirm | Settings | Problem | Ended
 
 
 class Session:

@@ -192,12 +192,12 @@ def test_a_run_order_opens_no_ssh_and_an_enrolment_order_starts_no_command(sourc
     {"user": "a", "host": "h", "port": 0}])
 def test_a_target_that_ssh_could_take_for_something_else_is_refused(target):
     with pytest.raises(Refusal):
-        enroll_spec("abcdefabcdef", {"target": target}, parse_policy(""))
+        enroll_spec({"target": target}, parse_policy(""))
 
 
 def test_what_is_started_is_our_own_program_whatever_the_order_says():
-    claims = {"target": {"user": "a", "host": "h", "port": 22}, "spec": {"argv": ["id"]}, "argv": ["id"]}
-    spec = enroll_spec("abcdefabcdef", claims, parse_policy('[limits]\ntimeout = 600\n'))
+    claims = {"jti": "abcdefabcdef", "target": {"user": "a", "host": "h", "port": 22}, "spec": {"argv": ["id"]}, "argv": ["id"]}
+    spec = enroll_spec(claims, parse_policy('[limits]\ntimeout = 600\n'))
     assert spec.argv[1:] == ("-I", "-m", "dvic_push", "abcdefabcdef", "a", "h", "22")
     assert spec.timeout == 600 and json.dumps(spec.to_json())
 
@@ -205,4 +205,4 @@ def test_what_is_started_is_our_own_program_whatever_the_order_says():
 def test_a_machine_that_asks_for_operators_signatures_opens_no_ssh():
     policy = parse_policy(f'operator_keys = ["{b64encode(PrivateKey.generate().public.raw)}"]\n')
     with pytest.raises(Refusal, match="operator"):
-        enroll_spec("abcdefabcdef", {"target": {"user": "a", "host": "h", "port": 22}}, policy)
+        enroll_spec({"target": {"user": "a", "host": "h", "port": 22}}, policy)

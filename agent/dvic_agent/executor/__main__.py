@@ -22,6 +22,7 @@ from .recorder import record
 from .rundir import StateDir, check_run_id
 from .tree import in_own_cgroup, memory_is_limited
 from .units import UnitsBackend, systemd_is_here, unit_name
+from .update.folder import goes_on
 
 CONFIG_DIR = "/etc/dvic-agent"
 STATE_DIR = "/var/lib/dvic-agent"
@@ -104,7 +105,7 @@ def record_end(state: StateDir, run: str) -> int:
     if result not in (TIMEOUT, OUT_OF_MEMORY, UNKNOWN):
         result = f"{result} {os.environ.get('EXIT_STATUS', '')}".strip()
     with state.opened(check_run_id(run)) as found:
-        if found is not None:
+        if found is not None and not goes_on(state.path, run):
             write_end(found, result)
     return 0
 

@@ -18,6 +18,9 @@ class Backend(Protocol):
     def start(self, run: RunDir) -> None:
         """Start the run whose lock the caller holds; raises StartFailed (nothing runs then)."""
 
+    def start_update(self, run: RunDir) -> None:
+        """Start or go on with the update of this run; harmless when it is being carried. Raises StartFailed."""
+
     def stop(self, run: RunDir) -> None:
         """Begin to end the run: SIGTERM to the whole tree, SIGKILL after tree.KILL_GRACE. Returns at once."""
 

@@ -26,7 +26,7 @@ ENROLL_SECONDS = 1800
 """Time limit of such a run: a person looks at the host key, then packages are installed."""
 
 
-def enroll_spec(run: str, claims: dict, policy: Policy) -> RunSpec:
+def enroll_spec(claims: dict, policy: Policy) -> RunSpec:
     """The run that opens ssh to the target which the order names; raises Refusal."""
     if KIND not in policy.kinds:
         raise Refusal("policy", "this machine's policy does not allow it to enrol other machines by ssh (kind enroll)")
@@ -38,7 +38,7 @@ def enroll_spec(run: str, claims: dict, policy: Policy) -> RunSpec:
         target = Target(str(given.get("user")), str(given.get("host")), given.get("port")).checked()
     except WireError as error:
         raise Refusal("malformed", str(error)) from None
-    argv = (sys.executable, "-I", "-m", "dvic_push", run, target.user, target.host, str(target.port))
+    argv = (sys.executable, "-I", "-m", "dvic_push", claims["jti"], target.user, target.host, str(target.port))
     seconds = min(ENROLL_SECONDS, policy.limits.timeout or ENROLL_SECONDS)
     return RunSpec(argv=argv, user=ssh_user(), timeout=seconds)
 

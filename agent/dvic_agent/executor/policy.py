@@ -5,6 +5,7 @@
     default_user = ""                               # who runs what names no user; "" is the executor's own user
     argv = [["uptime"], ["systemctl", "restart", "*"], ["journalctl", "..."]]   # absent: everything
     operator_keys = ["<x of an Ed25519 JWK>"]       # when set, one of them must have signed as well
+    release_keys = ["<x of an Ed25519 JWK>"]        # when set, updates signed by one of them, whatever the hub says
     keep_days = 30                                  # ended runs that no hub has fetched are kept so long
 
     [limits]
@@ -17,7 +18,8 @@
 A missing file means the defaults above (every user, every command, no operator keys). A file that can't be read, that
 others may write to, or that holds an unknown key or a wrong type refuses everything.
 In `argv` each pattern is a list of globs, one for each argument; "..." at its end allows any more. With `argv` set,
-scripts and environment variables are refused: either could turn an allowed command into any other.
+scripts and environment variables are refused: either could turn an allowed command into any other. Whoever can install
+a package can do anything, so a machine that narrows commands or asks for operators is updated only by `release_keys`.
 """
 
 import tomllib
@@ -57,6 +59,7 @@ class Policy:
     default_user: str = ""
     argv: tuple[tuple[str, ...], ...] | None = None
     operator_keys: tuple[PublicKey, ...] = ()
+    release_keys: tuple[PublicKey, ...] = ()
     keep_days: int = 30
     limits: Limits = field(default_factory=Limits)
 
@@ -76,6 +79,20 @@ class Policy:
                        memory=_smaller(spec.memory or caps.memory, caps.memory),
                        cpu=_smaller(spec.cpu or caps.cpu, caps.cpu), output=_smaller(spec.output, caps.output))
 
+    def allow_update(self) -> tuple[PublicKey, ...]:
+        """The owner's keys that must have signed an update; none: the hub says whose count. Raises Refusal."""
+        if "update" not in self.kinds:
+            raise Refusal("policy", "this machine's policy does not allow the kind update")
+        if self.release_keys:
+            return self.release_keys
+        if self.operator_keys or self.argv is not None:
+            raise Refusal("policy", "this machine's policy narrows what the hub may run, and a package can do "
+                                    "anything: an update needs release_keys in policy.toml")
+        if not any(fnmatchcase("root", pattern) for pattern in self.users):
+            raise Refusal("policy", "this machine's policy does not allow the user root, and an update is made as "
+                                    "root: it needs release_keys in policy.toml")
+        return ()
+
 
 def load_policy(config_dir: Path) -> Policy:
     """Read policy.toml, the defaults where there is none; raises Refusal on whatever makes it doubtful."""
@@ -89,7 +106,8 @@ def load_policy(config_dir: Path) -> Policy:
 def parse_policy(text: str) -> Policy:
     """A policy from TOML; raises ValueError or TypeError that names the key."""
     value = tomllib.loads(text)
-    _known(value, {"kinds", "users", "default_user", "argv", "operator_keys", "keep_days", "limits"}, "")
+    _known(value, {"kinds", "users", "default_user", "argv", "operator_keys", "release_keys", "keep_days", "limits"},
+           "")
     given = value.get("limits", {})
     if not isinstance(given, dict):
         raise TypeError("limits must be a table")
@@ -110,8 +128,7 @@ def parse_policy(text: str) -> Policy:
     return Policy(kinds=kinds, users=_texts(value.get("users", ["*"]), "users"),
                   default_user=value.get("default_user", ""),
                   argv=None if patterns is None else tuple(_texts(pattern, "argv") for pattern in patterns),
-                  operator_keys=tuple(PublicKey(b64decode(text))
-                                      for text in _texts(value.get("operator_keys", []), "operator_keys")),
+                  operator_keys=_keys(value, "operator_keys"), release_keys=_keys(value, "release_keys"),
                   keep_days=value.get("keep_days", 30), limits=Limits(**given))
 
 
@@ -130,6 +147,10 @@ def _known(value: dict, names: set[str], where: str) -> None:
     unknown = set(value) - names
     if unknown:
         raise ValueError(f"unknown key {where}{min(unknown)}")
+
+
+def _keys(value: dict, name: str) -> tuple[PublicKey, ...]:
+    return tuple(PublicKey(b64decode(text)) for text in _texts(value.get(name, []), name))
 
 
 def _texts(value: object, name: str) -> tuple[str, ...]:

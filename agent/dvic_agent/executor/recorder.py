@@ -36,12 +36,12 @@ KILL_AGAIN_SECONDS = 0.1
 
 
 class Output:
-    """The file of records: whole lines or nothing, times that never go back."""
+    """The file of records: whole lines or nothing, times that never go back. `since`: time of the last record in it."""
 
-    def __init__(self, run: RunDir):
+    def __init__(self, run: RunDir, since: int = 0):
         self._handle = run.open("output.jsonl", os.O_WRONLY | os.O_APPEND)
         self._size = os.fstat(self._handle).st_size
-        self._last = 0
+        self._last = since
 
     def now(self) -> int:
         self._last = max(self._last, time.time_ns() // 1000)
@@ -56,6 +56,11 @@ class Output:
                 return True
             os.ftruncate(self._handle, self._size)
         return False
+
+    def sync(self) -> None:
+        """Return when all of it is on the disk, or the disk has failed."""
+        with suppress(OSError):
+            os.fsync(self._handle)
 
 
 class Recorder:

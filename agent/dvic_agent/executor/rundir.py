@@ -9,7 +9,7 @@
         cancelled          root 0600, why it is to be ended, before it is ended
         control            root 0600, FIFO of the children backend
         answer             root 0600, FIFO: what the run is told (see answers.py)
-    STATE/executor/        root 0700: lock (one decision at a time), seen/ (the replay list)
+    STATE/executor/        root 0700: lock (one decision at a time), seen/ (the replay list), update/
 
 Every path below STATE is opened relative to a directory descriptor and without following symlinks. An id is checked
 against RUN_ID before it becomes a name. Modes are the narrowest from the first moment and widened afterwards.
@@ -125,12 +125,9 @@ class RunDir:
         handle = self.open("output.jsonl", os.O_RDWR | os.O_APPEND)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
-            size, tail = os.fstat(handle).st_size, _tail(handle)
-            last = _last(tail)
+            last = _mended(handle)
             if "end" in last:
                 return False
-            if tail and not tail.endswith(b"\n"):
-                os.ftruncate(handle, _end_of_last_line(handle, size))
             now = max(time.time_ns() // 1000, last.get("time", 0))
             record = run_end(now, state, exit_code, reason[:1000], cut)
             os.write(handle, json.dumps(record, separators=(",", ":")).encode() + b"\n")
@@ -138,6 +135,14 @@ class RunDir:
         finally:
             os.close(handle)
         return True
+
+    def mend(self) -> dict:
+        """Remove a line that was cut off by a crash, for whoever goes on writing; returns the last record or {}."""
+        handle = self.open("output.jsonl", os.O_RDWR | os.O_APPEND)
+        try:
+            return _mended(handle)
+        finally:
+            os.close(handle)
 
 
 class StateDir:
@@ -246,6 +251,14 @@ def _share(handle: int, group: int, mode: int) -> None:
 def _tail(handle: int) -> bytes:
     size = os.fstat(handle).st_size
     return os.pread(handle, _TAIL, max(0, size - _TAIL))
+
+
+def _mended(handle: int) -> dict:
+    """The last record, {} if none; the beginning of a line behind it is cut off."""
+    tail = _tail(handle)
+    if tail and not tail.endswith(b"\n"):
+        os.ftruncate(handle, _end_of_last_line(handle, os.fstat(handle).st_size))
+    return _last(tail)
 
 
 def _last(tail: bytes) -> dict:

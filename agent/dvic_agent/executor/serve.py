@@ -1,7 +1,8 @@
 """One request a process: read a line, decide, answer a line. The door between the agent and root.
 
-Whoever may connect to the socket can ask for anything, so everything asked for must carry the hub's signature, save
-`forget` (an ended run's directory) and `ping`. A request is bounded in size and in time. The order of a decision:
+Whoever may connect to the socket can ask for anything, so everything asked for (run, update, enroll, answer, cancel,
+confirm) must carry the hub's signature, save `forget` (an ended run's directory) and `ping`. A request is bounded in size and in
+time. The order of a decision:
 
     the id is a safe name -> the hub signed it for this node and this run -> it is new -> its time -> policy, user,
     operator, room -> entered in the replay list (on the disk) -> started
@@ -32,6 +33,10 @@ from .policy import Policy, load_policy
 from .replay import ReplayList
 from .rundir import RunDir, StateDir, check_run_id
 from .sweep import sweep
+from .update.download import find_ca
+from .update.folder import goes_on
+from .update.orders import UpdateOrders
+from .update.plan import Journal
 from .verify import PinnedHub, check_age, check_operator, check_order, load_hub
 
 MAX_REQUEST_BYTES = 1024 * 1024
@@ -57,9 +62,9 @@ class Executor:
                 raise Refusal("malformed", "a request is an object")
             kind = request.get("request")
             if kind == "ping":
-                return {"state": "ok", "backend": self.backend.name, "version": VERSION}
-            handler = {"run": self._run, "cancel": self._cancel, "forget": self._forget, "enroll": self._enroll,
-                       "answer": self._answer}.get(str(kind))
+                return self._ping()
+            handler = {"run": self._run, "update": self._update, "enroll": self._enroll, "answer": self._answer,
+                       "cancel": self._cancel, "confirm": self._confirm, "forget": self._forget}.get(str(kind))
             if handler is None:
                 raise Refusal("malformed", "unknown request")
             return handler(check_run_id(request.get("run")), request.get("jws"))
@@ -70,23 +75,22 @@ class Executor:
         except OSError as error:  # no room on the disk, no processes left: the machine's fault, nothing was started
             return {"state": FAILED, "code": "machine", "reason": str(error)}
 
+    def _ping(self) -> dict:
+        update = self._updates.describe()
+        said = {"state": "ok", "backend": self.backend.name, "version": VERSION}
+        return {**said, "update": update} if update else said
+
     def _run(self, run: str, jws: object) -> dict:
-        hub = load_hub(self.config_dir)
-        claims = check_order(_text(jws), Purpose.RUN, run, hub)
-        return self._decide(run, claims, lambda replay: self._allowed(claims, hub, replay))
+        return self._decide(run, jws, Purpose.RUN, self._allowed_run, self._start_run)
+
+    def _update(self, run: str, jws: object) -> dict:
+        return self._decide(run, jws, Purpose.UPDATE, self._allowed_update,
+                            lambda run, journal, claims: self._updates.begin(journal, claims.get("by", "")))
 
     def _enroll(self, run: str, jws: object) -> dict:
         """Open ssh to another machine (see enrolling.py)."""
-        claims = check_order(_text(jws), Purpose.ENROLL_SSH, run, load_hub(self.config_dir))
-
-        def allowed(replay: ReplayList) -> RunSpec:
-            check_age(claims, self.clock(), replay.floor())
-            policy = load_policy(self.config_dir)
-            spec = enroll_spec(run, claims, policy)
-            self._check_room(policy)
-            return spec
-
-        return self._decide(run, claims, allowed, expect_answer)
+        return self._decide(run, jws, Purpose.ENROLL_SSH, self._allowed_enrolling,
+                            lambda run, spec, claims: self._start_run(run, spec, claims, expect_answer))
 
     def _answer(self, run: str, jws: object) -> dict:
         """Give a run what it asked for, once."""
@@ -101,27 +105,28 @@ class Executor:
                     hand_over(found, claims)
         return {"state": RUNNING}
 
-    def _decide(self, run: str, claims: dict, allow: Callable[[ReplayList], RunSpec],
-                prepare: Callable[[RunDir], None] = lambda _: None) -> dict:
-        """Start what `allow` returns, unless the id was decided before; `prepare` its directory first."""
+    def _decide(self, run: str, jws: object, purpose: Purpose, allowed: Callable, start: Callable) -> dict:
+        """Start what the order asks for, once. `allowed(claims, hub, replay)` returns what `start(run, it, claims)`
+        gets, or raises Refusal."""
+        hub = load_hub(self.config_dir)
+        claims = check_order(_text(jws), purpose, run, hub)
         with self.state.deciding():
             replay = ReplayList(self.state.seen)
             known = replay.answer(run)
             if known is not None:
                 return self._again(run, known)
             try:
-                spec = allow(replay)
+                check_age(claims, self.clock(), replay.floor())
+                accepted = allowed(claims, hub, replay)
             except Refusal as refusal:
                 replay.claim(run, _refused(refusal), claims["iat"])
                 raise
             if not replay.claim(run, {"state": RUNNING}, claims["iat"]):
                 return self._again(run, {"state": RUNNING})
-            return self._start(run, spec, claims, prepare)
+            return start(run, accepted, claims)
 
-    def _allowed(self, claims: dict, hub: PinnedHub, replay: ReplayList) -> RunSpec:
+    def _allowed_run(self, claims: dict, hub: PinnedHub, replay: ReplayList) -> RunSpec:
         """What may be executed now, within this machine's limits; raises Refusal."""
-        now = self.clock()
-        check_age(claims, now, replay.floor())
         policy = load_policy(self.config_dir)
         try:
             spec = RunSpec.from_json(claims.get("spec"))
@@ -131,18 +136,36 @@ class Executor:
         allowed = policy.allow("run", spec, account.name)
         self._check_room(policy)
         if policy.operator_keys:
-            operator = check_operator(claims.get("operator"), policy.operator_keys, spec, hub.node, now)
+            operator = check_operator(claims.get("operator"), policy.operator_keys, spec, hub.node, self.clock())
             used = "operator-" + hashlib.sha256(operator["jti"].encode()).hexdigest()
             if not replay.claim(used, {"state": "used"}, operator["iat"]):
                 raise Refusal("operator", "the operator's signature was used before")
         return allowed
+
+    def _allowed_enrolling(self, claims: dict, _: PinnedHub, __: ReplayList) -> RunSpec:
+        policy = load_policy(self.config_dir)
+        spec = enroll_spec(claims, policy)
+        self._check_room(policy)
+        return spec
+
+    def _allowed_update(self, claims: dict, hub: PinnedHub, _: ReplayList) -> Journal:
+        policy = load_policy(self.config_dir)
+        journal = self._updates.allowed(claims, hub, policy, find_ca(self.config_dir), self.clock())
+        self._check_room(policy)
+        self._updates.check_free()
+        return journal
+
+    @property
+    def _updates(self) -> UpdateOrders:
+        return UpdateOrders(self.state, self.backend)
 
     def _check_room(self, policy: Policy) -> None:
         carried = sweep(self.state, self.backend, policy.keep_days * 86400)
         if carried >= policy.limits.runs:
             raise Refusal("busy", f"{carried} runs are under way here, {policy.limits.runs} are allowed at once")
 
-    def _start(self, run: str, spec: RunSpec, claims: dict, prepare: Callable[[RunDir], None]) -> dict:
+    def _start_run(self, run: str, spec: RunSpec, claims: dict,
+                   prepare: Callable[[RunDir], None] = lambda _: None) -> dict:
         found = self.state.create(run, {"run": run, "spec": spec.to_json(), "by": claims.get("by", ""),
                                         "accepted": int(self.clock())})
         try:
@@ -177,9 +200,16 @@ class Executor:
             with self.state.opened(run) as found:
                 if found is not None and answer["state"] == RUNNING and found.end() is None:
                     found.cancel(reason)
+                    if goes_on(self.state.path, run):  # it looks itself: what is half installed is not left so
+                        return {"state": RUNNING, "reason": "it is ended if nothing has been changed yet"}
                     self.backend.stop(found)
                     return {"state": RUNNING, "reason": "it is being ended"}
         return answer
+
+    def _confirm(self, run: str, jws: object) -> dict:
+        claims = check_order(_text(jws), Purpose.UPDATE_CONFIRM, run, load_hub(self.config_dir))
+        with self.state.deciding():
+            return self._updates.confirm(claims)
 
     def _forget(self, run: str, _: object) -> dict:
         with self.state.deciding():

@@ -18,11 +18,12 @@ from .trusted import read_config
 
 @dataclass(frozen=True)
 class PinnedHub:
-    """The hub that may give orders, and the id under which it knows this machine."""
+    """The hub that may give orders, the id under which it knows this machine, and its address ("" if none is known)."""
 
     key: PublicKey
     fingerprint: str
     node: str
+    url: str = ""
 
 
 def load_hub(config_dir: Path) -> PinnedHub:
@@ -38,7 +39,7 @@ def load_hub(config_dir: Path) -> PinnedHub:
         raise Untrusted(f"{config_dir / 'hub.json'} is damaged: enrol this machine again") from None
     if key.fingerprint != hub or not isinstance(node, str) or not node:
         raise Untrusted(f"{config_dir / 'hub.json'}: the key does not have the pinned fingerprint: enrol again")
-    return PinnedHub(key, hub, node)
+    return PinnedHub(key, hub, node, str(value.get("url", "")))
 
 
 def check_order(jws: str, purpose: Purpose, run: str, hub: PinnedHub) -> dict:

@@ -37,6 +37,9 @@ MAX_LINE = 8 * MAX_RECORD_TEXT
 TAIL = 8192
 """Bytes before an offset in which an end record lies, if there is one."""
 
+_CONTENTS = {"start", "out", "err", "step", "end"}
+"""What a record holds besides its time."""
+
 _RUN_ID = re.compile(r"[a-z0-9]{12,32}\Z")
 _RUNS = inotify.CREATE | inotify.MOVED_TO | inotify.DELETE | inotify.DELETE_SELF
 _RUN = inotify.MODIFY | inotify.CREATE | inotify.CLOSE_WRITE
@@ -240,7 +243,7 @@ def _record(line: bytes) -> dict | None:
         value = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    if isinstance(value, dict) and type(value.get("time")) is int and {"start", "out", "err", "end"} & value.keys():
+    if isinstance(value, dict) and type(value.get("time")) is int and _CONTENTS & value.keys():
         return value
     return None
 
