@@ -230,5 +230,14 @@ def check(file: Path | None, quick: bool) -> None:
         sys.exit(FAULT)
 
 
+@main.command("push-ssh", hidden=True, add_help_option=False, context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1)
+def push_ssh(arguments: tuple[str, ...]) -> None:
+    """What the hub starts of itself to enrol a machine by ssh (see dvic_push)."""
+    from dvic_push.__main__ import main as push  # noqa: PLC0415 (the hub itself has no use for it)
+
+    sys.exit(push(list(arguments)))
+
+
 if __name__ == "__main__":
     main()

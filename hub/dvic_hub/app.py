@@ -16,17 +16,20 @@ from aiohttp import web
 from dvic_hub import identity
 from dvic_hub.api.application import make_application
 from dvic_hub.api.doors import Doors
+from dvic_hub.api.install import make_script
 from dvic_hub.bus.local import LocalBus
 from dvic_hub.config import HubConfig
 from dvic_hub.loops import Loops
 from dvic_hub.services.agents import AgentService
 from dvic_hub.services.audit import AuditService
 from dvic_hub.services.enrolment import EnrolmentService
+from dvic_hub.services.host_keys import HostKeyService
 from dvic_hub.services.ingest import IngestService
 from dvic_hub.services.live import LiveService
 from dvic_hub.services.maintenance import MaintenanceService
 from dvic_hub.services.manifests import ManifestService
 from dvic_hub.services.people import PeopleService
+from dvic_hub.services.pushes import PushService
 from dvic_hub.services.release_keys import ReleaseKeyService
 from dvic_hub.services.releases import ReleaseService
 from dvic_hub.services.rollouts import RolloutService
@@ -83,12 +86,20 @@ def _put_together(config: HubConfig, clock: Callable[[], float], store: Store) -
     rollouts = RolloutService(store, bus, fleet, agents, audit, runs, releases, signer, clock)
     enrolment = EnrolmentService(store, fleet, agents, audit, key, config.url, clock, max_nodes=config.max_nodes,
                                  on_gone=runs.on_gone)
+
+    async def installer(token: str) -> str:
+        script = make_script(token, config.url, await releases.public_key(), config.ca_text())
+        return f"DVIC_TELL=1\n{script}"
+
+    host_keys = HostKeyService(store, audit, clock)
+    pushes = PushService(store, bus, fleet, agents, audit, runs, signer, enrolment, host_keys, installer, clock,
+                         from_hub=config.push_from_hub)
     ingest = IngestService(store, bus, fleet.announce)
     maintenance = MaintenanceService(store, config.retention_days, clock)
     doors = Doors(config=config, identity=key, clock=clock, started=clock(), version=VERSION, store=store, audit=audit,
                   people=people, fleet=fleet, agents=agents, ingest=ingest, enrolment=enrolment,
                   releases=releases, release_keys=release_keys, manifests=manifests, runs=runs, rollouts=rollouts,
-                  live=LiveService(bus, fleet))
+                  pushes=pushes, host_keys=host_keys, live=LiveService(bus, fleet))
     loops = Loops()
 
     async def watch() -> None:
@@ -118,9 +129,11 @@ async def _running(application: web.Application) -> AsyncIterator[None]:
         await doors.fleet.start()
         doors.runs.start()
         doors.rollouts.start()
+        doors.pushes.start()
         doors.live.start()
         hub.loops.start()
         yield
+        await doors.pushes.stop()
         doors.rollouts.stop()
         doors.runs.stop()
         await doors.fleet.stop()

@@ -47,6 +47,8 @@ class HubConfig:
     ca_file: str = _setting(
         "", "path", "Certificates (PEM) of the private authority that signed the hub's; empty: a public one did.")
     announce: bool = _setting(False, "yes or no", "Announce the hub on the local network (mDNS).")
+    push_from_hub: bool = _setting(
+        True, "yes or no", "Let operators enrol machines by ssh from the hub's own machine, not only from nodes.")
     max_nodes: int = _setting(10_000, "nodes", "Nodes that may be enrolled.", 1, 1_000_000)
     max_agents: int = _setting(5_000, "connections", "Agents that may be connected at a time.", 1, 100_000)
     max_active_runs: int = _setting(500, "runs", "Runs that may go on at a time.", 1, 10_000)

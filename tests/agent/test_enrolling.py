@@ -196,7 +196,8 @@ def test_a_target_that_ssh_could_take_for_something_else_is_refused(target):
 
 
 def test_what_is_started_is_our_own_program_whatever_the_order_says():
-    claims = {"jti": "abcdefabcdef", "target": {"user": "a", "host": "h", "port": 22}, "spec": {"argv": ["id"]}, "argv": ["id"]}
+    claims = {"jti": "abcdefabcdef", "target": {"user": "a", "host": "h", "port": 22}, "spec": {"argv": ["id"]},
+              "argv": ["id"]}
     spec = enroll_spec(claims, parse_policy('[limits]\ntimeout = 600\n'))
     assert spec.argv[1:] == ("-I", "-m", "dvic_push", "abcdefabcdef", "a", "h", "22")
     assert spec.timeout == 600 and json.dumps(spec.to_json())

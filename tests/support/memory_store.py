@@ -174,6 +174,9 @@ class MemoryTokens(_Table):
             return "revoked"
         if token.expires <= now:
             return "expired"
+        if node.id in nodes.rows:
+            self.used.add((id, node.id))
+            return "known"
         if token.uses == 0:
             return "used-up"
         if nodes._named(node.name) is not None and nodes._named(node.name).id != node.id:
@@ -182,6 +185,10 @@ class MemoryTokens(_Table):
         self.used.add((id, node.id))
         nodes.rows.setdefault(node.id, node)
         return "ok"
+
+    async def users(self, id):
+        await self._turn(False)
+        return [node for token, node in sorted(self.used) if token == id]
 
     async def revoke(self, id, now):
         await self._turn()

@@ -22,9 +22,9 @@ needs_sshd = pytest.mark.skipif(not (SSHD and shutil.which("ssh")),
 
 class SshServer:
     """sshd under `folder`. Whoever holds `key` may sign in; `locked` is a key with a passphrase, `foreign` one that
-    the server does not know."""
+    the server does not know. `command`: what a shell there does in place of what was asked for."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, command: str = ""):
         self.folder = folder
         folder.mkdir(exist_ok=True)
         self.port = free_port()
@@ -35,7 +35,8 @@ class SshServer:
         (folder / "config").write_text(
             f"Port {self.port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nPidFile none\nUsePAM no\n"
             f"AuthorizedKeysFile {folder}/authorized\nStrictModes no\nPermitRootLogin yes\n"
-            "PasswordAuthentication no\nKbdInteractiveAuthentication no\n")
+            "PasswordAuthentication no\nKbdInteractiveAuthentication no\n"
+            + (f"ForceCommand {command}\n" if command else ""))
         self._process: subprocess.Popen | None = None
 
     @property

@@ -296,6 +296,7 @@ class AgentConnection:
     async def _reply(self, message: RunReply) -> None:
         async with self._replies:
             await self._doors.runs.on_reply(self._session.node, message)
+            self._doors.pushes.on_reply(self._session.node, message)
 
     # ---- inside
 

@@ -11,10 +11,12 @@ if TYPE_CHECKING:
     from dvic_hub.services.agents import AgentService
     from dvic_hub.services.audit import AuditService
     from dvic_hub.services.enrolment import EnrolmentService
+    from dvic_hub.services.host_keys import HostKeyService
     from dvic_hub.services.ingest import IngestService
     from dvic_hub.services.live import LiveService
     from dvic_hub.services.manifests import ManifestService
     from dvic_hub.services.people import PeopleService
+    from dvic_hub.services.pushes import PushService
     from dvic_hub.services.release_keys import ReleaseKeyService
     from dvic_hub.services.releases import ReleaseService
     from dvic_hub.services.rollouts import RolloutService
@@ -45,6 +47,8 @@ class Doors:
     manifests: ManifestService
     runs: RunService
     rollouts: RolloutService
+    pushes: PushService
+    host_keys: HostKeyService
     live: LiveService
 
     def now(self) -> int:

@@ -14,6 +14,7 @@ from dvic_hub.api import (
     nodes,
     openapi,
     people,
+    pushes,
     releases,
     runs,
     status,
@@ -95,6 +96,19 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", f"{API}/tokens", OPERATOR, tokens.add_token, "Make an enrolment token",
           body=tokens.NewToken, answer=tokens.TokenAnswer, status=201, problems=(409,)),
     Route("DELETE", f"{API}/tokens/{{token}}", OPERATOR, tokens.revoke_token, "Revoke an enrolment token", status=204),
+
+    # enrolling by ssh
+    Route("POST", f"{API}/pushes", OPERATOR, pushes.add_push, "Begin to enrol a machine by ssh",
+          body=pushes.NewPush, answer=pushes.PushItem, status=201, problems=(409,), description=pushes.__doc__ or ""),
+    Route("GET", f"{API}/pushes/{{push}}", OPERATOR, pushes.show_one_push, "How enrolling a machine by ssh goes on",
+          query=pushes.PushQuery, answer=pushes.PushItem),
+    Route("POST", f"{API}/pushes/{{push}}/answer", OPERATOR, pushes.answer_push, "Accept the host key, sign in",
+          body=pushes.PushAnswer, answer=pushes.PushItem, max_body=pushes.MAX_ANSWER_BODY, problems=(409,)),
+    Route("POST", f"{API}/pushes/{{push}}/cancel", OPERATOR, pushes.cancel_push, "End it", answer=pushes.PushItem),
+    Route("GET", f"{API}/host-keys", OPERATOR, pushes.list_host_keys, "List the host keys that were accepted",
+          query=PageQuery, answer=pushes.KnownHostList),
+    Route("DELETE", f"{API}/host-keys/{{hostkey}}", OPERATOR, pushes.forget_host_key, "Ask again at the next time",
+          status=204),
 
     # what nodes report
     Route("GET", f"{API}/logs", VIEWER, logs.search_logs, "Search stored log records",

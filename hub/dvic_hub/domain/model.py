@@ -74,7 +74,7 @@ class Run:
     operator: str = ""
     """The operator's own JWS, passed on to the executors that ask for one."""
     kind: str = "run"
-    """run, or update: then `detail` holds what the order is made of (services/run_signing.py)."""
+    """run, update or enroll: then `detail` holds what the order is made of (services/run_signing.py)."""
     detail: dict = field(default_factory=dict)
 
 

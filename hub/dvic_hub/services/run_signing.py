@@ -2,6 +2,7 @@
 
     run       dvic_wire.runs.RunSpec: start this
     update    a manifest and the key set: install what they name (dvic_wire.updates)
+    enroll    a target: open ssh to it (dvic_wire.pushing)
 
 The detail of a run of kind update is {rollout, package, version, manifest, older, confirm}: all that its order is made
 of save for the key set, which is the one of the moment, so that an order never rests on a key that was taken out.
@@ -12,11 +13,14 @@ from collections.abc import Awaitable, Callable
 
 from dvic_hub.domain.model import Run
 from dvic_wire.limits import RUN_REQUEST_TTL
-from dvic_wire.messages import RunCancel, RunRequest, UpdateConfirm
+from dvic_wire.messages import RunAnswer, RunCancel, RunRequest, UpdateConfirm
 from dvic_wire.signing import PrivateKey, Purpose, sign
 
 UPDATE = "update"
 """The kind of run that is an update."""
+
+ENROLL = "enroll"
+"""The kind of run that enrols another machine by ssh; its detail is {target}."""
 
 
 class RunSigner:
@@ -34,6 +38,8 @@ class RunSigner:
             claims |= {key: run.detail[key] for key in ("manifest", "older", "confirm")}
             claims["keys"] = await self._key_set()
             return RunRequest(run.id, await self._sign(Purpose.UPDATE, claims), "update")
+        if run.kind == ENROLL:
+            return RunRequest(run.id, await self._sign(Purpose.ENROLL_SSH, {**claims, **run.detail}), "enroll")
         claims["spec"] = run.spec.to_json()
         if run.operator:
             claims["operator"] = run.operator
@@ -42,6 +48,11 @@ class RunSigner:
     async def cancel(self, run: str, node: str, by: str) -> RunCancel:
         claims = {"iss": self._identity.fingerprint, "aud": node, "jti": run, "by": by}
         return RunCancel(run, await self._sign(Purpose.CANCEL, claims))
+
+    async def answer(self, run: str, node: str, content: dict) -> RunAnswer:
+        """What a run of the kind enroll asked for."""
+        claims = {**content, "iss": self._identity.fingerprint, "aud": node, "jti": run}
+        return RunAnswer(run, await self._sign(Purpose.ENROLL_ANSWER, claims))
 
     async def confirm(self, run: str, node: str, version: str) -> UpdateConfirm:
         """The hub's word that an agent of `version` was welcomed from this node."""

@@ -96,7 +96,10 @@ class Tokens(Protocol):
 
     async def enrol(self, id: str, node: Node, now: int) -> str:
         """Use the token once and add the node, in one transaction. Returns "ok", "known" (this very node had used it
-        before: nothing is used up), "expired", "used-up", "revoked", "unknown", "name-taken"."""
+        before, or is a node already: nothing is used up), "expired", "used-up", "revoked", "unknown", "name-taken"."""
+
+    async def users(self, id: str) -> list[str]:
+        """Ids of the nodes that joined with this token."""
 
     async def revoke(self, id: str, now: int) -> bool: ...
 

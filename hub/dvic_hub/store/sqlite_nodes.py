@@ -90,6 +90,10 @@ class SqliteTokens:
     async def enrol(self, id: str, node: Node, now: int) -> str:
         return await self._writer.run(lambda connection: _enrol(connection, id, node, now))
 
+    async def users(self, id: str) -> list[str]:
+        return await self._readers.run(lambda connection: [node for (node,) in connection.execute(
+            "SELECT node FROM token_use WHERE token = ? ORDER BY time, node", (id,))])
+
     async def revoke(self, id: str, now: int) -> bool:
         return await self._writer.run(lambda connection: TOKENS.update(
             connection, {"revoked": now}, "id = ? AND revoked = 0", (id,)) > 0)
@@ -122,6 +126,9 @@ def _enrol(connection: apsw.Connection, id: str, node: Node, now: int) -> str:
         return "revoked"
     if token.expires <= now:
         return "expired"
+    if NODES.select(connection, "WHERE id = ?", (node.id,)):
+        connection.execute("INSERT OR REPLACE INTO token_use VALUES (?, ?, ?)", (id, node.id, now))
+        return "known"
     if token.uses == 0:
         return "used-up"
     if connection.execute("SELECT count(*) FROM node WHERE name = ? OR id = ?", (node.name, node.id)).get:

@@ -4,8 +4,8 @@
 #     curl -fsSL https://HUB/install/TOKEN | sudo sh
 #     curl -fsSL https://HUB/install/TOKEN | sudo sh -s -- --name lab-7      what follows -- goes to dvic-agent enroll
 #
-# Running it again is harmless. The hub fills in the four values below; the token reaches the agent as a file that only
-# root can read. Everything is in functions, so that half a download does nothing.
+# Running it again is harmless; with DVIC_TELL set it says each step. The hub fills in the four values below; the token
+# reaches the agent as a file that only root can read. Everything is in functions, so that half a download does nothing.
 set -eu
 
 TOKEN=@TOKEN@
@@ -20,6 +20,7 @@ CA_FILE=/etc/dvic-agent/hub-ca.pem
 ONLINE_SECONDS=${DVIC_ONLINE_SECONDS:-60}
 
 say() { printf 'dvic: %s\n' "$*"; }
+step() { [ -z "${DVIC_TELL:-}" ] || say "$*"; }
 
 # fail WHAT [WHAT TO DO]: one line, the log's end before it where there is one.
 fail() {
@@ -107,14 +108,18 @@ main() {
     trap 'rm -rf "$work"' EXIT
     trap 'exit 1' HUP INT TERM
     check_machine
+    step "adding the packages of $URL"
     add_repository
+    step "installing dvic-agent"
     install_agent
+    step "joining the hub"
     join "$@"
     joined=$(tail -n 1 "$work/joined")
     if [ ! -d /run/systemd/system ]; then
         say "$joined; there is no systemd here: start dvic-agent run and dvic-executor --listen yourself"
         return
     fi
+    step "starting it"
     start_agent
     wait_online
     say "online: $joined"

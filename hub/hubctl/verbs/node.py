@@ -1,4 +1,4 @@
-"""hubctl node show | tag | untag | rename | revoke | remove | add"""
+"""hubctl node show | tag | untag | rename | revoke | remove | add; enrolling by ssh is in node_enroll.py"""
 
 import json
 import os
@@ -14,6 +14,7 @@ from hubctl.plots import size
 from hubctl.tables import Column
 from hubctl.times import ago, clock, moment_of, span
 
+from .node_enroll import enroll, forget_host_key, host_keys
 from .nodes import state_text
 
 _RAW_KEY = re.compile(r"[A-Za-z0-9_-]{43}\Z")
@@ -23,14 +24,19 @@ node_argument = click.argument("node", type=NodeName())
 
 @click.group("node")
 def command() -> None:
-    """Look at, tag, rename, revoke, remove or add one node (by its name or id).
+    """Look at, tag, rename, revoke, remove, add or enrol one node (by its name or id).
 
     \b
     Examples:
       hubctl node show web-1
+      hubctl node enroll root@10.0.0.7 --via web-1 --ask-password
       hubctl node tag web-1 room=lab owner=anna
       hubctl node rename web-1 web-2
     """
+
+
+for each in (enroll, host_keys, forget_host_key):
+    command.add_command(each)
 
 
 @command.command()
