@@ -46,12 +46,13 @@ class Machine:
     """One machine, from `with` to its end.
 
     `suite`: which Debian. `fresh`: without Python and what the tests need. `online`: shares the host's network, and
-    reaches packages as the host does. `systemd`: else it is as a container is.
+    reaches packages as the host does. `systemd`: else it is as a container is. `more`: Debian's packages besides.
     """
 
-    def __init__(self, suite: str = "bookworm", *, fresh: bool = False, online: bool = False, systemd: bool = True):
+    def __init__(self, suite: str = "bookworm", *, fresh: bool = False, online: bool = False, systemd: bool = True,
+                 more: Sequence[str] = ()):
         self._suite = suite
-        self._packages = (FRESH_BASE, ()) if fresh else (BASE_PACKAGES, PACKAGES)
+        self._packages = (FRESH_BASE, tuple(more)) if fresh else (BASE_PACKAGES, (*PACKAGES, *more))
         self._online = online
         self._systemd = systemd
         self._options: list[str] = []
