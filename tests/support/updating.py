@@ -79,6 +79,11 @@ class Machine:
         await look(self.hub)
 
 
+def asked(machines: list[Machine]) -> list[str]:
+    """Names of the machines that were asked to update over their present connection."""
+    return [machine.node.name for machine in machines if machine.run]
+
+
 async def fleet(hub: HubParts, count: int, connected: int | None = None) -> list[Machine]:
     """Nodes n00, n01 ... with agents of version 0.1, of which the first `connected` are connected."""
     machines = []
