@@ -7,54 +7,14 @@ import pytest
 from api_hub import ApiHub
 from probe_debs import make_deb
 from served_hub import ADMIN
-from simulated_agent import SimulatedAgent
+from updating_agent import UpdatingAgent
 
-from dvic_wire.messages import Ack, Batch, RunCancel, RunReply, RunRequest, UpdateConfirm
-from dvic_wire.records import run_end, run_output, run_start, run_step
-from dvic_wire.signing import PublicKey, Purpose, verify
+from dvic_wire.messages import RunCancel
+from dvic_wire.records import run_end, run_step
+from dvic_wire.signing import PublicKey
 from dvic_wire.tokens import EnrolmentToken
-from dvic_wire.updates import read_key_set, read_manifest
 
 VERSION = "9.1"
-
-
-class UpdatingAgent(SimulatedAgent):
-    """A simulated agent with a machine behind it that carries updates out as dvic_wire.updates says."""
-
-    cursor = 0
-
-    async def until(self, kind: type, seconds: float = 20):
-        """The next message of this kind; acknowledgements and others are passed over."""
-        async with asyncio.timeout(seconds):
-            while not isinstance(message := await self.receive(), kind):
-                pass
-            return message
-
-    async def tell(self, run: str, *records: dict) -> None:
-        start, self.cursor = (str(self.cursor) if self.cursor else ""), self.cursor + 1
-        await self.send(Batch(f"run:{run}", start, str(self.cursor), "run", list(records)))
-        answer = await self.until(Ack)
-        assert answer.stored, answer
-
-    async def take_order(self, hub_key: PublicKey, now: float) -> tuple[str, str]:
-        """Verify the order as an executor does; returns run and version."""
-        request = await self.until(RunRequest)
-        claims = verify(request.jws, hub_key, Purpose.UPDATE, audience=self.id, now=now)
-        keys = read_key_set(claims["keys"], hub_key, now=now)
-        await self.send(RunReply(request.run, "running"))
-        return request.run, read_manifest(claims["manifest"], keys.keys, now=now).version
-
-    async def carry_out(self, http, hub_key: PublicKey, now: float) -> None:
-        """An update that goes well."""
-        run, version = await self.take_order(hub_key, now)
-        await self.tell(run, run_start(1, 99, "root"), run_step(2, "downloading", f"{version} from the hub"))
-        await self.tell(run, run_step(3, "installing"), run_output(4, "out", b"Setting up dvic-agent ...\n"))
-        await self.close()
-        self.agent_version, self.instance = version, self.instance + "x"
-        await self.connect(http)
-        confirm = await self.until(UpdateConfirm)
-        assert verify(confirm.jws, hub_key, Purpose.UPDATE_CONFIRM, audience=self.id, now=now)["version"] == version
-        await self.tell(run, run_step(5, "confirming"), run_step(6, "updated"), run_end(7, "finished", 0))
 
 
 class Scene:
