@@ -63,6 +63,7 @@ class Purpose(StrEnum):
     UPDATE = "dvic-update+jws"
     UPDATE_CONFIRM = "dvic-update-confirm+jws"
     LEAVE = "dvic-leave+jws"
+    NODE_LEAVE = "dvic-node-leave+jws"
 
 
 def b64encode(data: bytes) -> str:

@@ -68,7 +68,12 @@ CREATE TABLE demo (node TEXT NOT NULL, file TEXT NOT NULL, time INTEGER NOT NULL
 CREATE TABLE day (day TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (_STATE,)
+_WHO_REMOVED = """
+ALTER TABLE forbidden_key ADD COLUMN removed_by TEXT NOT NULL DEFAULT '';
+ALTER TABLE forbidden_key ADD COLUMN reason TEXT NOT NULL DEFAULT '';
+"""
+
+MIGRATIONS: tuple[str, ...] = (_STATE, _WHO_REMOVED)
 """The database's user_version counts how many of these it has been through."""
 
 _DAY = """
