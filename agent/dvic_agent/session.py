@@ -24,6 +24,7 @@ from dvic_wire.messages import (
     Goodbye,
     Hello,
     HubProof,
+    Leave,
     Message,
     NodeProof,
     Problem,
@@ -48,8 +49,8 @@ NEW, HELLO_SENT, PROOF_SENT, OPEN, CLOSED = "new", "hello-sent", "proof-sent", "
 ACCEPTS: dict[str, tuple[type, ...]] = {
     NEW: (),
     HELLO_SENT: (HubProof,),
-    PROOF_SENT: (Welcome, Refused, Goodbye),
-    OPEN: (Ack, RunRequest, RunCancel, Settings, Problem, Refused, Goodbye),
+    PROOF_SENT: (Welcome, Leave, Refused, Goodbye),
+    OPEN: (Ack, RunRequest, RunCancel, Settings, Problem, Leave, Refused, Goodbye),
     CLOSED: (),
 }
 """What the hub may say in each state."""
@@ -76,7 +77,7 @@ class Ended:
     proved: bool = False
 
 
-Event = Welcome | Ack | RunRequest | RunCancel | Settings | Problem | Ended
+Event = Welcome | Ack | RunRequest | RunCancel | Settings | Problem | Leave | Ended
 
 
 class Session:

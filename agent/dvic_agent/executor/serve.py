@@ -1,7 +1,8 @@
 """One request a process: read a line, decide, answer a line. The door between the agent and root.
 
 Whoever may connect to the socket can ask for anything, so everything asked for must carry the hub's signature, save
-`forget` (an ended run's directory) and `ping`. A request is bounded in size and in time. The order of a decision:
+`forget` (an ended run's directory) and `ping`. A request is bounded in size and in time. The order of a decision (about
+leaving the hub leaving.py decides):
 
     the id is a safe name -> the hub signed it for this node and this run -> it is new -> its time -> policy, user,
     operator, room -> entered in the replay list (on the disk) -> started
@@ -26,6 +27,7 @@ from ..version import VERSION
 from .backend import Backend
 from .command import resolve_account
 from .errors import ExecutorError, Refusal, StartFailed
+from .leaving import leave
 from .policy import Policy, load_policy
 from .replay import ReplayList
 from .rundir import StateDir, check_run_id
@@ -56,6 +58,8 @@ class Executor:
             kind = request.get("request")
             if kind == "ping":
                 return {"state": "ok", "backend": self.backend.name, "version": VERSION}
+            if kind == "leave":
+                return leave(self.config_dir, self.state, self.backend, _text(request.get("jws")), self.clock())
             handler = {"run": self._run, "cancel": self._cancel, "forget": self._forget}.get(str(kind))
             if handler is None:
                 raise Refusal("malformed", "unknown request")
@@ -86,6 +90,8 @@ class Executor:
 
     def _allowed(self, claims: dict, hub: PinnedHub, replay: ReplayList) -> RunSpec:
         """What may be executed now, within this machine's limits; raises Refusal."""
+        if load_hub(self.config_dir) != hub:
+            raise Refusal("not-enrolled", "this machine has just left the hub that ordered it")
         now = self.clock()
         check_age(claims, now, replay.floor())
         policy = load_policy(self.config_dir)
