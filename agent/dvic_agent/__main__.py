@@ -12,6 +12,7 @@ from pathlib import Path
 from . import config as configs
 from .config import CONFIG_DIR, STATE_DIR, AgentConfig
 from .errors import AgentError, ConfigError, ExecutorError, HubFault, NetworkError
+from .harmless import harmless
 from .version import VERSION
 
 EXAMPLES = {
@@ -51,7 +52,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         return VERBS[arguments.verb](arguments, config_dir.absolute(), state_dir.absolute())
     except AgentError as error:
-        print(f"dvic-agent: {error}", file=sys.stderr)
+        print(f"dvic-agent: {harmless(error)}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         return 130
@@ -149,7 +150,7 @@ def _leave(arguments: argparse.Namespace, config_dir: Path, state_dir: Path) -> 
     try:
         url = asyncio.run(leave(config, arguments.reason))
     except (ExecutorError, HubFault, NetworkError) as error:
-        print(f"dvic-agent: {error}\nthis machine still belongs to the hub; to forget it all the same: "
+        print(f"dvic-agent: {harmless(error)}\nthis machine still belongs to the hub; to forget it all the same: "
               "dvic-agent leave --force", file=sys.stderr)
         return error.exit_code
     print(f"left the hub at {url}; to join one again: dvic-agent enroll")
@@ -191,7 +192,7 @@ def _discover(arguments: argparse.Namespace, config_dir: Path, state_dir: Path) 
         print(json.dumps([{"name": hub.name, "url": hub.url, "fingerprint": hub.fingerprint} for hub in hubs]))
         return 0
     for hub in hubs:
-        print(f"{hub.name}  {hub.url}  {hub.fingerprint}")
+        print(harmless(f"{hub.name}  {hub.url}  {hub.fingerprint}"))
     if not hubs:
         print("no hub announces itself here; a hub on another network is joined by its token all the same",
               file=sys.stderr)
@@ -217,7 +218,7 @@ def _doctor(arguments: argparse.Namespace, config_dir: Path, state_dir: Path) ->
     for finding in findings:
         mark = {"ok": "32", "warning": "33", "problem": "31"}[finding.state]
         state = f"\x1b[{mark}m{finding.state:8}\x1b[0m" if colour else f"{finding.state:8}"
-        print(f"{state} {finding.check}: {finding.text}")
+        print(f"{state} {finding.check}: {harmless(finding.text)}")
         if finding.remedy:
             print(f"{'':8} -> {finding.remedy}")
     return exit_code(findings)
