@@ -49,7 +49,8 @@ def cut_power_when(member: Member, reached: Callable[[], object], command: str) 
     """Start a command there, and end the machine the moment that something is reached; returns what was said."""
     leader = member.machine.leader
     member.machine.write("/root/line", command)
-    member.sh("systemd-run --quiet --collect --unit=line sh -c 'sh /root/line >/root/said 2>&1; echo >>/root/said ended'")
+    member.sh("systemd-run --quiet --collect --unit=line sh -c "
+              "'sh /root/line >/root/said 2>&1; echo >>/root/said ended'")
     deadline = time.monotonic() + 60
     said = member.root / "root/said"
     while not reached():

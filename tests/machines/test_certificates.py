@@ -42,7 +42,7 @@ def with_certificate_of(lab: MemberLab, authority: PrivateAuthority) -> None:
     lab.front.start()
 
 
-def test_a_new_certificate_of_the_same_authority_is_nothing_to_speak_of_and_an_unknown_one_is_refused(lab, ada, tmp_path):
+def test_a_new_certificate_of_the_same_authority_changes_nothing_and_an_unknown_one_is_refused(lab, ada, tmp_path):
     node = lab.online("ada")["id"]
     with_certificate_of(lab, lab.authority)
     assert lab.online("ada")["id"] == node

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.machines
 
 KNOCK = """
 import json, socket, sys
-for line in open("/tmp/requests"):
+for line in open("/opt/requests"):
     with socket.socket(socket.AF_UNIX) as door:
         door.connect("/run/dvic-executor.sock")
         door.sendall(line.encode())
@@ -38,7 +38,7 @@ class Thief:
         copy.write_bytes((member.root / STATE.lstrip("/") / "node.key").read_bytes())
         copy.chmod(0o600)
         self.stolen = PrivateKey.load(copy)
-        member.machine.write("/tmp/knock.py", KNOCK)
+        member.machine.write("/opt/knock.py", KNOCK)
 
     def order(self, run: str, *, key: PrivateKey | None = None, purpose: Purpose = Purpose.RUN, ago: float = 0.0,
               **claims: object) -> str:
@@ -48,8 +48,8 @@ class Thief:
         return sign(key or self.hub, purpose, told, now=time.time() - ago, ttl=120)
 
     def ask(self, *requests: dict) -> list[dict]:
-        self.member.machine.write("/tmp/requests", "".join(json.dumps(request) + "\n" for request in requests))
-        return [json.loads(line) for line in self.shell("python3 /tmp/knock.py").splitlines()]
+        self.member.machine.write("/opt/requests", "".join(json.dumps(request) + "\n" for request in requests))
+        return [json.loads(line) for line in self.shell("python3 /opt/knock.py").splitlines()]
 
     def shell(self, text: str, *, code: int | None = 0) -> str:
         """A command of the agent's user."""
@@ -136,6 +136,7 @@ def test_a_forgotten_run_is_not_run_again(thief):
 
 def test_nothing_that_decides_can_be_written_by_the_agents_user(thief):
     before = thief.ran
+    thief.ask({"request": "ping"})
     for what in ("echo {} > /etc/dvic-agent/hub.json", "mv /etc/dvic-agent /tmp/gone", "rm -f /etc/dvic-agent/hub.json",
                  "echo > /etc/dvic-agent/policy.toml", "ln -s /root /var/lib/dvic-agent/runs/0123456789abcdef",
                  "mkdir /var/lib/dvic-agent/runs/0123456789abcdef", "mv /var/lib/dvic-agent/runs /tmp/gone",
@@ -145,9 +146,10 @@ def test_nothing_that_decides_can_be_written_by_the_agents_user(thief):
         thief.shell(what, code=None)
     assert thief.member.pin["node"] == thief.node
     assert not (thief.member.root / "tmp/gone").exists()
-    assert sorted(thief.member.sh("ls /var/lib/dvic-agent").split()) == ["executor", "runs", "state"]
-    assert thief.ran == before
     assert thief.ask({"request": "ping"})[0]["state"] == "ok"
+    assert sorted(thief.member.sh("ls /var/lib/dvic-agent").split()) == ["executor", "runs", "state"]
+    assert thief.member.sh("ls /var/lib/dvic-agent/runs") == ""
+    assert thief.ran == before
 
 
 def test_links_planted_in_the_agents_own_folder_lead_root_nowhere(thief):
@@ -161,12 +163,10 @@ def test_links_planted_in_the_agents_own_folder_lead_root_nowhere(thief):
     for verb in ("status", "doctor", "leave", "enroll --token-file /root/token",
                  "enroll --new-key --token-file /root/token"):
         said = member.sh(f"dvic-agent {verb}", code=None)
-        assert "precious\n" not in said + "\n" or "/root/precious" in said
+        assert "precious" not in said.replace("/root/precious", ""), verb
     assert member.sh("cat /root/precious; stat -c '%U %a' /root/precious /root") == "precious\nroot 600\nroot 700"
-    assert sorted(member.sh("ls -A /root/").split()).count("hardware.ring") == 0
 
-    thief.shell(f"rm -f {STATE}/ring {STATE}/node.key {STATE}/node.key.new {STATE}/serial {STATE}/lock {STATE}/status.sock "
-                f"{STATE}/.node.key.new")
+    thief.shell(f"find {STATE} -type l -delete")
     (member.root / STATE.lstrip("/") / "node.key").write_bytes(key)
     member.sh(f"chown dvic-agent:dvic-agent {STATE}/node.key; chmod 600 {STATE}/node.key; systemctl start dvic-agent")
     thief.lab.online(member.pin["name"])
@@ -178,7 +178,7 @@ def test_what_a_taken_over_agent_tells_root_can_not_reach_the_terminal(thief):
     evil = json.dumps({"connection": {"state": "connected\x1b[2J", "reason": "\x1b]0;owned\x07\r\nsudo rm"},
                        "streams": [{"stream": "\x1b[31m", "cursor": "\x9b1m", "unacknowledged": 0}],
                        "notes": ["\x1bc"], "name": "\u202eadmin"})
-    member.machine.write("/tmp/liar.py", f"""
+    member.machine.write("/opt/liar.py", f"""
 import os, socket
 os.chdir("{STATE}")
 if os.path.exists("status.sock"): os.unlink("status.sock")
@@ -186,9 +186,10 @@ door = socket.socket(socket.AF_UNIX); door.bind("status.sock"); door.listen()
 while True:
     caller, _ = door.accept(); caller.sendall({evil!r}.encode()); caller.close()
 """)
-    member.sh("systemd-run --quiet --collect --unit=liar --uid=dvic-agent python3 /tmp/liar.py; sleep 0.5")
+    member.sh("systemd-run --quiet --collect --unit=liar --uid=dvic-agent python3 /opt/liar.py; sleep 0.5")
     for verb in ("status", "doctor"):
         said = member.sh(f"dvic-agent {verb}", code=None)
+        assert "?[2J" in said, verb
         assert [letter for letter in said if not letter.isprintable() and letter != "\n"] == [], verb
     member.sh("systemctl stop liar; systemctl start dvic-agent")
     thief.lab.online(member.pin["name"])

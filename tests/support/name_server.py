@@ -8,8 +8,8 @@ _A, _IN, _NO_SUCH_NAME = 1, 1, 3
 
 
 class NameServer:
-    """Answers on `address`:53 that `name` is at `address`, and of every other name that there is none. `silent`: set, it
-    answers nothing; `gone`: set, there is no such name."""
+    """Answers on `address`:53 that `name` is at `address`, and of every other name that there is none. `silent`: set,
+    it answers nothing; `gone`: set, there is no such name."""
 
     def __init__(self, address: str, name: str):
         self.silent = threading.Event()
