@@ -1,4 +1,4 @@
-"""dvic-agent: the command line. Verbs: run, enroll, discover, status, doctor."""
+"""dvic-agent: the command line. Verbs: run, enroll, leave, discover, status, doctor."""
 
 import argparse
 import asyncio
@@ -11,7 +11,8 @@ from pathlib import Path
 
 from . import config as configs
 from .config import CONFIG_DIR, STATE_DIR, AgentConfig
-from .errors import AgentError, ConfigError
+from .errors import AgentError, ConfigError, ExecutorError, HubFault, NetworkError
+from .harmless import harmless
 from .version import VERSION
 
 EXAMPLES = {
@@ -25,6 +26,11 @@ SIGTERM stops it, SIGHUP makes it read agent.toml again.""",
   dvic-agent enroll dvic1.eyJ...                  other users of this machine can see it while it runs
   dvic-agent enroll --wait --name lab-7 - <token  keeps trying until the hub is reachable
   dvic-agent enroll --discover - <token           at the address that the token's hub announces on this network""",
+    "leave": """examples:
+  sudo dvic-agent leave                           the hub bars this machine's key, this machine forgets the hub
+  sudo dvic-agent leave --reason 'lent to the museum'
+  sudo dvic-agent leave --force                   the hub can't be asked (any more): forget it all the same
+Afterwards `dvic-agent enroll` joins a hub again, with a new key.""",
     "discover": """examples:
   dvic-agent discover                             hubs that announce themselves on the local network
   dvic-agent discover --seconds 10 --json""",
@@ -46,7 +52,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         return VERBS[arguments.verb](arguments, config_dir.absolute(), state_dir.absolute())
     except AgentError as error:
-        print(f"dvic-agent: {error}", file=sys.stderr)
+        print(f"dvic-agent: {harmless(error)}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         return 130
@@ -80,6 +86,9 @@ def parser() -> argparse.ArgumentParser:
                         help="join as a new node: after this machine's disk was copied, or its key was revoked")
     enroll.add_argument("--discover", action="store_true",
                         help="look on the local network for the hub that the token names, and no other")
+    leave = verb("leave", "leave the hub: its commands count here no more")
+    leave.add_argument("--reason", default="", metavar="TEXT", help="told to the hub, and kept in a note")
+    leave.add_argument("--force", action="store_true", help="forget the hub without asking it (as root)")
     discover = verb("discover", "list the hubs that announce themselves on the local network")
     for each in (enroll, discover):
         each.add_argument("--seconds", type=float, default=3.0, metavar="S", help="how long to listen (default 3)")
@@ -127,6 +136,27 @@ def _enroll(arguments: argparse.Namespace, config_dir: Path, state_dir: Path) ->
     return 0
 
 
+def _leave(arguments: argparse.Namespace, config_dir: Path, state_dir: Path) -> int:
+    from .departure import forget, leave
+    from .identity import load_hub
+
+    config = configs.load(config_dir, state_dir)
+    if arguments.force:
+        hub = load_hub(config_dir)
+        forget(config, arguments.reason)
+        print(f"left the hub at {hub.url}, which was not asked: remove this node there too (hubctl node remove "
+              f"{hub.name})")
+        return 0
+    try:
+        url = asyncio.run(leave(config, arguments.reason))
+    except (ExecutorError, HubFault, NetworkError) as error:
+        print(f"dvic-agent: {harmless(error)}\nthis machine still belongs to the hub; to forget it all the same: "
+              "dvic-agent leave --force", file=sys.stderr)
+        return error.exit_code
+    print(f"left the hub at {url}; to join one again: dvic-agent enroll")
+    return 0
+
+
 def _token_text(arguments: argparse.Namespace) -> str:
     if arguments.token_file and arguments.token:
         raise ConfigError("give the token once: by --token-file or as an argument")
@@ -162,7 +192,7 @@ def _discover(arguments: argparse.Namespace, config_dir: Path, state_dir: Path) 
         print(json.dumps([{"name": hub.name, "url": hub.url, "fingerprint": hub.fingerprint} for hub in hubs]))
         return 0
     for hub in hubs:
-        print(f"{hub.name}  {hub.url}  {hub.fingerprint}")
+        print(harmless(f"{hub.name}  {hub.url}  {hub.fingerprint}"))
     if not hubs:
         print("no hub announces itself here; a hub on another network is joined by its token all the same",
               file=sys.stderr)
@@ -188,13 +218,13 @@ def _doctor(arguments: argparse.Namespace, config_dir: Path, state_dir: Path) ->
     for finding in findings:
         mark = {"ok": "32", "warning": "33", "problem": "31"}[finding.state]
         state = f"\x1b[{mark}m{finding.state:8}\x1b[0m" if colour else f"{finding.state:8}"
-        print(f"{state} {finding.check}: {finding.text}")
+        print(f"{state} {finding.check}: {harmless(finding.text)}")
         if finding.remedy:
             print(f"{'':8} -> {finding.remedy}")
     return exit_code(findings)
 
 
-VERBS = {"run": _run, "enroll": _enroll, "discover": _discover, "status": _status, "doctor": _doctor}
+VERBS = {"run": _run, "enroll": _enroll, "leave": _leave, "discover": _discover, "status": _status, "doctor": _doctor}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from dvic_wire.messages import (
     Ack,
+    Leave,
     Message,
     Problem,
     RunAnswer,
@@ -32,6 +33,7 @@ from .errors import ConfigError
 from .executor_client import ExecutorClient
 from .identity import ensure_key, load_identity, occupy
 from .keepalive import Serials, keepalive
+from .leaving import Leaver
 from .link import Link
 from .memory import give_back
 from .pump import Pump
@@ -52,8 +54,12 @@ LOOK_EVERY = 15.0
 GIVE_BACK_EVERY = 300.0
 """Seconds between gifts of unused memory to the system; the first after the first keepalive."""
 
+CONFLICT_SHOWN = 180.0
+"""Seconds for which the status shows that another machine tried to be this node; it tries each minute."""
+
 HINTS = {
     "conflict": "was this machine's disk copied? Then give one of the two its own key: dvic-agent enroll --new-key",
+    "removed": "to join again it needs a new token: dvic-agent enroll --new-key",
     "revoked": "to come back it needs a new token and a new key: dvic-agent enroll --new-key",
     "unknown": "was it removed at the hub? Enroll it again with a new token: dvic-agent enroll --new-key",
 }
@@ -76,7 +82,9 @@ class Agent:
         self._serials = Serials(config.private_dir / "serial")
         self._link = Link(lambda: load_identity(config.config_dir, config.private_dir), self, facts=facts,
                           version=VERSION, clock=clock, ca_file=config.ca_file)
-        self._desk = RunDesk(ExecutorClient(config.executor_socket), config.runs_dir, self._link.send)
+        executor = ExecutorClient(config.executor_socket)
+        self._desk = RunDesk(executor, config.runs_dir, self._link.send)
+        self._leaver = Leaver(executor)
         self._window = Window(Limits(config.batch_records, config.batch_bytes, config.stream_batches,
                                      config.flight_bytes, config.batch_delay, config.lines_per_second))
         self._sources = make_sources(config, clock, self._desk)
@@ -84,6 +92,7 @@ class Agent:
         self._status = StatusServer(config.private_dir, self.describe)
         self._session: Session | None = None
         self._connection = {"state": "connecting", "reason": "", "since": clock.wall()}
+        self._conflict, self._conflict_at = "", 0.0
         self._period = config.keepalive_period
         self._beat = asyncio.Event()
 
@@ -110,7 +119,13 @@ class Agent:
         return {"version": VERSION, "pid": os.getpid(), "connection": dict(self._connection), **known,
                 "streams": self._window.describe(), "unacknowledged": self._window.unacknowledged,
                 "moving": self._pump.moving(),
-                "notes": [note for source in self._sources if (note := getattr(source, "unavailable", ""))]}
+                "notes": self._notes()}
+
+    def _notes(self) -> list[str]:
+        notes = [note for source in self._sources if (note := getattr(source, "unavailable", ""))]
+        if self._conflict and self._clock.steady() - self._conflict_at < CONFLICT_SHOWN:
+            notes.append(self._conflict)
+        return notes
 
     # what the link tells
 
@@ -130,6 +145,8 @@ class Agent:
             self._desk.request(message)
         elif isinstance(message, UpdateConfirm):
             self._desk.confirm(message)
+        elif isinstance(message, Leave):
+            self._leaver.leave(message)
         elif isinstance(message, Settings):
             self._settle(message.values)
         elif isinstance(message, Problem):
@@ -161,6 +178,7 @@ class Agent:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._desk.stop()
+        await self._leaver.stop()
         await self._pump.stop()
         await self._status.stop()
 
@@ -206,6 +224,8 @@ class Agent:
         if problem.about in self._window:
             self._pump.faulty(problem.about, problem.reason)
         else:
+            if problem.code == "conflict":
+                self._conflict, self._conflict_at = f"{problem.reason} ({HINTS['conflict']})", self._clock.steady()
             log.warning("the hub could not use a message (%s): %s", problem.code, problem.reason)
 
     def _tell(self, state: str, reason: str, more: str = "") -> None:

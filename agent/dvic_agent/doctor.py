@@ -83,7 +83,7 @@ def check_pin(config: AgentConfig) -> tuple[Finding, PinnedHub | None]:
     try:
         hub = load_hub(config.config_dir)
     except IdentityError as error:
-        return Finding("hub.json", PROBLEM, str(error), "dvic-agent enroll TOKEN"), None
+        return Finding("hub.json", PROBLEM, str(error), "dvic-agent enroll --token-file FILE"), None
     return Finding("hub.json", OK, f"enrolled at {hub.url} as {hub.name}, hub key {hub.fingerprint}"), hub
 
 

@@ -23,10 +23,12 @@ from .identity import (
     KEY_FILE,
     NEW_KEY_FILE,
     PinnedHub,
-    adopt_new_key,
     check_writable,
     ensure_key,
+    finish_new_key,
     load_hub,
+    load_key,
+    load_left,
     save_hub,
 )
 
@@ -79,12 +81,15 @@ async def enrol(config: AgentConfig, token: EnrolmentToken, *, name: str, facts:
                 replace: bool = False, new_key: bool = False, clock: Clock = Clock(),  # noqa: B008 (frozen)
                 post: Post | None = None) -> PinnedHub:
     """Join the token's hub and pin it. With `wait`, try until the hub is reachable. With `replace`, leave another hub.
-    With `new_key`, join as a new node: the old key is given up once the hub has accepted the new one.
+    With `new_key`, or after this machine left a hub, join as a new node: the old key is given up once the hub has
+    accepted the new one.
 
-    Raises IdentityError, NetworkError, HubRefused (its code says why) or HubNotTrusted. Repeating it is harmless.
+    Raises IdentityError, NetworkError, HubRefused (its code says why) or HubNotTrusted. Repeating it is harmless, also
+    when it was cut off at any moment.
     """
     _check_present_hub(config, token, replace)
     check_writable(config.config_dir)
+    new_key = new_key or _key_is_used_up(config)
     key = ensure_key(config.private_dir, NEW_KEY_FILE if new_key else KEY_FILE)
     send = post or _poster(config)
     backoff = Backoff()
@@ -103,9 +108,8 @@ async def enrol(config: AgentConfig, token: EnrolmentToken, *, name: str, facts:
         pause = backoff.next()
         log.warning("%s; trying again in %.0f s", reason, pause)
         await asyncio.sleep(pause)
-    if new_key:
-        adopt_new_key(config.private_dir)
     save_hub(config.config_dir, hub)
+    finish_new_key(config.private_dir, hub)  # or, when we are cut off just now, whoever connects next
     return hub
 
 
@@ -152,8 +156,18 @@ def _check_present_hub(config: AgentConfig, token: EnrolmentToken, replace: bool
         if replace:
             return
         raise
+    finish_new_key(config.private_dir, present)
     if present.fingerprint != token.hub and not replace:
         raise IdentityError(f"this machine belongs to the hub at {present.url}; to move it, add --replace")
+
+
+def _key_is_used_up(config: AgentConfig) -> bool:
+    """Whether the key is the one with which this machine left its hub: that hub bars it for ever."""
+    left = load_left(config.config_dir)
+    try:
+        return left is not None and load_key(config.private_dir).public.node_id == left.node
+    except IdentityError:
+        return False  # there is none
 
 
 def _poster(config: AgentConfig) -> Post:

@@ -50,6 +50,10 @@ class ExecutorClient:
         """The hub has all of this run: its directory may go."""
         return await self._ask({"request": "forget", "run": run})
 
+    async def leave(self, jws: str) -> dict:
+        """The hub says that this machine was removed: forget the hub."""
+        return await self._ask({"request": "leave", "jws": jws})
+
     async def ping(self) -> dict:
         return await self._ask({"request": "ping"})
 

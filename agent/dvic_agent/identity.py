@@ -3,6 +3,7 @@
 - node.key (PKCS #8 PEM, mode 0600, owned by the agent's user) is made here on the first start and never leaves.
 - hub.json (mode 0644, in the root-owned config folder) pins the hub's key; written once, by enrolment. The agent's
   process can't change whom it trusts.
+- left.json takes hub.json's place when the machine leaves: a note for people, by the executor (executor/leaving.py).
 - Files appear whole, with their final mode and owner, or not at all. What others could have read or changed is refused.
 """
 
@@ -10,6 +11,7 @@ import fcntl
 import json
 import os
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +26,7 @@ KEY_FILE = "node.key"
 NEW_KEY_FILE = "node.key.new"
 """A key that takes the place of the other as soon as a hub has accepted it."""
 HUB_FILE = "hub.json"
+LEFT_FILE = "left.json"
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,23 @@ class PinnedHub:
 
 
 @dataclass(frozen=True)
+class LeftHub:
+    """The hub that this machine belonged to last. `node`: as which one. `by`, `reason`: who ended it and why. `time`:
+    Unix seconds by this machine's clock."""
+
+    url: str
+    node: str
+    by: str
+    reason: str
+    time: int
+
+    def __str__(self) -> str:
+        day = time.strftime("%Y-%m-%d", time.gmtime(self.time))
+        why = f" ({self.reason})" if self.reason else ""
+        return f"this machine left the hub at {self.url} on {day}, by {self.by or 'an admin'}{why}"
+
+
+@dataclass(frozen=True)
 class Identity:
     """A node that can connect."""
 
@@ -52,6 +72,7 @@ class Identity:
 def load_identity(config_dir: Path, private_dir: Path) -> Identity:
     """Both halves, checked against each other; raises NotEnrolled or IdentityError."""
     hub = load_hub(config_dir)
+    finish_new_key(private_dir, hub)
     key = load_key(private_dir)
     if hub.node != key.public.node_id:
         raise IdentityError(f"{config_dir / HUB_FILE} was made for node {hub.node}, but the key in {private_dir} is "
@@ -98,6 +119,16 @@ def adopt_new_key(private_dir: Path) -> None:
         raise IdentityError(f"the new key can't take the place of the old one: {error}") from None
 
 
+def finish_new_key(private_dir: Path, hub: PinnedHub) -> None:
+    """Go on where an enrolment with a new key was cut off: the hub that is pinned knows us by it."""
+    try:
+        waiting = load_key(private_dir, NEW_KEY_FILE).public.node_id
+    except IdentityError:
+        return
+    if waiting == hub.node:
+        adopt_new_key(private_dir)
+
+
 def make_private_dir(path: Path) -> None:
     """Make the folder, mode 0700 from the first moment; raises IdentityError when an existing one lets others in."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -130,8 +161,11 @@ def load_hub(config_dir: Path) -> PinnedHub:
         if key.fingerprint != value["hub"]:
             raise IdentityError(f"{path} names a fingerprint that is not its key's: enroll again")
     except FileNotFoundError:
-        raise NotEnrolled("this machine is not enrolled at a hub yet: make a token there (hubctl token create) and "
-                          "give it to `dvic-agent enroll`") from None
+        left = load_left(config_dir)
+        raise NotEnrolled(
+            f"{left}; to join again make a token at a hub and give it to `dvic-agent enroll`" if left else
+            "this machine is not enrolled at a hub yet: make a token there (hubctl token create) and give it to "
+            "`dvic-agent enroll`") from None
     except OSError as error:
         raise IdentityError(f"the pinned hub can't be read: {error}") from None
     except (ValueError, KeyError, TypeError, MalformedMessage) as error:
@@ -141,6 +175,17 @@ def load_hub(config_dir: Path) -> PinnedHub:
     if not hub.url.startswith(("http://", "https://")):
         raise IdentityError(f"{path}: url must start with http:// or https://")
     return hub
+
+
+def load_left(config_dir: Path) -> LeftHub | None:
+    """What the note of the last leaving says; None where there is none that can be read."""
+    try:
+        value = json.loads((config_dir / LEFT_FILE).read_bytes())
+        left = LeftHub(value["url"], value["node"], value["by"], value["reason"], value["time"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    texts = (left.url, left.node, left.by, left.reason)
+    return left if all(isinstance(text, str) for text in texts) and type(left.time) is int else None
 
 
 def check_writable(config_dir: Path) -> None:
@@ -153,13 +198,14 @@ def check_writable(config_dir: Path) -> None:
 
 
 def save_hub(config_dir: Path, hub: PinnedHub) -> None:
-    """Write hub.json whole, mode 0644, in place of an older one; raises IdentityError."""
+    """Write hub.json whole, mode 0644, in place of an older one or of the note of leaving; raises IdentityError."""
     path = config_dir / HUB_FILE
     text = json.dumps({"url": hub.url, "hub": hub.fingerprint, "jwk": hub.key.jwk(), "node": hub.node,
                        "name": hub.name}, indent=2) + "\n"
     try:
         config_dir.mkdir(parents=True, exist_ok=True)
         write_whole(path, text.encode(), 0o644)
+        (config_dir / LEFT_FILE).unlink(missing_ok=True)
     except OSError as error:
         raise IdentityError(f"{path} can't be written: {error}; run this as root") from None
 

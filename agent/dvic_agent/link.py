@@ -115,19 +115,21 @@ class Link:
             self._cut.set_result(Ended(code, reason))
 
     async def _rest(self, wait: float) -> None:
-        """Wait that many seconds, or until the stop, or until this machine was enrolled (anew)."""
+        """Wait that many seconds, or until the stop, or until this machine was enrolled (anew) or left its hub."""
         end = self._clock.steady() + wait
         while not self._stopping.is_set() and (left := end - self._clock.steady()) > 0:
             await _first_of(self._stopping.wait(), asyncio.sleep(min(left, ENROLMENT_POLL)))
-            if left > ENROLMENT_POLL and self._enrolled_anew():
+            if left > ENROLMENT_POLL and self._is_another():
                 return
 
-    def _enrolled_anew(self) -> bool:
+    def _is_another(self) -> bool:
+        known = self.identity
         try:
             found = self._load_identity()
+        except NotEnrolled:
+            return known is not None
         except AgentError:
             return False
-        known = self.identity
         return known is None or (found.hub, found.key.public) != (known.hub, known.key.public)
 
     async def _connection(self) -> tuple[Ended, float]:
@@ -135,6 +137,7 @@ class Link:
         try:
             self.identity = self._load_identity()
         except NotEnrolled as error:
+            self.identity = None
             return Ended("not-enrolled", str(error)), 0.0
         except AgentError as error:
             return Ended("identity", str(error)), 0.0

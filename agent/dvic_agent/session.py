@@ -24,6 +24,7 @@ from dvic_wire.messages import (
     Goodbye,
     Hello,
     HubProof,
+    Leave,
     Message,
     NodeProof,
     Problem,
@@ -50,8 +51,8 @@ NEW, HELLO_SENT, PROOF_SENT, OPEN, CLOSED = "new", "hello-sent", "proof-sent", "
 ACCEPTS: dict[str, tuple[type, ...]] = {
     NEW: (),
     HELLO_SENT: (HubProof,),
-    PROOF_SENT: (Welcome, Refused, Goodbye),
-    OPEN: (Ack, RunRequest, RunCancel, RunAnswer, UpdateConfirm, Settings, Problem, Refused, Goodbye),
+    PROOF_SENT: (Welcome, Leave, Refused, Goodbye),
+    OPEN: (Ack, RunRequest, RunCancel, RunAnswer, UpdateConfirm, Settings, Problem, Leave, Refused, Goodbye),
     CLOSED: (),
 }
 """What the hub may say in each state."""
@@ -78,7 +79,7 @@ class Ended:
     proved: bool = False
 
 
-Event = Welcome | Ack | RunRequest | RunCancel | RunAnswer | UpdateConfirm | Settings | Problem | Ended
+Event = Welcome | Ack | RunRequest | RunCancel | RunAnswer | UpdateConfirm | Settings | Problem | Leave | Ended
 
 
 class Session:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .errors import AgentError
+from .harmless import harmless
 
 SOCKET = "status.sock"
 ANSWER_SECONDS = 5.0
@@ -88,7 +89,7 @@ class _ShortPath:
 
 
 def show(said: dict) -> str:
-    """The same for people."""
+    """The same for people. It is the agent's own word, and may hold anything."""
     connection, hub = said.get("connection", {}), said.get("hub", {})
     lines = [f"connection  {connection.get('state', '?')}: {connection.get('reason', '')}",
              f"node        {said.get('name', 'not enrolled')} {said.get('node', '')}".rstrip()]
@@ -102,4 +103,4 @@ def show(said: dict) -> str:
     lines += [f"note        {note}" for note in said.get("notes", [])]
     if not said.get("moving", True):
         lines.append("a source is stuck: see journalctl -u dvic-agent")
-    return "\n".join(lines)
+    return "\n".join(harmless(line).replace("\n", " ") for line in lines)

@@ -71,8 +71,8 @@ class Client:
         except OSError as error:
             raise Usage(f"{file} can't be read: {error.strerror}", "give another file") from None
 
-    def delete(self, *path: str) -> dict:
-        return self._request("DELETE", path, {})
+    def delete(self, *path: str, **query: object) -> dict:
+        return self._request("DELETE", path, query)
 
     def items(self, *path: str, limit: int = 0, page: int = PAGE, **query: object) -> Iterator[dict]:
         """All items of a list, `page` at a time, at most `limit` where it is set. A page without `next` is the last."""

@@ -145,6 +145,33 @@ def test_the_old_key_stays_until_the_hub_has_accepted_the_new_one(tmp_path):
     asyncio.run(scene())
 
 
+def test_an_enrolment_with_a_new_key_that_is_cut_off_anywhere_is_finished_by_whoever_comes_next(tmp_path):
+    async def scene():
+        state = tmp_path / "var/state"
+        async with FakeHub() as hub:
+            await enrol(config(tmp_path), hub.make_token(), name="ada", facts={})
+            old = (state / "node.key").read_bytes()
+            token = hub.make_token(uses=1)
+            after = await enrol(config(tmp_path), token, name="ada-2", facts={}, new_key=True)
+            new, pin = (state / "node.key").read_bytes(), (tmp_path / "etc/hub.json").read_bytes()
+
+            def cut(pinned: bytes) -> None:
+                (state / "node.key").write_bytes(old)
+                (state / "node.key.new").write_bytes(new)
+                (state / "node.key.new").chmod(0o600)
+                (tmp_path / "etc/hub.json").write_bytes(pinned)
+
+            cut(pin)  # behind the pin, before the key took its place: the agent goes on
+            assert load_identity(tmp_path / "etc", state).hub == after
+            cut(pin)  # or the same line does
+            assert await enrol(config(tmp_path), token, name="ada-2", facts={}) == after
+            cut(pin.replace(after.node.encode(), b"n-" + b"a" * 20))  # the hub has answered, nothing is written yet
+            assert await enrol(config(tmp_path), token, name="ada-2", facts={}, new_key=True) == after
+            assert load_identity(tmp_path / "etc", state).hub == after
+            assert not (state / "node.key.new").exists()
+    asyncio.run(scene())
+
+
 def test_the_secret_of_the_token_does_not_travel():
     token = EnrolmentToken.make("http://hub", PrivateKey.generate().fingerprint)
     key = PrivateKey.generate()

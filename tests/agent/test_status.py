@@ -64,3 +64,10 @@ def test_people_are_shown_the_same():
     for word in ("connected: http://hub as ada", "ada n-x", "key f", "journal", "+2", "stuck"):
         assert word in text
     assert "not enrolled" in show({})
+
+
+def test_what_a_taken_over_agent_says_moves_no_terminal():
+    shown = show({"connection": {"state": "connected\x1b[2J", "reason": "\r\nsudo rm"}, "notes": ["\x9bc"],
+                  "streams": [{"stream": "\x1b[31m", "cursor": "\x07", "unacknowledged": 0}], "name": "\u202eadmin"})
+    assert "sudo rm" in shown.splitlines()[0]
+    assert all(letter.isprintable() or letter == "\n" for letter in shown)

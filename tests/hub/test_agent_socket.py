@@ -384,13 +384,3 @@ def test_a_revoked_node_is_cut_off_at_once_and_never_comes_back(tmp_path):
         status, body = await hub.post("enroll", {"request": ada.enrolment(await hub.token())})
         assert (status, body["code"]) == (403, "key-forbidden")
     with_served_hub(tmp_path, test)
-
-
-def test_a_removed_node_is_unknown(tmp_path):
-    async def test(hub):
-        ada = await hub.agent("ada")
-        await hub.doors.enrolment.remove(ada.id, ADMIN)
-        assert (await ada.receive()).code == "revoked"
-        with pytest.raises(Declined, match="unknown"):
-            await hub.again(ada).connect(hub.http)
-    with_served_hub(tmp_path, test)

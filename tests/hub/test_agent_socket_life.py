@@ -42,8 +42,10 @@ def test_the_second_of_two_live_agents_is_refused_and_both_are_named(tmp_path):
         assert "another" in hub.doors.fleet.node(ada.id).conflict
         page = await hub.doors.audit.list(10, action="node.conflict")
         assert len(page.items) == 1
+        told = await reading
+        assert (told.code, told.reason) == ("conflict", hub.doors.fleet.node(ada.id).conflict)
         await ada.socket.send_str(a_batch())
-        assert isinstance(await reading, Ack)
+        assert isinstance(await ada.receive(), Ack)
     with_served_hub(tmp_path, test)
 
 

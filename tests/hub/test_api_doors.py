@@ -42,7 +42,8 @@ def path_of(route, name="x") -> str:
 
 def test_every_route_declares_a_role_and_only_these_are_public():
     assert {(route.method, route.path) for route in ROUTES if route.role == PUBLIC} == {
-        ("POST", "/api/v1/login"), ("POST", "/api/v1/enroll"), ("POST", "/api/v1/keepalive"), ("GET", "/api/v1/agent"),
+        ("POST", "/api/v1/login"), ("POST", "/api/v1/enroll"), ("POST", "/api/v1/leave"),
+        ("POST", "/api/v1/keepalive"), ("GET", "/api/v1/agent"),
         ("GET", "/api/v1/hub-key"), ("GET", "/api/v1/openapi.json"), ("GET", "/healthz"),
         ("GET", "/install/{secret}"), ("GET", "/apt/key.asc"), ("GET", "/apt/{index}"), ("GET", "/apt/pool/{release}"),
         ("GET", "/apt/by-hash/SHA256/{hash}")}
@@ -173,7 +174,7 @@ def test_each_field_alone_with_hostile_values_never_breaks_the_hub(tmp_path):
         "/api/v1/nodes/{node}": {"name": "y", "tags": {"a": None}},
         "/api/v1/runs": {"selector": "x", "argv": ["true"], "timeout": 5},
         "/api/v1/runs/{run}/cancel": {"nodes": []},
-        "/api/v1/enroll": {"request": "a.b.c"},
+        "/api/v1/enroll": {"request": "a.b.c"}, "/api/v1/leave": {"request": "a.b.c"},
         "/api/v1/keepalive": {"keepalive": "a.b.c"},
     }
 

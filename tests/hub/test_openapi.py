@@ -123,6 +123,7 @@ def test_what_the_hub_answers_is_what_the_document_says(tmp_path):
             await ask("DELETE", "/tokens/{token}", "otto", token=token["id"])
             await ask("DELETE", "/tokens/{token}", "otto", token="unknown")
             await ask("POST", "/enroll", "", {"request": "not.a.jws"})
+            await ask("POST", "/leave", "", {"request": "not.a.jws"})
             await ask("POST", "/keepalive", "", {"keepalive": "not.a.jws"})
             await ask("GET", "/logs", query={"since": "1h", "level": "warning", "limit": "5"})
             await ask("GET", "/logs", query={"level": "loud"})

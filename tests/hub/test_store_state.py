@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from batches import batch, lines
 
-from dvic_hub.domain.model import ApiToken, AuditEntry, Node, Run, RunNode, Token, User
+from dvic_hub.domain.model import ApiToken, AuditEntry, BarredKey, Node, Run, RunNode, Token, User
 from dvic_hub.errors import BadRequest, Conflict
 from dvic_wire.runs import CANCELLED, DISPATCHED, FINISHED, QUEUED, RUNNING, RunSpec
 
@@ -81,10 +81,11 @@ def test_a_removed_node_leaves_no_cursor_and_its_key_stays_forbidden(store):
             await it.nodes.add(EVE)
             await it.streams.commit(batch("n-eve", "journal", lines(0, 1), "", "a"))
             await it.runs.add(Run("r", "all", RunSpec(argv=("true",)), 1, "ada"), [RunNode("r", "n-eve", 0)])
-            await it.nodes.forbid_key(EVE, 5)
+            await it.nodes.forbid_key(BarredKey("n-eve", EVE.public_key, "eve", 5, "root", "sold"))
             assert await it.nodes.remove("n-eve") and not await it.nodes.remove("n-eve")
             assert await it.streams.cursors("n-eve") == {} and await it.runs.nodes("r") == []
-            assert await it.nodes.key_forbidden("n-eve") and not await it.nodes.key_forbidden("n-ada")
+            assert (await it.nodes.forbidden_key("n-eve")).reason == "sold"
+            assert await it.nodes.forbidden_key("n-ada") is None
             await it.nodes.add(EVE)
             assert (await it.streams.commit(batch("n-eve", "journal", lines(0, 1), "", "a"))).accepted
 
@@ -117,6 +118,20 @@ def test_a_node_that_asks_again_with_its_token_uses_nothing_up(store):
             await it.tokens.add(token())
             assert [await it.tokens.enrol("t", EVE, 10) for _ in range(3)] == ["ok", "known", "known"]
             assert len(await it.nodes.all()) == 1
+
+    run(steps)
+
+
+def test_a_node_that_lost_its_pin_joins_again_with_a_new_token_and_stays_what_it_is(store):
+    async def steps():
+        async with store(nodes=()) as it:
+            await it.nodes.add(EVE)
+            await it.tokens.add(token())
+            asked = replace(EVE, name="eve-2", tags={}, enrolled=9)
+            assert [await it.tokens.enrol("t", asked, 10) for _ in range(2)] == ["known", "known"]
+            assert await it.nodes.all() == [EVE]
+            assert (await it.tokens.get("t")).uses == 0
+            assert await it.tokens.enrol("t", replace(EVE, id="n-2", name="mallory"), 10) == "used-up"
 
     run(steps)
 

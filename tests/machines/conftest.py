@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 from debs import build_debs
+from member_lab import build_agent
 
 TOOLS = ("debootstrap", "systemd-nspawn", "nsenter")
 
@@ -19,3 +20,11 @@ def debs(tmp_path_factory):
     if shutil.which("dh_python3") is None:
         pytest.skip("needs debhelper dh-python libpython3-dev lintian (apt-get install)")
     return build_debs(tmp_path_factory.mktemp("debs"))
+
+
+@pytest.fixture(scope="session")
+def agent_deb(tmp_path_factory):
+    """The agent alone, which takes seconds."""
+    if shutil.which("dh_python3") is None:
+        pytest.skip("needs debhelper dh-python libpython3-dev (apt-get install)")
+    return build_agent(tmp_path_factory.mktemp("agent-deb"))

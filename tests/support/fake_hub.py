@@ -51,6 +51,8 @@ class HubMemory:
     """Answer with this proof whatever the challenge."""
     refusal: messages.Refused | None = None
     """Refuse whoever has proved to be a node."""
+    removed: bool = False
+    """Every node is: it is told to leave."""
     full: bool = False
     """The disk is."""
     twice: bool = False
@@ -63,6 +65,11 @@ class HubMemory:
 
     def enrolled(self, key: PrivateKey) -> None:
         self.nodes[key.public.node_id] = key.public
+
+    def leave(self, node: str) -> messages.Leave:
+        """The order to forget this hub."""
+        claims = {"iss": self.key.fingerprint, "aud": node, "by": "root", "reason": "sold"}
+        return messages.Leave(sign(self.key, Purpose.LEAVE, claims, now=time.time(), ttl=60))
 
     def texts(self, stream: str) -> list[str]:
         """What was stored of a stream, in order."""
@@ -140,6 +147,8 @@ class HubHalf:
         if (claims["iss"], claims["nonce"], claims["instance"]) != (hello.node, self._nonce, hello.instance):
             return self._refuse("signature", "proves something else")
         memory.heard.append(message)
+        if memory.removed:
+            return [memory.leave(hello.node), *self._refuse("removed", "this node was removed from the hub by root")]
         if memory.refusal is not None:
             self.over = True
             return [memory.refusal]
@@ -194,6 +203,7 @@ class FakeHub:
     async def start(self, port: int = 0) -> None:
         app = web.Application(client_max_size=1024 * 1024)
         app.add_routes([web.get("/api/v1/agent", self._agent), web.post("/api/v1/enroll", self._enrol),
+                        web.post("/api/v1/leave", self._leave),
                         web.get("/api/v1/hub-key", self._hub_key)])
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
@@ -267,6 +277,15 @@ class FakeHub:
 
     async def _hub_key(self, request: web.Request) -> web.Response:
         return web.json_response({"jwk": self.memory.key.public.jwk(), "fingerprint": self.memory.key.fingerprint})
+
+    async def _leave(self, request: web.Request) -> web.Response:
+        text = (await request.json())["request"]
+        node = peek(text)[1]["iss"]
+        if abs(peek(text)[1]["iat"] - time.time()) > 300:
+            return _problem(400, "clock", f"the hub's clock is {int(time.time())}")
+        verify(text, self.memory.nodes[node], Purpose.NODE_LEAVE, audience=self.memory.key.fingerprint, now=time.time())
+        self.memory.removed = True
+        return web.json_response({"leave": self.memory.leave(node).jws})
 
     async def _enrol(self, request: web.Request) -> web.Response:
         text = (await request.json())["request"]

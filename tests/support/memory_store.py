@@ -95,7 +95,7 @@ class MemoryNodes(_Table):
     def __init__(self, store):
         super().__init__(store)
         self.rows: dict = {}
-        self.forbidden: set[str] = set()
+        self.forbidden: dict = {}
 
     async def add(self, node):
         await self._turn()
@@ -136,13 +136,13 @@ class MemoryNodes(_Table):
         self._store.streams.held = {key: at for key, at in self._store.streams.held.items() if key[0] != id}
         return self.rows.pop(id, None) is not None
 
-    async def forbid_key(self, node, time):
+    async def forbid_key(self, key):
         await self._turn()
-        self.forbidden.add(node.id)
+        self.forbidden[key.id] = key
 
-    async def key_forbidden(self, id):
+    async def forbidden_key(self, id):
         await self._turn(False)
-        return id in self.forbidden
+        return self.forbidden.get(id)
 
 
 class MemoryTokens(_Table):
@@ -179,12 +179,13 @@ class MemoryTokens(_Table):
             return "known"
         if token.uses == 0:
             return "used-up"
-        if nodes._named(node.name) is not None and nodes._named(node.name).id != node.id:
+        known = node.id in nodes.rows
+        if not known and nodes._named(node.name) is not None:
             return "name-taken"
         self.rows[id] = replace(token, uses=token.uses - 1 if token.uses > 0 else -1)
         self.used.add((id, node.id))
         nodes.rows.setdefault(node.id, node)
-        return "ok"
+        return "known" if known else "ok"
 
     async def users(self, id):
         await self._turn(False)

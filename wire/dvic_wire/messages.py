@@ -60,8 +60,8 @@ class Welcome:
 
 @dataclass(frozen=True)
 class Refused:
-    """The connection ends. `code`: revoked, unknown, conflict, protocol, signature, order, malformed, limit, busy.
-    `retry`: seconds to wait before the next try (0: the agent's own backoff)."""
+    """The connection ends. `code`: removed, revoked, unknown, conflict, protocol, signature, order, malformed, limit,
+    busy. `retry`: seconds to wait before the next try (0: the agent's own backoff)."""
 
     code: str
     reason: str

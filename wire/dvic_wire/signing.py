@@ -65,6 +65,7 @@ class Purpose(StrEnum):
     LEAVE = "dvic-leave+jws"
     ENROLL_SSH = "dvic-enroll-ssh+jws"
     ENROLL_ANSWER = "dvic-enroll-answer+jws"
+    NODE_LEAVE = "dvic-node-leave+jws"
 
 
 def b64encode(data: bytes) -> str:

@@ -3,6 +3,7 @@
     dvic-executor                    answer one request on file descriptor 0 (systemd: Accept=yes)
     dvic-executor --listen PATH      answer requests on a Unix socket until SIGTERM (machines without systemd)
     dvic-executor sweep              at boot: end runs that the machine's last stop left open, drop old ones
+    dvic-executor leave              forget the hub without asking it, end its runs (dvic-agent leave --force)
     dvic-executor record-end ID      what ExecStopPost of a run's unit calls
     dvic-executor record ID          what a run's unit executes
 """
@@ -12,6 +13,7 @@ import grp
 import os
 import socket
 import sys
+import time
 from pathlib import Path
 
 from .backend import Backend, write_end
@@ -41,6 +43,9 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--end-runs", action="store_true", help="with --listen: at SIGTERM end every run as well")
     verbs = top.add_subparsers(dest="verb", metavar="VERB")
     verbs.add_parser("sweep", help="end runs that nobody carries, drop old ones")
+    leaving = verbs.add_parser("leave", help="forget the hub, end what it started")
+    leaving.add_argument("--by", default="root on this machine", help="who says so, for the note that is kept")
+    leaving.add_argument("--reason", default="", help="why, for the same note")
     for name, purpose in (("record", "carry a run (inside its unit)"), ("record-end", "write a run's end")):
         verbs.add_parser(name, help=purpose).add_argument("run", metavar="ID")
     return top
@@ -58,8 +63,12 @@ def main(argv: list[str] | None = None) -> int:
             return carry(state, arguments.run)
         if arguments.verb == "record-end":
             return record_end(state, arguments.run)
-        from .listen import Listener, answer_one, sweep_all  # noqa: PLC0415 (cryptography, which the verbs above lack)
+        from .leaving import forget  # noqa: PLC0415 (cryptography, which the verbs above lack)
+        from .listen import Listener, answer_one, sweep_all  # noqa: PLC0415
 
+        if arguments.verb == "leave":
+            forget(arguments.config_dir, state, backend, arguments.by, arguments.reason, time.time())
+            return 0
         if arguments.verb == "sweep":
             return sweep_all(state, backend, arguments.config_dir)
         if arguments.listen:

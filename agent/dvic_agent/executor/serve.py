@@ -1,8 +1,8 @@
 """One request a process: read a line, decide, answer a line. The door between the agent and root.
 
 Whoever may connect to the socket can ask for anything, so everything asked for (run, update, enroll, answer, cancel,
-confirm) must carry the hub's signature, save `forget` (an ended run's directory) and `ping`. A request is bounded in
-size and in time. The order of a decision:
+confirm, leave) must carry the hub's signature, save `forget` (an ended run's directory) and `ping`. A request is bounded
+in size and in time. The order of a decision (about leaving the hub leaving.py decides):
 
     the id is a safe name -> the hub signed it for this node and this run -> it is new -> its time -> policy, user,
     operator, room -> entered in the replay list (on the disk) -> started
@@ -29,6 +29,7 @@ from .backend import Backend
 from .command import resolve_account
 from .enrolling import enroll_spec
 from .errors import ExecutorError, Refusal, StartFailed
+from .leaving import leave
 from .policy import Policy, load_policy
 from .replay import ReplayList
 from .rundir import RunDir, StateDir, check_run_id
@@ -63,6 +64,8 @@ class Executor:
             kind = request.get("request")
             if kind == "ping":
                 return self._ping()
+            if kind == "leave":
+                return leave(self.config_dir, self.state, self.backend, _text(request.get("jws")), self.clock())
             handler = {"run": self._run, "update": self._update, "enroll": self._enroll, "answer": self._answer,
                        "cancel": self._cancel, "confirm": self._confirm, "forget": self._forget}.get(str(kind))
             if handler is None:
@@ -116,6 +119,8 @@ class Executor:
             if known is not None:
                 return self._again(run, known)
             try:
+                if load_hub(self.config_dir) != hub:
+                    raise Refusal("not-enrolled", "this machine has just left the hub that ordered it")
                 check_age(claims, self.clock(), replay.floor())
                 accepted = allowed(claims, hub, replay)
             except Refusal as refusal:

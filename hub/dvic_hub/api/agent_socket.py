@@ -18,6 +18,7 @@ from aiohttp import WSMsgType, web
 from dvic_hub.api.agent_frames import AgentWebSocket, is_batch, json_of, message_of, stream_of
 from dvic_hub.api.doors import Doors
 from dvic_hub.api.route import Call
+from dvic_hub.domain.leaving import AWAY
 from dvic_hub.domain.session import HANDSHAKE_TIMEOUT, HubSession, Left, LookUp, Proved, Spoke, Step
 from dvic_hub.errors import Conflict, Forbidden, HubError, NotFound, StoreError, TooMany
 from dvic_hub.services.agents import CONFLICT_RETRY
@@ -189,7 +190,8 @@ class AgentConnection:
             row = await self._doors.store.nodes.get(step.event.node)
             known = row is not None and row.id == step.event.node
             key, revoked = (PublicKey(row.public_key), bool(row.revoked)) if known else (None, False)
-            await self._say(await asyncio.to_thread(self._session.introduce, key, revoked, now))
+            removed = None if known else await self._doors.store.nodes.forbidden_key(step.event.node)
+            await self._say(await asyncio.to_thread(self._session.introduce, key, revoked, now, removed))
         elif isinstance(step.event, Proved):
             await self._admit(step.event)
 
@@ -205,7 +207,8 @@ class AgentConnection:
         except TooMany as error:
             await self._say(self._session.refuse("busy", str(error), error.retry))
         except Forbidden as error:
-            await self._say(self._session.refuse("revoked", str(error), 3600))
+            # one that was removed this very moment is told how when it asks again
+            await self._say(self._session.refuse(error.code, str(error), AWAY if error.code == "revoked" else 0))
         else:
             self.socket.trust(self._request)
             self._touch()
@@ -271,7 +274,7 @@ class AgentConnection:
         except (MalformedMessage, LimitExceeded) as error:
             step = self._session.unusable(error, stream_of(data))
         except NotFound:
-            await self._doors.agents.disconnect(self._session.node, "revoked", "this node was removed from the hub")
+            await self._doors.agents.disconnect(self._session.node, "removed", "this node was removed from the hub")
             return
         if before is not None and not before.done():
             await asyncio.wait({before})

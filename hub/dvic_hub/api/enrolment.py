@@ -1,6 +1,7 @@
-"""Joining: POST /api/v1/enroll takes a request signed with an enrolment token, GET /api/v1/hub-key shows the hub's key.
+"""Joining and leaving: POST /api/v1/enroll takes a request signed with an enrolment token, POST /api/v1/leave one that
+the node signed, GET /api/v1/hub-key shows the hub's key.
 
-Neither asks for a credential: the token's signature is one, and the key is public. (Tokens are made in `tokens.py`.)
+None asks for a credential: the signature is one, and the key is public. (Tokens are made in `tokens.py`.)
 """
 
 from typing import Annotated
@@ -31,6 +32,22 @@ class HubKey(msgspec.Struct):
 
     jwk: dict[str, str]
     fingerprint: str
+
+
+class LeaveBody(msgspec.Struct, forbid_unknown_fields=True):
+    """`request`: JWS of purpose dvic-node-leave+jws (docs/protocol.md, section 6)."""
+
+    request: Annotated[str, msgspec.Meta(max_length=MAX_ENROL_BYTES)]
+
+
+class LeaveAnswer(msgspec.Struct):
+    """`leave`: JWS of purpose dvic-leave+jws, by the hub: what makes the machine forget it."""
+
+    leave: str
+
+
+async def leave(doors: Doors, call: Call) -> LeaveAnswer:
+    return LeaveAnswer(await doors.enrolment.leave(call.body.request, call.address))
 
 
 async def enrol(doors: Doors, call: Call) -> EnrolAnswer:

@@ -7,6 +7,7 @@ import msgspec
 from dvic_hub.api.doors import Doors
 from dvic_hub.api.params import Name, PageQuery, SelectorText, Time, page_of, show_time
 from dvic_hub.api.route import Call
+from dvic_hub.domain.leaving import MAX_LEAVE_REASON
 from dvic_hub.domain.liveness import NodeView, view_of
 from dvic_hub.domain.naming import check_tags
 from dvic_hub.errors import BadRequest, NotFound
@@ -74,6 +75,12 @@ class NewNode(msgspec.Struct, forbid_unknown_fields=True):
     generate: bool = False
 
 
+class RemoveQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """`reason`: told to the machine."""
+
+    reason: Annotated[str, msgspec.Meta(max_length=MAX_LEAVE_REASON)] = ""
+
+
 class NewNodeAnswer(msgspec.Struct, omit_defaults=True):
     """`private_key`: PEM (PKCS #8), when the hub made the key; it is shown this once and not kept."""
 
@@ -118,7 +125,7 @@ async def revoke_node(doors: Doors, call: Call) -> NodeItem:
 
 
 async def remove_node(doors: Doors, call: Call) -> None:
-    await doors.enrolment.remove(find(doors, call.path["node"]).id, call.actor)
+    await doors.enrolment.remove(find(doors, call.path["node"]).id, call.actor, call.query.reason)
 
 
 def find(doors: Doors, text: str) -> NodeView:

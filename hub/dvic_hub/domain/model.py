@@ -41,6 +41,18 @@ class Node:
 
 
 @dataclass(frozen=True)
+class BarredKey:
+    """A node's key that never comes back. `removed_by` and `reason`: of a removed node."""
+
+    id: str
+    public_key: bytes
+    name: str
+    time: int
+    removed_by: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class Token:
     """An enrolment token as the hub keeps it: `id` is the fingerprint of its public half. `uses` left, -1 unlimited."""
 

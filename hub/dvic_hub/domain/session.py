@@ -3,6 +3,7 @@
     waiting      --Hello-->       asked        event LookUp: the driver fetches the node's row and calls introduce()
     asked        --introduce()--> challenged   sends HubProof (and Refused when no such node is enrolled)
     challenged   --NodeProof-->   proved       event Proved: the driver makes room for the connection, calls welcome()
+                                               (a removed node gets Leave and Refused, a revoked one Refused)
     proved       --welcome()-->   standing     sends Welcome
     standing     --Batch, KeepAlive, RunReply, Problem-->  event Spoke      --Goodbye-->  ended, event Left
     any          --Refused-->  ended, event Left: the agent does not want this hub
@@ -10,12 +11,14 @@
 
 Signing and verifying happen inside `introduce` and `receive(NodeProof)`: call those two in a thread.
 The hub proves itself to anybody who asks with a well-formed Hello, since the agent believes nothing before; whether a
-node is revoked is told only to who has proved to be that node.
+node is revoked or was removed is told only to who has proved to be that node.
 """
 
 import re
 from dataclasses import dataclass
 
+from dvic_hub.domain.leaving import AWAY, removed_text, sign_leave
+from dvic_hub.domain.model import BarredKey
 from dvic_wire.errors import SignatureRefused, WireError
 from dvic_wire.limits import MAX_NAME, PROTOCOL_VERSIONS
 from dvic_wire.messages import (
@@ -122,6 +125,7 @@ class HubSession:
         self._hello: Hello | None = None
         self._key: PublicKey | None = None
         self._revoked = False
+        self._removed: BarredKey | None = None
         self._problems = 0
 
     @property
@@ -149,15 +153,17 @@ class HubSession:
             return Step(event=Left(message.reason[:MAX_REASON]))
         return Step(event=Spoke(message))
 
-    def introduce(self, key: PublicKey | None, revoked: bool, now: float) -> Step:
-        """Go on with the node's key on record (None: no such node)."""
+    def introduce(self, key: PublicKey | None, revoked: bool, now: float, removed: BarredKey | None = None) -> Step:
+        """Go on with the node's key on record (None: no such node), or with that of a node that was `removed`."""
         assert self.state == ASKED and self._hello is not None
         claims = {"iss": self._identity.fingerprint, "aud": self.node, "nonce": self._hello.nonce,
                   "hub_nonce": self._nonce, "protocol": _common_protocol(self._hello.protocols)}
         proof = HubProof(sign(self._identity, Purpose.HUB_PROOF, claims, now=now, ttl=HANDSHAKE_TTL))
+        if removed is not None:
+            key = PublicKey(removed.public_key)
         if key is None:
             return Step((proof, *self.refuse("unknown", "no such node is enrolled here").send))
-        self._key, self._revoked = key, revoked
+        self._key, self._revoked, self._removed = key, revoked, removed
         self.state = CHALLENGED
         return Step((proof,))
 
@@ -199,8 +205,11 @@ class HubSession:
                 raise SignatureRefused("signed for another instance")
         except WireError:
             return self.refuse("signature", "the proof does not hold")
+        if self._removed is not None:
+            leave = sign_leave(self._identity, self.node, self._removed.removed_by, self._removed.reason, now)
+            return Step((leave, *self.refuse("removed", removed_text(self._removed), retry=AWAY).send))
         if self._revoked:
-            return self.refuse("revoked", "this node's key was revoked", retry=3600)
+            return self.refuse("revoked", "this node's key was revoked", retry=AWAY)
         return Step(event=Proved(self.node, self._hello.instance, self._hello.agent_version[:MAX_VERSION],
                                  tidy_facts(proof.facts), int(claims["iat"] - now)))
 

@@ -22,7 +22,7 @@ from dvic_hub.services.audit import AuditService
 from dvic_hub.services.watch import FleetService
 from dvic_hub.store.port import Store
 from dvic_wire.errors import SignatureRefused
-from dvic_wire.messages import Goodbye, Message, Welcome
+from dvic_wire.messages import Goodbye, Message, Problem, Welcome
 from dvic_wire.runs import RUNNING
 from dvic_wire.signing import CLOCK_LEEWAY, PublicKey, Purpose, check_time, peek, verify
 
@@ -62,6 +62,12 @@ class AgentLine(Protocol):
 
     async def close(self, code: str, reason: str, retry: int = 0) -> None:
         """Refuse and close; an empty code closes without a word. Returns when it is closed."""
+
+
+def conflict_text(older: AgentLine, newer: AgentLine) -> str:
+    """Both of two agents with one key, in words."""
+    return (f"{older.address} (machine {older.machine or 'unknown'}) and "
+            f"{newer.address} (machine {newer.machine or 'unknown'}) use the same key")
 
 
 class AgentService:
@@ -118,8 +124,11 @@ class AgentService:
         try:
             if older is not None:
                 if older.instance != line.instance and await older.answers():
-                    await self._note_conflict(node, older, line)
-                    raise Conflict(f"another agent with this key is connected from {older.address}")
+                    text = conflict_text(older, line)
+                    await self._note_conflict(node, text, line)
+                    if node in self._connected:
+                        await older.send(Problem("conflict", text))  # its machine says so as well
+                    raise Conflict(text)
                 self.detach(node, older)
                 await older.close("", "")
             self._lines[node] = line
@@ -140,8 +149,10 @@ class AgentService:
             log.warning("what node %s says of itself is not kept: %s", proved.node, error)
         self._versions[proved.node] = proved.agent_version
         node = await self._fleet.announce(proved.node)
-        if node is None or node.revoked:
-            raise Forbidden("this node was revoked", code="revoked")
+        if node is None:
+            raise Forbidden("this node was removed from the hub", code="removed")
+        if node.revoked:
+            raise Forbidden("this node's key was revoked", code="revoked")
         running = [each.run for each in await self._store.runs.active_on(node.id) if each.state == RUNNING]
         cursors = await self._store.streams.cursors(node.id)
         return Welcome(node.id, node.name, cursors, node.serial, self._now(), running, dict(self._settings))
@@ -170,12 +181,14 @@ class AgentService:
         line = self._lines.get(node)
         return line is not None and node in self._connected and await line.send(message)
 
-    async def disconnect(self, node: str, code: str, reason: str) -> None:
-        """End the node's connection, if there is one, and tell why."""
+    async def disconnect(self, node: str, code: str, reason: str, retry: int = 0, last: Message | None = None) -> None:
+        """End the node's connection, if there is one, and tell why, after the word `last`. `retry` as in Refused."""
         line = self._lines.get(node)
         if line is not None:
             self.detach(node, line)
-            await line.close(code, reason)
+            if last is not None:
+                await line.send(last)
+            await line.close(code, reason, retry)
 
     async def close_all(self) -> None:
         """The hub stops: say goodbye and close every connection."""
@@ -184,10 +197,8 @@ class AgentService:
 
     # ---- two agents with one key
 
-    async def _note_conflict(self, node: str, older: AgentLine, newer: AgentLine) -> None:
+    async def _note_conflict(self, node: str, text: str, newer: AgentLine) -> None:
         self._conflicts[node] = self._clock()
-        text = (f"{older.address} (machine {older.machine or 'unknown'}) and "
-                f"{newer.address} (machine {newer.machine or 'unknown'}) use the same key")
         row = self._fleet.node(node)
         if row is None or row.conflict == text:
             return

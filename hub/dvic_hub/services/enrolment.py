@@ -11,7 +11,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from dvic_hub.domain.model import Node, Token
+from dvic_hub.domain.leaving import AWAY, MAX_LEAVE_REASON, read_node_leave, removed_text, sign_leave
+from dvic_hub.domain.model import BarredKey, Node, Token
 from dvic_hub.domain.naming import check_name, check_tags, free_name
 from dvic_hub.domain.people import Actor
 from dvic_hub.domain.session import tidy_facts
@@ -165,7 +166,7 @@ class EnrolmentService:
 
     async def _join(self, request: _Request, address: str) -> str:
         id, now = request.key.node_id, self._now()
-        if await self._store.nodes.key_forbidden(id):
+        if await self._store.nodes.forbidden_key(id):
             raise Forbidden("this machine's key was revoked or removed here: make a new one", code="key-forbidden")
         token = await self._store.tokens.get(request.token)
         tags = token.tags if token is not None else {}
@@ -212,7 +213,7 @@ class EnrolmentService:
         private = PrivateKey.generate() if generate else None
         key = private.public if private else public_key
         assert key is not None
-        if await self._store.nodes.key_forbidden(key.node_id):
+        if await self._store.nodes.forbidden_key(key.node_id):
             raise Forbidden("this key was revoked or removed here: make a new one", code="key-forbidden")
         node = Node(key.node_id, name, key.raw, dict(tags), enrolled=self._now())
         detail = {"id": node.id, "tags": tags, "key made here": generate}
@@ -244,25 +245,56 @@ class EnrolmentService:
         if node.revoked:
             return node
         async with self._audit.record(actor, "node.revoke", node.name, {"id": id}):
-            await self._store.nodes.forbid_key(node, self._now())
+            await self._store.nodes.forbid_key(BarredKey(id, node.public_key, node.name, self._now()))
             changed = await self._changed(id, revoked=self._now())
-            await self._cut_off(id, "this node's key was revoked")
+            await self._agents.disconnect(id, "revoked", "this node's key was revoked", AWAY)
+            await self._gone(id)
         return changed
 
-    async def remove(self, id: str, actor: Actor) -> None:
-        """Bar a node's key and forget the node."""
+    async def remove(self, id: str, actor: Actor, reason: str = "") -> None:
+        """Bar a node's key and forget the node. Its machine is told to forget the hub, now or when it next connects."""
+        if len(reason) > MAX_LEAVE_REASON or not (reason + " ").isprintable():
+            raise BadRequest(f"a reason is one line of at most {MAX_LEAVE_REASON} characters", field="reason",
+                             limit=MAX_LEAVE_REASON)
         node = await self._node(id)
-        async with self._audit.record(actor, "node.remove", node.name, {"id": id}):
-            await self._store.nodes.forbid_key(node, self._now())
+        async with self._audit.record(actor, "node.remove", node.name, {"id": id, "reason": reason}):
+            barred = BarredKey(id, node.public_key, node.name, self._now(), actor.name, reason)
+            await self._store.nodes.forbid_key(barred)
             await self._changed(id, revoked=node.revoked or self._now())
-            await self._cut_off(id, "this node was removed from the hub")
+            leave = await asyncio.to_thread(sign_leave, self._identity, id, actor.name, reason, self._clock())
+            await self._agents.disconnect(id, "removed", removed_text(barred), AWAY, leave)
+            await self._gone(id)
             await self._store.nodes.remove(id)
             await self._fleet.announce(id)
 
+    async def leave(self, jws: str, address: str) -> str:
+        """A machine leaves by its owner's will: its key is barred, its history stays. Returns the hub's LEAVE for it;
+        asking again gives the same. Raises NotFound `unknown`, Forbidden `signature`, BadRequest `clock`."""
+        claimed = peek(jws)[1].get("iss")
+        id = claimed if isinstance(claimed, str) else ""
+        row, barred = self._fleet.node(id), await self._store.nodes.forbidden_key(id)
+        known = row or barred
+        if known is None:
+            raise NotFound("no such node is enrolled here", code="unknown")
+        try:
+            claims, reason = await asyncio.to_thread(read_node_leave, jws, PublicKey(known.public_key),
+                                                     self._identity.fingerprint)
+        except SignatureRefused:
+            raise Forbidden("the signature does not hold", code="signature") from None
+        now = self._clock()
+        try:
+            check_time(claims, now)
+        except SignatureRefused:
+            raise BadRequest(f"the machine's clock is wrong: the hub's is {int(now)}", code="clock") from None
+        if row is not None and not row.revoked:
+            await self.revoke(id, Actor(f"node {row.name}", "", address))
+            await self._changed(id, status=f"left: {reason}" if reason else "left")
+        leave = await asyncio.to_thread(sign_leave, self._identity, id, "its owner", reason, now)
+        return leave.jws
+
     # ---- inside
 
-    async def _cut_off(self, id: str, reason: str) -> None:
-        await self._agents.disconnect(id, "revoked", reason)
+    async def _gone(self, id: str) -> None:
         if self._on_gone is not None:
             await self._on_gone(id)
 

@@ -15,6 +15,7 @@ from typing import Protocol
 from dvic_hub.domain.model import (
     ApiToken,
     AuditEntry,
+    BarredKey,
     IncomingBatch,
     KeptManifest,
     LogQuery,
@@ -83,10 +84,11 @@ class Nodes(Protocol):
     async def remove(self, id: str) -> bool:
         """The node, its cursors and its runs' rows; its history goes with its days."""
 
-    async def forbid_key(self, node: Node, time: int) -> None:
+    async def forbid_key(self, key: BarredKey) -> None:
         """Remember a removed or revoked key, so that it can't come back."""
 
-    async def key_forbidden(self, id: str) -> bool: ...
+    async def forbidden_key(self, id: str) -> BarredKey | None:
+        """The key that was so remembered under this node's id."""
 
 
 class Tokens(Protocol):
@@ -95,8 +97,9 @@ class Tokens(Protocol):
     async def all(self) -> list[Token]: ...
 
     async def enrol(self, id: str, node: Node, now: int) -> str:
-        """Use the token once and add the node, in one transaction. Returns "ok", "known" (this very node had used it
-        before, or is a node already: nothing is used up), "expired", "used-up", "revoked", "unknown", "name-taken"."""
+        """Use the token once and add the node, in one transaction. Returns "ok", "known" (the node is here already, its
+        row stays; when it had used this very token before, nothing is used up), "expired", "used-up", "revoked",
+        "unknown", "name-taken"."""
 
     async def users(self, id: str) -> list[str]:
         """Ids of the nodes that joined with this token."""

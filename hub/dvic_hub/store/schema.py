@@ -93,7 +93,12 @@ CREATE INDEX rollout_node_open ON rollout_node (node) WHERE ended = 0;
 """
 """Self-update: runs of another kind, and what is rolled out to whom."""
 
-MIGRATIONS: tuple[str, ...] = (_STATE, _UPDATES)
+_WHO_REMOVED = """
+ALTER TABLE forbidden_key ADD COLUMN removed_by TEXT NOT NULL DEFAULT '';
+ALTER TABLE forbidden_key ADD COLUMN reason TEXT NOT NULL DEFAULT '';
+"""
+
+MIGRATIONS: tuple[str, ...] = (_STATE, _UPDATES, _WHO_REMOVED)
 """The database's user_version counts how many of these it has been through."""
 
 _DAY = """

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import apsw
 
-from dvic_hub.domain.model import Node, Token
+from dvic_hub.domain.model import BarredKey, Node, Token
 from dvic_hub.errors import Conflict
 
 from .rows import BIG, JSON, Table
@@ -13,6 +13,7 @@ from .sqlite_readers import Readers
 from .sqlite_writer import Writer
 
 NODES = Table("node", Node, {"tags": JSON, "facts": JSON, "serial_window": BIG})
+BARRED = Table("forbidden_key", BarredKey)
 TOKENS = Table("token", Token, {"tags": JSON})
 
 
@@ -60,14 +61,16 @@ class SqliteNodes:
 
         return await self._writer.run(job)
 
-    async def forbid_key(self, node: Node, time: int) -> None:
-        await self._writer.run(lambda connection: connection.execute(
-            "INSERT OR REPLACE INTO forbidden_key VALUES (?, ?, ?, ?)",
-            (node.id, node.public_key, node.name, time)).fetchall())
+    async def forbid_key(self, key: BarredKey) -> None:
+        def job(connection: apsw.Connection) -> None:
+            BARRED.delete(connection, "id = ?", (key.id,))
+            BARRED.insert(connection, [key])
 
-    async def key_forbidden(self, id: str) -> bool:
-        return await self._readers.run(lambda connection: connection.execute(
-            "SELECT count(*) FROM forbidden_key WHERE id = ?", (id,)).get) > 0
+        await self._writer.run(job)
+
+    async def forbidden_key(self, id: str) -> BarredKey | None:
+        found = await self._readers.run(lambda connection: BARRED.select(connection, "WHERE id = ?", (id,)))
+        return found[0] if found else None
 
 
 class SqliteTokens:
@@ -131,10 +134,12 @@ def _enrol(connection: apsw.Connection, id: str, node: Node, now: int) -> str:
         return "known"
     if token.uses == 0:
         return "used-up"
-    if connection.execute("SELECT count(*) FROM node WHERE name = ? OR id = ?", (node.name, node.id)).get:
-        return "name-taken"
-    _insert_node(connection, replace(node, tags={**token.tags, **node.tags}))
+    known = bool(NODES.select(connection, "WHERE id = ?", (node.id,)))
+    if not known:
+        if connection.execute("SELECT count(*) FROM node WHERE name = ?", (node.name,)).get:
+            return "name-taken"
+        _insert_node(connection, replace(node, tags={**token.tags, **node.tags}))
     connection.execute("INSERT OR REPLACE INTO token_use VALUES (?, ?, ?)", (id, node.id, now))
     if token.uses > 0:
         TOKENS.update(connection, {"uses": token.uses - 1}, "id = ?", (id,))
-    return "ok"
+    return "known" if known else "ok"

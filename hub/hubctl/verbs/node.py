@@ -152,7 +152,7 @@ def rename(desk: Desk, node: str, name: str) -> None:
 @yes_option
 @click.pass_obj
 def revoke(desk: Desk, node: str, yes: bool) -> None:
-    """Bar a node's key for ever. The node stays in the list, with its history.
+    """Bar a node's key for ever. The node stays in the list, with its history; its machine is told, and keeps the hub.
 
     \b
     Examples:
@@ -168,21 +168,23 @@ def revoke(desk: Desk, node: str, yes: bool) -> None:
 
 @command.command()
 @node_argument
+@click.option("--reason", metavar="TEXT", default="", help="Told to the machine, and kept in the audit log.")
 @yes_option
 @click.pass_obj
-def remove(desk: Desk, node: str, yes: bool) -> None:
-    """Bar a node's key and forget the node.
+def remove(desk: Desk, node: str, reason: str, yes: bool) -> None:
+    """Bar a node's key and forget the node. Its machine is told to forget the hub, at once or when it next connects.
 
     \b
     Examples:
       hubctl node remove web-1
-      hubctl node remove web-1 --yes
+      hubctl node remove web-1 --reason 'went to the museum' --yes
     """
     client = desk.client()
     found = client.get("nodes", node)
     confirm(f"Remove {found['name']} ({found['id']}, {found['state']}) and bar its key?", yes)
-    client.delete("nodes", found["id"])
-    say(f"Removed {found['name']}.")
+    client.delete("nodes", found["id"], reason=reason)
+    say(f"Removed {found['name']}; its machine was told." if found.get("connected") else
+        f"Removed {found['name']}; its machine is told if it connects again.")
 
 
 @command.command()

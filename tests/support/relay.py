@@ -1,0 +1,71 @@
+"""A relay of TCP connections in front of a hub: it can lead to another hub, cut what there is, or hold answers back."""
+
+import socket
+import threading
+from contextlib import suppress
+
+
+class Relay:
+    """Listens at once on `address`:`port`. `target`: the port of 127.0.0.1 that new connections are led to; 0: nobody
+    is there. `held`: while it is set, what the hub answers goes nowhere. `seen`: who has connected."""
+
+    def __init__(self, address: str, port: int):
+        self.port = port
+        self.target = 0
+        self.held = threading.Event()
+        self.seen: list[str] = []
+        self._lock = threading.Lock()
+        self._open: set[socket.socket] = set()
+        self._listener = socket.create_server((address, port))
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def __enter__(self) -> "Relay":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self.cut()
+
+    def cut(self) -> None:
+        """End every connection."""
+        with self._lock:
+            for end in self._open:
+                with suppress(OSError):
+                    end.shutdown(socket.SHUT_RDWR)
+
+    def lead_to(self, port: int) -> None:
+        """From now on there is another one behind this name."""
+        self.target = port
+        self.cut()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                machine, (address, _) = self._listener.accept()
+            except OSError:
+                return
+            self.seen.append(address)
+            try:
+                hub = socket.create_connection(("127.0.0.1", self.target), timeout=10)
+            except OSError:
+                machine.close()
+                continue
+            hub.settimeout(None)
+            with self._lock:
+                self._open |= {machine, hub}
+            for source, sink, held in ((machine, hub, None), (hub, machine, self.held)):
+                threading.Thread(target=self._carry, args=(source, sink, held), daemon=True).start()
+
+    def _carry(self, source: socket.socket, sink: socket.socket, held: threading.Event | None) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                if held is None or not held.is_set():
+                    sink.sendall(data)
+        for end in (source, sink):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+        with self._lock:
+            self._open.discard(source)
+        source.close()
