@@ -8,19 +8,20 @@
 #   binary   dvic-hub-V-linux-x86_64      one plain file, for other distributions; link it as hubctl too
 #   wheels   for pip and pipx
 #
-# Without a name all of them are built. --version gives another one than setup.cfg; --bundle takes the hub's bundle from
-# there instead of building it. Needed from Debian: debhelper dh-python dpkg-dev git libpython3-dev python3-venv.
+# Without a name all of them are built. --version gives another one than setup.cfg; --bundle names a folder that keeps the
+# hub's bundle between builds: it is taken from there when it was made of these very sources, and else made anew.
+# Needed from Debian: debhelper dh-python dpkg-dev git libpython3-dev python3-venv.
 # DVIC_BUILD_VENV names a virtual environment to keep between builds.
 set -eu
 
 top=$(cd "$(dirname "$0")/.." && pwd)
 out=$top/dist version='' bundle='' wanted=''
-usage() { sed -n '2,14s/^# \{0,1\}//p' "$0"; }
+usage() { sed -n '2,15s/^# \{0,1\}//p' "$0"; }
 while [ $# -gt 0 ]; do
     case $1 in
         --out) out=${2:?--out needs a folder}; shift ;;
         --version) version=${2:?--version needs a version}; shift ;;
-        --bundle) bundle=$(cd "${2:?--bundle needs a folder}" && pwd); shift ;;
+        --bundle) mkdir -p "${2:?--bundle needs a folder}"; bundle=$(cd "$2" && pwd); shift ;;
         --help | -h) usage; exit 0 ;;
         agent | hub | binary | wheels) wanted="$wanted $1" ;;
         *) echo "build.sh: unknown: $1" >&2; usage >&2; exit 2 ;;
@@ -63,6 +64,13 @@ need_venv() {
     [ -x "$DVIC_BUILD_VENV/bin/python" ] || /usr/bin/python3 -m venv "$DVIC_BUILD_VENV"
 }
 
+keep_bundle() {
+    [ "$(cat "$bundle/sources.sha256" 2>/dev/null)" != "$("$tree/packaging/binary/build.sh" --digest)" ] || return 0
+    "$tree/packaging/binary/build.sh" "$work/made"
+    rm -rf "$bundle"
+    mv "$work/made/dvic-hub" "$bundle"
+}
+
 deb() { # deb KIND: all or any
     (cd "$tree" && DVIC_BUNDLE="$bundle" dpkg-buildpackage --build="$1" --unsigned-changes --unsigned-buildinfo \
         --no-check-builddeps >"$work/$1.log" 2>&1) || { tail -n 40 "$work/$1.log" >&2; exit 1; }
@@ -73,7 +81,11 @@ deb() { # deb KIND: all or any
 for each in $wanted; do
     case $each in
         agent) deb all ;;
-        hub) need_venv; deb any ;;
+        hub)
+            need_venv
+            [ -z "$bundle" ] || keep_bundle
+            deb any
+            ;;
         binary)
             need_venv
             "$tree/packaging/binary/build.sh" "$work/one" --one-file

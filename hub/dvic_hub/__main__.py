@@ -1,17 +1,21 @@
 """dvic-hub: serve, set up, back up, restore, check."""
 
+import datetime as dt
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import wraps
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 
+from dvic_hub import authority, serving, site, upkeep
 from dvic_hub import config as configuration
-from dvic_hub import serving, site, upkeep
 from dvic_hub.config import HubConfig
 from dvic_hub.errors import Conflict, HubError
+from dvic_hub.store import sqlite_files
 
 FAULT = 1
 """Exit code when the hub can't do it; click's own 2 is for wrong usage."""
@@ -76,6 +80,10 @@ def serve(file: Path | None) -> None:
               help="The certificate (PEM, with its chain) that nginx shows; default: where certbot keeps it.")
 @click.option("--certificate-key", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="Its private key.")
+@click.option("--ca-file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help="The certificate (PEM) of the authority of your own that signed it; machines get it.")
+@click.option("--private-authority", is_flag=True,
+              help="Make such an authority, for this hub alone, and let it sign a certificate.")
 @click.option("--nginx", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", default=site.NGINX,
               show_default=True, help="nginx's folder of settings: where there is one, an https URL gets a site.")
 @click.option("--no-nginx", is_flag=True, help="Write no site.")
@@ -83,8 +91,8 @@ def serve(file: Path | None) -> None:
 @click.option("--reset-password", metavar="USER", help="Give this user a new one-time password (the hub is stopped).")
 @told
 def setup(file: Path | None, url: str | None, listen: str | None, state_dir: Path | None, certificate: Path | None,
-          certificate_key: Path | None, nginx: Path, no_nginx: bool, non_interactive: bool,
-          reset_password: str | None) -> None:
+          certificate_key: Path | None, ca_file: Path | None, private_authority: bool, nginx: Path, no_nginx: bool,
+          non_interactive: bool, reset_password: str | None) -> None:
     """Write hub.toml, make the key, the database and the first admin. What is there already is left alone.
 
     With an https address it also writes a site for nginx and says what to do for a certificate; run it again when the
@@ -93,23 +101,24 @@ def setup(file: Path | None, url: str | None, listen: str | None, state_dir: Pat
     \b
     Examples:
       dvic-hub setup
-      dvic-hub setup --url https://hub.example --non-interactive
+      dvic-hub setup --url https://hub.example --private-authority
       dvic-hub setup --config ./hub.toml --state-dir ./var --url http://10.0.0.5:8420 --listen 0.0.0.0:8420
       dvic-hub setup --reset-password admin
     """
+    if private_authority and (certificate or certificate_key or ca_file):
+        raise click.UsageError("--private-authority makes certificate, key and authority itself")
+    if (certificate is None) != (certificate_key is None):
+        raise click.UsageError("--certificate and --certificate-key go together")
     target = file or configuration.DEFAULT_FILE
-    if target.exists():
-        config = configuration.load(target)
-        _must_agree(target, config, url, listen, state_dir)
-        click.echo(f"{target} is there already and is kept.")
-    else:
-        config = _asked(url, listen, state_dir, non_interactive or not sys.stdin.isatty(),
-                        behind_nginx=not no_nginx and nginx.is_dir())
-        try:
-            upkeep.write_config(target, config.url, config.listen, config.state_dir)
-        except OSError as error:
-            raise HubError(f"{target} can't be written: {error.strerror}") from error
-        click.echo(f"{target} is written.")
+    held = configuration.load(target) if target.exists() else None
+    if held is not None:
+        _must_agree(target, held, url, listen, state_dir)
+    config = held or _asked(url, listen, state_dir, non_interactive or not sys.stdin.isatty(),
+                            behind_nginx=not no_nginx and nginx.is_dir())
+    if private_authority:
+        made = _private_authority(config, target.parent / "tls")
+        certificate, certificate_key, ca_file = made.certificate, made.key, made.ca
+    config = _settle(target, config, held, ca_file)
     next_step = ""
     if not no_nginx and config.url.startswith("https://") and nginx.is_dir():
         next_step = _write_site(config, certificate, certificate_key, nginx)
@@ -119,20 +128,51 @@ def setup(file: Path | None, url: str | None, listen: str | None, state_dir: Pat
     click.echo(next_step)
 
 
+def _private_authority(config: HubConfig, folder: Path) -> authority.Files:
+    if not config.url.startswith("https://"):
+        raise click.UsageError("--private-authority is for an https address: say --url https://...")
+    made = authority.prepare(folder.absolute(), urlsplit(config.url).hostname or "", dt.datetime.now(dt.UTC))
+    click.echo(f"{made.certificate} and {made.key} are signed by {made.ca}.")
+    return made
+
+
+def _settle(target: Path, config: HubConfig, held: HubConfig | None, ca_file: Path | None) -> HubConfig:
+    """Write hub.toml where there is none, or the authority into it where it names none; returns what holds now."""
+    wanted = str(ca_file.absolute()) if ca_file else config.ca_file
+    if held is not None and held.ca_file and wanted != held.ca_file:
+        raise click.UsageError(f"{target} says ca_file = {held.ca_file}, not {wanted}: change it there")
+    settled = replace(config, ca_file=wanted)
+    settled.ca_text()  # refused now rather than by every machine later
+    try:
+        if held is None:
+            upkeep.write_config(target, settled)
+            click.echo(f"{target} is written.")
+        elif wanted != held.ca_file:
+            upkeep.add_ca_file(target, wanted)
+            click.echo(f"{target} is there already; ca_file is added to it.")
+        else:
+            click.echo(f"{target} is there already and is kept.")
+    except OSError as error:
+        raise HubError(f"{target} can't be written: {error.strerror}") from error
+    return settled
+
+
 def _write_site(config: HubConfig, certificate: Path | None, key: Path | None, nginx: Path) -> str:
     """Write nginx's site, as root; returns what there is to do then."""
+    if certificate is None:
+        certificate, key = site.in_use(nginx) or (None, None)
     wanted = site.site_for(config.url, config.listen, certificate and certificate.absolute(), key and key.absolute())
-    try:
-        place, with_tls = site.write(wanted, nginx)
-    except Conflict as error:
-        return f"{error}."
-    click.echo(f"{place} is written{'' if with_tls else ', without TLS'}.")
     group = site.let_nginx_in(wanted, config.state_dir)
     if group:
         click.echo(f"{site.NGINX_USER} is now in the group {group}, which lets it reach {wanted.listen}, nothing more.")
     if not config.listen.startswith("unix:") and not config.trusted_proxies:
         click.echo('The hub listens on TCP: in hub.toml say trusted_proxies = ["127.0.0.1"], '
                    "or audit and rate limits see nginx's address for everyone's.")
+    try:
+        place, with_tls = site.write(wanted, nginx)
+    except Conflict as error:
+        return f"{error}."
+    click.echo(f"{place} is written{'' if with_tls else ', without TLS'}.")
     return site.advice(wanted, with_tls)
 
 
@@ -156,14 +196,19 @@ def _must_agree(file: Path, config: HubConfig, url: str | None, listen: str | No
 
 
 async def _prepare(config: HubConfig, reset_password: str | None) -> None:
-    async with serving.started(config) as (hub, _):
-        click.echo(f"The hub's key has the fingerprint {hub.doors.identity.fingerprint}.")
-        if await serving.show_first_admin(hub):
-            return
-        if reset_password:
-            await serving.show_new_password(hub, reset_password)
-        else:
-            click.echo("There are users already; none was made.")
+    try:
+        async with serving.started(config) as (hub, _):
+            click.echo(f"The hub's key has the fingerprint {hub.doors.identity.fingerprint}.")
+            if await serving.show_first_admin(hub):
+                return
+            if reset_password:
+                await serving.show_new_password(hub, reset_password)
+            else:
+                click.echo("There are users already; none was made.")
+    except Conflict as error:
+        if error.code != sqlite_files.IN_USE or reset_password:
+            raise
+        click.echo("The hub is serving: its key and its users are as they were.")
 
 
 @main.command(short_help="Copy the hub while it serves.")

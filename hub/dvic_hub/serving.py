@@ -83,19 +83,20 @@ async def show_first_admin(hub: Hub) -> bool:
     made = await hub.doors.people.ensure_admin()
     if made is None:
         return False
-    _show_password(*made, hub.doors.config.url)
+    _show_password(*made, hub.doors.config)
     return True
 
 
 async def show_new_password(hub: Hub, name: str) -> None:
     """Give a user a new one-time password and print it. Raises NotFound."""
     user, password = await hub.doors.people.change_user(name, HUB_ITSELF, password="")
-    _show_password(user.name, password, hub.doors.config.url)
+    _show_password(user.name, password, hub.doors.config)
 
 
-def _show_password(name: str, password: str, url: str) -> None:
+def _show_password(name: str, password: str, config: HubConfig) -> None:
+    authority = f" --ca {config.ca_file}" if config.ca_file else ""
     print(f"\nSign in as\n\n    user      {name}\n    password  {password}\n\nfor example by\n\n"
-          f"    hubctl login {url} --user {name}\n\n"
+          f"    hubctl login {config.url} --user {name}{authority}\n\n"
           "The password above is shown this once and is replaced while signing in.\n", flush=True)
 
 

@@ -46,6 +46,16 @@ class Site:
         return urlsplit(self.url).port or 443
 
 
+def in_use(nginx: Path = NGINX) -> tuple[Path, Path] | None:
+    """Certificate and key that the site names already, so that writing it again goes on with them."""
+    try:
+        text = (nginx / "sites-available" / "dvic-hub").read_text("utf-8", "replace")
+    except OSError:
+        return None
+    found = [re.search(rf"^\s*{name}\s+(\S+);", text, re.M) for name in ("ssl_certificate", "ssl_certificate_key")]
+    return (Path(found[0][1]), Path(found[1][1])) if all(found) else None
+
+
 def site_for(url: str, listen: str, certificate: Path | None = None, key: Path | None = None) -> Site:
     """A site with a certificate where certbot keeps it, unless others are given. Raises HubError for what nginx could
     not take as a plain word."""
@@ -123,7 +133,7 @@ def let_nginx_in(site: Site, state_dir: Path) -> str:
 def advice(site: Site, with_tls: bool) -> str:
     """What to do next, for people. Pure."""
     if with_tls:
-        return "Take it over:\n\n    nginx -t && systemctl reload nginx\n"
+        return "Take it over:\n\n    nginx -t && systemctl reload nginx && systemctl restart dvic-hub\n"
     return f"""There is no certificate at {site.certificate} yet. One of these:
 
   A name that the world can reach (certificates are renewed by certbot's own timer):
@@ -133,29 +143,14 @@ def advice(site: Site, with_tls: bool) -> str:
     certbot certonly --webroot -w /var/www/html -d {site.host} --deploy-hook 'systemctl reload nginx'
     dvic-hub setup --url {site.url}
 
-  A certificate from elsewhere:
+  A certificate from elsewhere (and --ca-file CA.pem where an authority of your own signed it):
 
     dvic-hub setup --url {site.url} --certificate FULLCHAIN.pem --certificate-key KEY.pem
 
-  A private authority on a network of your own; machines get ca.pem with the install line:
+  A network of your own, without any of that; machines get the new authority's certificate with the install line:
 
-    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj '/CN=Our authority' \\
-        -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign \\
-        -keyout ca.key -out ca.pem
-    openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj '/CN={site.host}' \\
-        -addext subjectAltName={_alt_name(site.host)} -keyout hub.key -out hub.csr
-    openssl x509 -req -in hub.csr -CA ca.pem -CAkey ca.key -days 825 -copy_extensions copy -out hub.pem
-    install -D -m 644 -t /etc/dvic-hub/tls ca.pem hub.pem && install -m 600 -t /etc/dvic-hub/tls hub.key
-    dvic-hub setup --url {site.url} --certificate /etc/dvic-hub/tls/hub.pem \\
-        --certificate-key /etc/dvic-hub/tls/hub.key
-
-  and in hub.toml: ca_file = "/etc/dvic-hub/tls/ca.pem"; keep ca.key where no thief of this machine finds it.
+    dvic-hub setup --url {site.url} --private-authority
 """
-
-
-def _alt_name(host: str) -> str:
-    is_address = ":" in host or re.fullmatch(r"[0-9.]+", host)
-    return f"{'IP' if is_address else 'DNS'}:{host}"
 
 
 def _is_ours(text: str) -> bool:

@@ -45,11 +45,12 @@ class Finding:
     advice: str = ""
 
 
-def write_config(file: Path, url: str, listen: str, state_dir: Path) -> bool:
+def write_config(file: Path, config: HubConfig) -> bool:
     """Write a first hub.toml; False when there is one already, which is left alone."""
     file.parent.mkdir(parents=True, exist_ok=True)
     lines = [f"{key} = {_toml_text(value)}" for key, value in (
-        ("listen", listen), ("url", url), ("state_dir", str(state_dir.absolute())))]
+        ("listen", config.listen), ("url", config.url), ("state_dir", str(config.state_dir.absolute())),
+        ("ca_file", config.ca_file)) if value]
     text = "# Settings of this hub; docs/settings.md lists them all.\n" + "\n".join(lines) + "\n"
     tomllib.loads(text)
     try:
@@ -60,6 +61,16 @@ def write_config(file: Path, url: str, listen: str, state_dir: Path) -> bool:
         os.fchmod(handle, 0o644)  # whatever the umask is: the hub's user reads it, and it holds no secret
         to.write(text)
     return True
+
+
+def add_ca_file(file: Path, ca_file: str) -> None:
+    """Add the one setting to a hub.toml that does not have it; what people wrote there stays as it is."""
+    text = file.read_text("utf-8")
+    text += ("" if text.endswith("\n") or not text else "\n") + f"ca_file = {_toml_text(ca_file)}\n"
+    beside = file.with_name(f".{file.name}.{os.getpid()}.new")
+    beside.write_text(text, "utf-8")
+    shutil.copymode(file, beside)
+    beside.replace(file)
 
 
 def work_as_owner(folder: Path) -> None:

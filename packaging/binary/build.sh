@@ -2,13 +2,22 @@
 # Build the hub's bundle, or one plain file, from a source tree.
 #
 #   packaging/binary/build.sh OUT [--one-file]
+#   packaging/binary/build.sh --digest      only say which sources it would be made of
 #
-# OUT/dvic-hub is the bundle's folder, or the file. What it carries is pinned in setup.cfg (extras hub and binary). It runs
+# OUT/dvic-hub is the bundle's folder, or the file. A bundle says in sources.sha256 what it was made of. What it carries is pinned in setup.cfg (extras hub and binary). It runs
 # wherever the C library is as new as the building machine's: build on the oldest Debian that shall run it (12).
 # DVIC_BUILD_VENV names a virtual environment to keep between builds.
 set -eu
 
 top=$(cd "$(dirname "$0")/../.." && pwd)
+digest() { # of what goes into it: these sources, and what setup.cfg pins
+    (cd "$top" && find setup.cfg pyproject.toml wire hub packaging/binary -type f -not -path '*/__pycache__/*' \
+        -not -path '*.egg-info/*' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -d' ' -f1)
+}
+if [ "$1" = --digest ]; then
+    digest
+    exit
+fi
 out=$(mkdir -p "$1" && cd "$1" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -21,3 +30,4 @@ export PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONDONTWRITEBYTECODE=1
 [ "${2:-}" != --one-file ] || export DVIC_ONE_FILE=1
 rm -rf "$out/dvic-hub"
 "$venv/bin/pyinstaller" --log-level WARN --distpath "$out" --workpath "$work/pyinstaller" "$top/packaging/binary/dvic-hub.spec"
+[ -n "${DVIC_ONE_FILE:-}" ] || digest >"$out/dvic-hub/sources.sha256"

@@ -48,7 +48,8 @@ def test_without_a_certificate_nothing_of_the_hub_is_served_and_the_advice_says_
     wanted = site.site_for("https://hub.test", "unix:/run/x.sock", *[tmp_path / name for name in ("a.pem", "a.key")])
     place, with_tls = site.write(wanted, folders(tmp_path))
     assert not with_tls and "proxy_pass" not in place.read_text() and "443" not in place.read_text()
-    assert "certbot certonly" in site.advice(wanted, with_tls) and "ca_file" in site.advice(wanted, with_tls)
+    said = site.advice(wanted, with_tls)
+    assert "certbot certonly" in said and "--private-authority" in said and "--certificate-key" in said
     assert os.readlink(tmp_path / "sites-enabled" / "dvic-hub") == str(place)
 
 
@@ -60,6 +61,14 @@ def test_with_the_certificate_the_same_command_writes_the_whole_site(tmp_path):
     place, with_tls = site.write(wanted, nginx)
     assert with_tls and "server unix:/run/x.sock fail_timeout=0;" in place.read_text()
     assert "systemctl reload nginx" in site.advice(wanted, with_tls)
+
+
+def test_a_site_that_is_written_again_goes_on_with_its_certificate(tmp_path):
+    nginx = folders(tmp_path)
+    assert site.in_use(nginx) is None
+    wanted = site.site_for("https://hub.test", "unix:/run/x.sock", *certificate(tmp_path))
+    site.write(wanted, nginx)
+    assert site.in_use(nginx) == (wanted.certificate, wanted.key)
 
 
 def test_a_file_that_a_person_wrote_or_changed_is_left_alone(tmp_path):

@@ -1,6 +1,7 @@
 """The packages as this checkout makes them, built once a test session.
 
-DVIC_BUNDLE names a bundle of the hub to take instead of building it (a minute), DVIC_BUILD_VENV an environment to keep.
+DVIC_BUNDLE names a folder that keeps the hub's bundle, which takes a minute to build, for as long as its sources do not change;
+DVIC_BUILD_VENV an environment to keep.
 """
 
 import configparser

@@ -16,7 +16,8 @@ class LabNetwork:
     def __enter__(self) -> "LabNetwork":
         self._name = f"dvic{secrets.token_hex(3)}"
         self._prefix = f"10.83.{secrets.randbelow(250) + 1}"
-        self._machines = 0
+        self._cables = 0
+        self._places: list[Machine] = []
         _ip("link", "add", self._name, "type", "bridge")
         _ip("addr", "add", f"{self.address}/24", "dev", self._name)
         _ip("link", "set", self._name, "up")
@@ -31,15 +32,21 @@ class LabNetwork:
         return f"{self._prefix}.1"
 
     def plug(self, machine: Machine) -> str:
-        """Connect a machine; returns its address."""
-        self._machines += 1
-        ours, address = f"{self._name}-{self._machines}", f"{self._prefix}.{self._machines + 1}"
+        """Connect a machine; returns its address, which stays the same when it is plugged in again after a boot."""
+        if machine not in self._places:
+            self._places.append(machine)
+        self._cables += 1
+        ours, address = f"{self._name}-{self._cables}", self.address_of(machine)
         _ip("link", "add", ours, "type", "veth", "peer", "name", "lan0", "netns", str(machine.leader))
         _ip("link", "set", ours, "master", self._name, "up")
         inside = ("nsenter", "-t", str(machine.leader), "-n")
         _call(*inside, "ip", "addr", "add", f"{address}/24", "dev", "lan0")
         _call(*inside, "ip", "link", "set", "lan0", "up")
         return address
+
+    def address_of(self, machine: Machine) -> str:
+        """A plugged machine's address."""
+        return f"{self._prefix}.{self._places.index(machine) + 2}"
 
 
 def _ip(*arguments: str) -> None:

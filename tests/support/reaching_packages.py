@@ -41,6 +41,11 @@ def way_to_packages() -> Way:
     return Way(files, _folders_in(" ".join([pip, *environ.values()])), environ)
 
 
+def apt_patience() -> str:
+    """The host's apt settings about old package lists (a mirror that stands still), for machines with a way of their own."""
+    return "".join(line for line in _apt_settings().splitlines(keepends=True) if "Proxy" not in line)
+
+
 def _pip_settings() -> str:
     merged = configparser.RawConfigParser()
     merged.read(Path(name).expanduser() for name in _PIP_FILES)

@@ -2,6 +2,7 @@
 
 import os
 import pty
+import re
 import select
 import signal
 import time
@@ -28,6 +29,13 @@ class Terminal:
         while wanted not in self.text[after:]:
             assert self._read(deadline), f"{wanted!r} was not printed; this was:\n{self.text}"
         return self.text.index(wanted, after) + len(wanted)
+
+    def wait_for_match(self, pattern: str, seconds: float, after: int = 0) -> re.Match:
+        """The same for a regular expression; returns what matched."""
+        deadline = time.monotonic() + seconds
+        while not (found := re.search(pattern, self.text[after:])):
+            assert self._read(deadline), f"{pattern!r} was not printed; this was:\n{self.text}"
+        return found
 
     def type(self, text: str) -> None:
         os.write(self._handle, text.encode())

@@ -30,6 +30,9 @@ RESERVE_BYTES = 48 * 1024 * 1024
 BACKUP_PAGES = 2000
 """Pages copied between two reports of progress."""
 
+IN_USE = "in-use"
+"""The code of the Conflict when another process has the database."""
+
 _BESIDE = ("-wal", "-shm")
 
 Progress = Callable[[int, int], None]
@@ -49,7 +52,7 @@ class Lock:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             os.close(handle)
-            raise Conflict(f"another process uses the database (it holds {self._path})") from None
+            raise Conflict(f"another process uses the database (it holds {self._path})", code=IN_USE) from None
         self._handle = handle
 
     def free(self) -> None:
