@@ -36,13 +36,16 @@ fi
 
 cd "$here"
 static=../dvic_hub/web/static
-sources=$(cat package-lock.json build.mjs index.html tsconfig.json $(find src -type f | LC_ALL=C sort) | sha256sum | cut -d' ' -f1)
+sources=$(find package-lock.json build.mjs index.html src -type f | LC_ALL=C sort | xargs cat | sha256sum | cut -d' ' -f1)
 if [ "$what" = build ] && [ "$(cat "$static/built-from" 2>/dev/null)" = "$sources" ]; then exit 0; fi
 
+# What only checks the sources is not installed to build them.
+case $what in check) omit='' ;; *) omit=--omit=dev ;; esac
 locked=$(sha256sum <package-lock.json)
-if [ "$(cat node_modules/.installed-from 2>/dev/null)" != "$locked" ]; then
-    npm ci --no-audit --no-fund --loglevel=error
-    printf '%s\n' "$locked" >node_modules/.installed-from
+found=$(cat node_modules/.installed-from 2>/dev/null || :)
+if [ "$found" != "$locked" ] && [ "$found" != "$locked$omit" ]; then
+    npm ci $omit --no-audit --no-fund --loglevel=error
+    printf '%s\n' "$locked$omit" >node_modules/.installed-from
 fi
 
 case $what in

@@ -1,7 +1,9 @@
 """The hub's own page signs in by a cookie: what it may do with it, and what another site's page may not."""
 
 import asyncio
+import re
 from http.cookies import SimpleCookie
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -112,6 +114,12 @@ def test_a_header_counts_before_the_cookie(tmp_path):
         assert (await page.ask("GET", "/api/v1/me", **hub.headers("ada")))[1]["user"] == "ada"
         assert (await page.ask("GET", "/api/v1/me", **hub.headers("mallory")))[0] == 401
     played(test, tmp_path)
+
+
+def test_the_page_and_the_hub_have_the_same_list_of_addresses():
+    source = (Path(__file__).parents[2] / "hub/dashboard/src/core/pages.ts").read_text()
+    listed = source.partition("export const PAGES = [")[2].partition("]")[0]
+    assert tuple(re.findall(r'"([^"]+)"', listed)) == PAGES
 
 
 def test_the_page_is_served_at_each_of_its_addresses_with_a_strict_policy(tmp_path):
