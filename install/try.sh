@@ -29,7 +29,10 @@ case $port in '' | *[!0-9]*) fail "--port needs a number, got $port" ;; esac
 make_state
 need_packages "$BUILD_PACKAGES"
 find_python
-need_venv "$state/venv" -e "${DVIC_TOP}[hub,agent]" -e "$DVIC_TOP/libraries/python"
+need_venv "$state/venv" -e "${DVIC_TOP}[hub,agent,page]" -e "$DVIC_TOP/libraries/python"
+
+say "Building the web page (when it has changed) ..."
+logged "building the web page" "is there a network?" "$DVIC_TOP/hub/dashboard/build.sh" --python "$state/venv/bin/python"
 
 # From here on it is this very process: a signal to it ends everything.
 exec "$state/venv/bin/python" "$DVIC_TOP/install/trial" --state "$state" --port "$port"

@@ -93,6 +93,8 @@ for each in $wanted; do
             ;;
         wheels)
             need_venv
+            "$DVIC_BUILD_VENV/bin/pip" install --quiet "${tree}[page]"
+            "$tree/hub/dashboard/build.sh" --python "$DVIC_BUILD_VENV/bin/python"
             "$DVIC_BUILD_VENV/bin/pip" wheel --quiet --no-deps --wheel-dir "$out" "$tree" "$tree/libraries/python"
             ;;
     esac

@@ -25,7 +25,9 @@ venv=${DVIC_BUILD_VENV:-$work/venv}
 [ -x "$venv/bin/python" ] || /usr/bin/python3 -m venv "$venv"
 cp -r "$top/setup.cfg" "$top/pyproject.toml" "$top/README.md" "$top/wire" "$top/push" "$top/agent" "$top/hub" "$work/"
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONDONTWRITEBYTECODE=1
-"$venv/bin/pip" install --quiet "${work}[hub,binary]"
+"$venv/bin/pip" install --quiet "${work}[hub,binary,page]"
+"$work/hub/dashboard/build.sh" --python "$venv/bin/python"
+rm -rf "$work/hub/dashboard"
 "$venv/bin/pip" install --quiet --no-deps --force-reinstall "$work"  # the very tree, whatever was there
 [ "${2:-}" != --one-file ] || export DVIC_ONE_FILE=1
 rm -rf "$out/dvic-hub"

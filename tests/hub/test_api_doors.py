@@ -42,7 +42,8 @@ def path_of(route, name="x") -> str:
 
 def test_every_route_declares_a_role_and_only_these_are_public():
     assert {(route.method, route.path) for route in ROUTES if route.role == PUBLIC} == {
-        ("POST", "/api/v1/login"), ("POST", "/api/v1/enroll"), ("POST", "/api/v1/leave"),
+        ("POST", "/api/v1/login"), ("POST", "/api/v1/session"), ("POST", "/api/v1/enroll"),
+        ("POST", "/api/v1/leave"),
         ("POST", "/api/v1/keepalive"), ("GET", "/api/v1/agent"),
         ("GET", "/api/v1/hub-key"), ("GET", "/api/v1/openapi.json"), ("GET", "/healthz"),
         ("GET", "/install/{secret}"), ("GET", "/apt/key.asc"), ("GET", "/apt/{index}"), ("GET", "/apt/pool/{release}"),
@@ -166,6 +167,7 @@ def test_each_field_alone_with_hostile_values_never_breaks_the_hub(tmp_path):
     """As above, but with a body that is right save for one field, so that the value reaches the services."""
     right = {
         "/api/v1/login": {"user": "vera", "password": "no such password"},
+        "/api/v1/session": {"user": "vera", "password": "no such password"},
         "/api/v1/users": {"name": "eve", "role": "viewer", "password": "quite a good one"},
         "/api/v1/users/{user}": {"role": "viewer"},
         "/api/v1/api-tokens": {"note": "x", "role": "viewer", "ttl": 60},
@@ -219,7 +221,7 @@ def test_a_compressed_body_is_refused(tmp_path):
 
 def test_what_is_not_there_and_wrong_methods_are_problems_too(tmp_path):
     async def test(hub):
-        for path in ("/", "/api", "/api/v1", "/api/v1/nope", "/api/v2/nodes", "/api/v1/nodes/", "//api/v1/nodes",
+        for path in ("/api", "/api/v1", "/api/v1/nope", "/api/v2/nodes", "/api/v1/nodes/", "//api/v1/nodes",
                      "/api/v1/../v1/nodes/..", "/.git/config", "/static/../../etc/passwd"):
             status, problem = await hub.ask("GET", path, "ada")
             assert (status, problem["code"]) == (404, "not-found"), path

@@ -101,6 +101,9 @@ def test_what_the_hub_answers_is_what_the_document_says(tmp_path):
             login = await ask("POST", "/login", "", {"user": "vera", "password": PASSWORD, "note": "test"})
             assert login["role"] == "viewer"
             await ask("POST", "/login", "", {"user": "vera", "password": "wrong password"})
+            page = await ask("POST", "/session", "", {"user": "vera", "password": PASSWORD})
+            assert page["role"] == "viewer"
+            await ask("POST", "/session", "", {"user": "vera", "password": "wrong password"})
             await ask("GET", "/me", "vera")
             await ask("GET", "/hub")
             await ask("GET", "/hub-key", "")
@@ -173,6 +176,8 @@ def test_what_the_hub_answers_is_what_the_document_says(tmp_path):
             await ask("POST", "/logout", "vera")
             await ask("GET", "/me", "vera")
             await ask("GET", "/me", "mallory")
+            await ask("DELETE", "/session", "otto")
+            await ask("DELETE", "/logins", "ada")
             tried = {(method, template) for method, template, _ in checked}
             assert {(route.method, route.path.removeprefix("/api/v1")) for route in ROUTES
                     if not route.socket and route.path.startswith("/api/v1")} - tried == {("GET", "/openapi.json")}

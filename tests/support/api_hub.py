@@ -40,7 +40,8 @@ class ApiHub:
             self.port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.offset = 0.0
-        self.config = HubConfig(listen=f"127.0.0.1:{self.port}", url=self.url, state_dir=folder / "state", **settings)
+        given = {"url": self.url, **settings}
+        self.config = HubConfig(listen=f"127.0.0.1:{self.port}", state_dir=folder / "state", **given)
         self.application = build_app(self.config, self.clock, store=store)
         self.doors = self.application[HUB].doors
         self.bus = self.doors.live.bus

@@ -1,4 +1,4 @@
-"""How the host reaches Debian's and Python's packages, to be given to a machine that shares its network.
+"""How the host reaches Debian's, Python's and npm's packages, to be given to a machine that shares its network.
 
 A test's machine is fresh, the network around it is not: where the host needs a proxy, another index or an authority of
 its own, so does the machine.
@@ -32,12 +32,12 @@ class Way:
 def way_to_packages() -> Way:
     """What this host has for it."""
     environ = {name: value for name, value in os.environ.items()
-               if name.startswith("PIP_") or name.lower() in _PROXIES}
+               if name.startswith(("PIP_", "npm_config_")) or name.lower() in _PROXIES}
     pip = _pip_settings()
     files = {"/etc/pip.conf": pip, "/etc/apt/apt.conf.d/99-the-host": _apt_settings()}
     if _BUNDLE.is_file():
         files[AUTHORITIES] = _BUNDLE.read_text()
-        environ["PIP_CERT"] = AUTHORITIES
+        environ |= {"PIP_CERT": AUTHORITIES, "NODE_EXTRA_CA_CERTS": AUTHORITIES}
     return Way(files, _folders_in(" ".join([pip, *environ.values()])), environ)
 
 

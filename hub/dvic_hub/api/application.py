@@ -9,8 +9,10 @@ import msgspec
 from aiohttp import hdrs, web
 
 from dvic_hub.api.addresses import parse_networks
+from dvic_hub.api.credentials import cookie_name
 from dvic_hub.api.doors import Doors
 from dvic_hub.api.middleware import add_security_headers, naming, own_pages_only, permitting, problems
+from dvic_hub.api.pages import PAGE_ROUTES
 from dvic_hub.api.params import read_body, read_path, read_query
 from dvic_hub.api.route import ACTOR, ROUTE_TABLE, Call, Route
 from dvic_hub.api.routes import ROUTES
@@ -23,11 +25,11 @@ def make_application(doors: Doors, routes: tuple[Route, ...] = ROUTES) -> web.Ap
         naming(parse_networks(doors.config.trusted_proxies)),
         problems,
         own_pages_only(doors.config.url),
-        permitting(doors.people, opened),
+        permitting(doors.people, cookie_name(doors.identity.fingerprint), opened),
     ])
     application[ROUTE_TABLE] = routes
     application.on_response_prepare.append(add_security_headers)
-    for route in routes:
+    for route in (*routes, *PAGE_ROUTES):
         handler = bind(doors, route)
         application.router.add_route(route.method, route.path, handler)
         if route.method == hdrs.METH_GET and not route.socket:

@@ -3,7 +3,7 @@
     named       gets an id and the caller's address
     problems    whatever is raised becomes a problem document (RFC 9457); what isn't the caller's fault tells no details
     own_pages   a browser page of another site can't act through its visitor (Origin)
-    permitted   deny by default: the route names a role, and the bearer's token must give it
+    permitted   deny by default: the route names a role, and the token that is sent must give it
 
 Security headers go on every answer, sockets' too.
 """
@@ -17,10 +17,11 @@ import msgspec
 from aiohttp import web
 
 from dvic_hub.api.addresses import Network, client_address, origin_allowed
-from dvic_hub.api.route import ACTOR, ADDRESS, REQUEST_ID, Route
+from dvic_hub.api.credentials import token_of
+from dvic_hub.api.route import ACTOR, ADDRESS, REQUEST_ID, TOKEN, Route
 from dvic_hub.domain import people as rules
 from dvic_hub.domain.people import Actor
-from dvic_hub.errors import Forbidden, HubError, NotSignedIn, TooMany
+from dvic_hub.errors import Forbidden, HubError, TooMany
 from dvic_hub.services.people import PeopleService
 from dvic_wire.errors import InvalidSelector, LimitExceeded, MalformedMessage, SignatureRefused, WireError
 
@@ -156,8 +157,9 @@ def own_pages_only(hub_url: str) -> Callable:
     return own_pages
 
 
-def permitting(people: PeopleService, public_too: frozenset[str] = frozenset()) -> Callable:
-    """Deny by default. `public_too`: paths that the hub's settings open although their route names a role."""
+def permitting(people: PeopleService, cookie: str, public_too: frozenset[str] = frozenset()) -> Callable:
+    """Deny by default. `cookie`: the name of the page's; `public_too`: paths that the hub's settings open although
+    their route names a role."""
 
     @web.middleware
     async def permitted(request: web.Request, handler: Next) -> web.StreamResponse:
@@ -169,22 +171,12 @@ def permitting(people: PeopleService, public_too: frozenset[str] = frozenset()) 
         if route.public or route.path in public_too:
             request[ACTOR] = Actor("", "", request[ADDRESS])
         else:
-            request[ACTOR] = await people.authenticate(bearer(request), request[ADDRESS])
+            request[TOKEN] = token_of(request, cookie)
+            request[ACTOR] = await people.authenticate(request[TOKEN], request[ADDRESS])
             rules.require(request[ACTOR], route.role)
         return await handler(request)
 
     return permitted
-
-
-def bearer(request: web.Request) -> str:
-    """The token of the Authorization header (RFC 6750); it is read from nowhere else. Raises NotSignedIn."""
-    given = request.headers.getall("Authorization", [])
-    if not given:
-        raise NotSignedIn("send a token: Authorization: Bearer dvic_...")
-    scheme, _, token = given[0].partition(" ")
-    if len(given) > 1 or scheme.lower() != "bearer":
-        raise NotSignedIn("one Authorization header with a Bearer token is read, nothing else")
-    return token.strip()
 
 
 async def add_security_headers(request: web.Request, response: web.StreamResponse) -> None:

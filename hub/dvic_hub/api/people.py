@@ -3,13 +3,15 @@
 from typing import Annotated, Literal
 
 import msgspec
+from aiohttp import web
 
+from dvic_hub.api.credentials import sign_in_cookie, sign_out_cookie
 from dvic_hub.api.doors import Doors
 from dvic_hub.api.params import Name, Note, Time, page_of, show_time
 from dvic_hub.api.route import Call
 from dvic_hub.domain.model import ROLES, ApiToken, User
 from dvic_hub.domain.people import MAX_PASSWORD, USER_NAME
-from dvic_hub.services.people import MAX_TOKEN_TTL
+from dvic_hub.services.people import LOGIN_TTL, MAX_TOKEN_TTL
 from dvic_wire.limits import MAX_NAME
 
 Password = Annotated[str, msgspec.Meta(max_length=MAX_PASSWORD)]
@@ -129,6 +131,31 @@ async def login(doors: Doors, call: Call) -> LoginAnswer:
 
 async def logout(doors: Doors, call: Call) -> None:
     await doors.people.sign_out(call.actor)
+
+
+async def begin_session(doors: Doors, call: Call) -> web.Response:
+    """As login, for the hub's own page: the token goes into a cookie that no script can read."""
+    body: LoginBody = call.body
+    made = await doors.people.sign_in(body.user, body.password, call.address,
+                                      new_password=body.new_password, note=body.note or "web page")
+    who = Me(made.user.name, made.token.role, made.token.id, call.address)
+    response = web.json_response(body=msgspec.json.encode(who))
+    sign_in_cookie(response, doors, made.text, LOGIN_TTL)
+    return response
+
+
+async def end_session(doors: Doors, call: Call) -> web.Response:
+    await doors.people.sign_out(call.actor)
+    response = web.Response(status=204)
+    sign_out_cookie(response, doors)
+    return response
+
+
+async def end_logins(doors: Doors, call: Call) -> web.Response:
+    await doors.people.sign_out_everywhere(call.actor)
+    response = web.Response(status=204)
+    sign_out_cookie(response, doors)
+    return response
 
 
 async def me(doors: Doors, call: Call) -> Me:

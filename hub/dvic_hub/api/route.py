@@ -22,6 +22,7 @@ DEFAULT_BODY = 64 * 1024
 ACTOR: web.RequestKey[Actor] = web.RequestKey("actor", Actor)
 ADDRESS: web.RequestKey[str] = web.RequestKey("address", str)
 REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id", str)
+TOKEN: web.RequestKey[str] = web.RequestKey("token", str)
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,10 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", f"{API}/login", PUBLIC, people.login, "Sign in with a password",
           body=people.LoginBody, answer=people.LoginAnswer, problems=(401, 403, 429)),
     Route("POST", f"{API}/logout", VIEWER, people.logout, "End the token that this is sent with", status=204),
+    Route("POST", f"{API}/session", PUBLIC, people.begin_session, "Sign the hub's own page in, by a cookie",
+          body=people.LoginBody, answer=people.Me, problems=(401, 403, 429)),
+    Route("DELETE", f"{API}/session", VIEWER, people.end_session, "Sign the page out", status=204),
+    Route("DELETE", f"{API}/logins", VIEWER, people.end_logins, "End all of one's own sign-ins", status=204),
     Route("GET", f"{API}/me", VIEWER, people.me, "Who the sent token stands for", answer=people.Me),
 
     # the hub

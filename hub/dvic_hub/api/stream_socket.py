@@ -16,9 +16,9 @@ import msgspec
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from dvic_hub.api.doors import Doors
-from dvic_hub.api.middleware import bearer, describe
+from dvic_hub.api.middleware import describe
 from dvic_hub.api.params import refusal
-from dvic_hub.api.route import REQUEST_ID, Call
+from dvic_hub.api.route import REQUEST_ID, TOKEN, Call
 from dvic_hub.domain.subscriptions import MAX_FILTERS, Filter
 from dvic_hub.errors import BadRequest, HubError, NotSignedIn
 from dvic_hub.services.live import BACKLOG_BYTES, Subscription
@@ -148,7 +148,7 @@ async def _recheck(doors: Doors, call: Call, outlet: SocketOutlet) -> None:
     while True:
         await asyncio.sleep(doors.live.recheck)
         try:
-            await doors.people.authenticate(bearer(call.request), call.address)
+            await doors.people.authenticate(call.request[TOKEN], call.address)
         except NotSignedIn as error:
             outlet.close("not-signed-in", str(error))
             return

@@ -115,6 +115,13 @@ class PeopleService:
         async with self._audit.record(actor, "sign-out", actor.name):
             await self._store.remove_token(actor.token_id)
 
+    async def sign_out_everywhere(self, actor: Actor) -> None:
+        """End all logins of the actor, this one too; tokens for programs stay."""
+        async with self._audit.record(actor, "sign-out", actor.name, {"everywhere": True}):
+            for token in await self._store.tokens(actor.name):
+                if token.kind == "login":
+                    await self._store.remove_token(token.id)
+
     async def authenticate(self, text: str, address: str = "") -> Actor:
         """Who comes with this token; raises NotSignedIn when it is wrong, expired, revoked or its user disabled."""
         parts = rules.split_token(text)

@@ -1,0 +1,85 @@
+// Builds the page into ../dvic_hub/web/static: index.html, and assets/ with a hash in each name and a .gz beside each.
+//
+//   node build.mjs            once
+//   node build.mjs --watch    again at each change, without compressing
+//
+// It says how large the first page is (what index.html loads before anything is clicked) and fails above the limit.
+
+import { readdir, readFile, rm, writeFile, mkdir, rename } from "node:fs/promises"
+import { dirname, join, resolve } from "node:path"
+import { fileURLToPath } from "node:url"
+import { gzipSync } from "node:zlib"
+import * as esbuild from "esbuild"
+
+const FIRST_PAGE_LIMIT = 120 * 1024
+const here = dirname(fileURLToPath(import.meta.url))
+const target = resolve(here, "../dvic_hub/web/static")
+const making = `${target}.new`
+const watch = process.argv.includes("--watch")
+
+const options = {
+  absWorkingDir: here,
+  entryPoints: { app: "src/main.tsx" },
+  bundle: true,
+  splitting: true,
+  format: "esm",
+  target: "es2022",
+  minify: !watch,
+  sourcemap: watch ? "inline" : false,
+  legalComments: "none",
+  jsx: "automatic",
+  jsxImportSource: "preact",
+  entryNames: "[name]-[hash]",
+  chunkNames: "[name]-[hash]",
+  assetNames: "[name]-[hash]",
+  loader: { ".svg": "file", ".woff2": "file" },
+  metafile: true,
+  outdir: join(watch ? target : making, "assets"),
+}
+
+// What a module loads at once, itself included: not what it imports when it is needed.
+function loadedAtOnce(outputs, name, seen = new Set()) {
+  if (seen.has(name)) return seen
+  seen.add(name)
+  for (const each of outputs[name].imports) if (each.kind === "import-statement") loadedAtOnce(outputs, each.path, seen)
+  return seen
+}
+
+async function writeIndex(result, folder) {
+  const outputs = result.metafile.outputs
+  const [script] = Object.entries(outputs).find(([, output]) => output.entryPoint === "src/main.tsx")
+  const style = outputs[script].cssBundle
+  const scripts = [...loadedAtOnce(outputs, script)]
+  const link = (path) => `assets/${path.split("/").at(-1)}`
+  const template = await readFile(join(here, "index.html"), "utf8")
+  const head = [
+    `<link rel="stylesheet" href="${link(style)}">`,
+    ...scripts.filter((each) => each !== script).map((each) => `<link rel="modulepreload" href="${link(each)}">`),
+    `<script type="module" src="${link(script)}"></script>`,
+  ].join("\n  ")
+  await writeFile(join(folder, "index.html"), template.replace("<!-- assets -->", head))
+  return [...scripts, style].map(link)
+}
+
+if (watch) {
+  const plugin = { name: "index", setup: (build) => build.onEnd(async (result) => {
+    if (!result.errors.length) await writeIndex(result, target)
+  }) }
+  await mkdir(target, { recursive: true })
+  const context = await esbuild.context({ ...options, plugins: [plugin] })
+  await context.watch()
+} else {
+  await rm(making, { recursive: true, force: true })
+  const result = await esbuild.build(options)
+  const first = await writeIndex(result, making)
+  let size = gzipSync(await readFile(join(making, "index.html")), { level: 9 }).length
+  for (const name of await readdir(join(making, "assets"))) {
+    const packed = gzipSync(await readFile(join(making, "assets", name)), { level: 9 })
+    await writeFile(join(making, "assets", `${name}.gz`), packed)
+    if (first.includes(`assets/${name}`)) size += packed.length
+  }
+  console.log(`first page: ${(size / 1024).toFixed(1)} KiB gzipped (at most ${FIRST_PAGE_LIMIT / 1024})`)
+  if (size > FIRST_PAGE_LIMIT) process.exit(1)
+  await rm(target, { recursive: true, force: true })
+  await rename(making, target)
+}

@@ -1,0 +1,69 @@
+// What is shown where. Every view but the first ones is loaded when it is first gone to.
+
+import { effect, useSignal } from "@preact/signals"
+import type { ComponentType } from "preact"
+import { useEffect } from "preact/hooks"
+import { leaveFleet, watchFleet } from "./core/fleet.ts"
+import type { Page } from "./core/pages.ts"
+import { textOf } from "./core/problems.ts"
+import { place } from "./core/router.ts"
+import { findOut, me } from "./core/session.ts"
+import { Home } from "./pages/home.tsx"
+import { Login } from "./pages/login.tsx"
+import { Nowhere } from "./pages/nowhere.tsx"
+import { ErrorBox, Waiting } from "./ui/notices.tsx"
+import { Shell } from "./ui/shell.tsx"
+
+type View = ComponentType<{ params: Record<string, string> }>
+type Source = () => Promise<View>
+
+const VIEWS: Partial<Record<Page, Source>> = {
+  "/": () => Promise.resolve(Home),
+}
+
+const arrived = new Map<Page, View>()
+
+/** The view of a page: loaded on first use, with what went wrong when the hub could not give it. */
+function Current(props: { page: Page; params: Record<string, string> }) {
+  const fault = useSignal("")
+  const turn = useSignal(0)
+  useEffect(() => {
+    fault.value = ""
+    const source = VIEWS[props.page]
+    if (!source || arrived.has(props.page)) return
+    source().then(
+      (view) => {
+        arrived.set(props.page, view)
+        turn.value++
+      },
+      (error: unknown) => { fault.value = textOf(error) },
+    )
+  }, [props.page])
+  turn.value
+  const Found = arrived.get(props.page)
+  if (!VIEWS[props.page]) return <Nowhere />
+  if (fault.value) return <ErrorBox text={`This view could not be loaded: ${fault.value}`} again={() => location.reload()} />
+  return Found ? <Found key={JSON.stringify(props.params)} params={props.params} /> : <Waiting />
+}
+
+effect(() => {
+  if (me.value) watchFleet()
+  else if (me.value === null) leaveFleet()
+})
+
+export function App() {
+  const fault = useSignal("")
+  const look = () => {
+    fault.value = ""
+    findOut().catch((error: unknown) => {
+      fault.value = textOf(error)
+      setTimeout(look, 2000)
+    })
+  }
+  useEffect(look, [])
+  if (fault.value) return <main class="alone"><ErrorBox text={fault.value} again={look} /></main>
+  if (me.value === undefined) return <main class="alone"><Waiting /></main>
+  if (me.value === null) return <Login />
+  const at = place.value
+  return <Shell>{at ? <Current page={at.page} params={at.params} /> : <Nowhere />}</Shell>
+}

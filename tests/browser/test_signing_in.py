@@ -1,0 +1,61 @@
+"""Signing in, being refused, and signing out, as a person does it."""
+
+import re
+
+import pytest
+from browsing import sign_in
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_wrong_password_is_told_and_the_right_one_opens_the_page(open_page):
+    page = open_page("/", "")
+    sign_in(page, "vera", "not this one")
+    expect(page.get_by_role("alert")).to_contain_text("wrong")
+    sign_in(page, "vera")
+    expect(page.get_by_role("heading", level=1)).to_have_text("All is well")
+    expect(page.get_by_role("link", name="2 nodes")).to_be_visible()
+
+
+def test_signing_out_ends_the_sign_in_for_every_tab(open_page):
+    page = open_page("/", "vera")
+    other = page.context.new_page()
+    other.goto("/")
+    expect(other.get_by_role("heading", level=1)).to_be_visible()
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+    other.reload()
+    expect(other.get_by_role("button", name="Sign in")).to_be_visible()
+
+
+def test_a_password_for_one_sign_in_is_replaced_at_once(open_page, rig):
+    _, made = rig.request("POST", "/api/v1/users", {"name": "newt", "role": "viewer"})
+    page = open_page("/", "")
+    sign_in(page, "newt", made["password"])
+    page.get_by_label("New password").fill("quite another password")
+    page.get_by_label("Once more").fill("quite another password")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("link", name="newt")).to_be_visible()
+
+
+def test_what_a_role_may_not_do_is_not_offered(open_page):
+    viewer, admin = open_page("/", "vera"), open_page("/", "anna")
+    expect(admin.get_by_role("navigation").get_by_role("link", name="Audit")).to_be_visible()
+    expect(viewer.get_by_role("navigation").get_by_role("link", name="Logs")).to_be_visible()
+    expect(viewer.get_by_role("navigation").get_by_role("link", name=re.compile("Audit|People|Enrol"))).to_have_count(0)
+
+
+def test_the_keys_are_listed_and_work(open_page):
+    page = open_page("/", "vera")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keys")).to_contain_text("search")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_an_address_that_is_none_says_so_without_the_hub_s_help(open_page):
+    page = open_page("/", "vera")
+    page.evaluate("history.pushState(null, '', 'nodes/'); dispatchEvent(new PopStateEvent('popstate'))")
+    expect(page.get_by_role("heading", level=1)).to_have_text("There is nothing at this address")
