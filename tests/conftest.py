@@ -1,8 +1,15 @@
-"""For every test: in CI nothing is skipped. A missing prerequisite there is a fault of the machine, and is said so."""
+"""For every test: in CI nothing is skipped. A missing prerequisite there is a fault of the machine, and is said so.
+
+Nor does a test fail for being slow: on a busy machine anything can take a while.
+"""
 
 import os
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("dvic", deadline=None)
+settings.load_profile("dvic")
 
 IN_CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 
