@@ -4,7 +4,8 @@ A backup is a folder (mode 0700) that appears whole or not at all:
 
     dvic.db       state and history, of one moment
     hub.key       the identity that every node has pinned
-    releases.key  what signs packages, where there is one; the packages themselves are not in it
+    releases.key  what signs packages for apt, where there is one; the packages themselves are not in it
+    signing.key   what signs them for self-update, where there is one
     hub.toml      the settings, for reading; restoring leaves the present ones alone
 """
 
@@ -16,13 +17,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from dvic_hub import identity, openpgp
+from dvic_hub import identity, openpgp, signing_key
 from dvic_hub.app import DATABASE
 from dvic_hub.config import HubConfig
 from dvic_hub.errors import BadRequest, Conflict, HubError, NotFound
 from dvic_hub.store import sqlite_files
 
 CONFIG_COPY = "hub.toml"
+
+MORE_KEYS = (openpgp.KEY_FILE, signing_key.KEY_FILE)
+"""Keys besides the identity, which are there once they were needed."""
 
 LEAST_FREE_BYTES = 1024 * 1024 * 1024
 """Bytes free in the state folder's file system, below which `check` warns."""
@@ -96,9 +100,9 @@ def backup(config: HubConfig, config_file: Path | None, target: Path, progress: 
     beside.mkdir(mode=0o700)
     try:
         identity.load(config.state_dir).save(beside / identity.KEY_FILE)
-        release_key = config.state_dir / openpgp.KEY_FILE
-        if release_key.is_file():
-            _copy_secret(release_key, beside / openpgp.KEY_FILE)
+        for name in MORE_KEYS:
+            if (config.state_dir / name).is_file():
+                _copy_secret(config.state_dir / name, beside / name)
         if config_file is not None and config_file.is_file():
             shutil.copyfile(config_file, beside / CONFIG_COPY)
         sqlite_files.backup(database, beside / DATABASE, progress)
@@ -127,13 +131,13 @@ def restore(config: HubConfig, source: Path, replace: bool) -> list[Path]:
         moved.append(aside)
     if not state_key.exists():
         key.save(state_key)
-    release_key = config.state_dir / openpgp.KEY_FILE
-    if (source / openpgp.KEY_FILE).is_file():
-        if release_key.exists() and release_key.read_bytes() != (source / openpgp.KEY_FILE).read_bytes():
-            aside = release_key.with_name(_free_name(config.state_dir, openpgp.KEY_FILE))
-            release_key.rename(aside)
+    for kept in (source / name for name in MORE_KEYS if (source / name).is_file()):
+        target = config.state_dir / kept.name
+        if target.exists() and target.read_bytes() != kept.read_bytes():
+            aside = target.with_name(_free_name(config.state_dir, kept.name))
+            target.rename(aside)
             moved.append(aside)
-        _copy_secret(source / openpgp.KEY_FILE, release_key)
+        _copy_secret(kept, target)
     hand_over(config.state_dir)
     return moved
 

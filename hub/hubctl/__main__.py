@@ -22,7 +22,9 @@ VERBS = {
     "metrics": ("hubctl.verbs.metrics", "Show measurements of machines: the newest, or how they went."),
     "run": ("hubctl.verbs.run", "Run a command on nodes, show what it says, wait for its end."),
     "runs": ("hubctl.verbs.runs", "List, look at and cancel runs."),
-    "release": ("hubctl.verbs.release", "Add, list and remove the packages that the hub serves to machines."),
+    "update": ("hubctl.verbs.update", "Update the agents of nodes, a few at a time, and watch how it goes."),
+    "updates": ("hubctl.verbs.updates", "List, look at, halt, resume and cancel updates of agents."),
+    "release": ("hubctl.verbs.release", "Add, list, sign and remove the packages that the hub serves to machines."),
     "discover": ("hubctl.verbs.discover", "List the hubs that announce themselves on the local network."),
     "users": ("hubctl.verbs.users", "List, add, change and remove people (admins only)."),
     "api-token": ("hubctl.verbs.api_token", "Make, list and revoke tokens for programs."),
@@ -41,7 +43,7 @@ def _show_version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> 
 
 
 @click.command(cls=LazyGroup, verbs=VERBS, context_settings={"max_content_width": 100},
-               epilog="Exit codes: 0 all well, 1 some run failed, 2 usage, 3 hub not reachable, 4 refused.")
+               epilog="Exit codes: 0 all well, 1 some run or update failed, 2 usage, 3 hub not reachable, 4 refused.")
 @click.option("--context", "wanted", metavar="NAME", envvar="DVIC_CONTEXT", default="",
               help="Use this context (hubctl context ls) instead of the current one.")
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version,

@@ -62,12 +62,12 @@ class Client:
     def patch(self, *path: str, body: dict) -> dict:
         return self._request("PATCH", path, {}, body)
 
-    def upload(self, file: Path, *path: str) -> dict:
-        """POST a file as it is, piece by piece. Raises Usage when it can't be read."""
+    def upload(self, file: Path, *path: str, **query: object) -> dict:
+        """POST a file as it is, piece by piece; empty query values are left out. Raises Usage when it can't be read."""
         try:
             with file.open("rb") as body:
                 headers = {"Content-Type": "application/octet-stream", "Content-Length": str(file.stat().st_size)}
-                return self._request("POST", path, {}, body, headers)
+                return self._request("POST", path, query, body, headers)
         except OSError as error:
             raise Usage(f"{file} can't be read: {error.strerror}", "give another file") from None
 
@@ -228,6 +228,11 @@ def problem(context: Context, status: int, document: dict) -> HubctlError:
 def _next_step(status: int, code: str, context: Context) -> str:
     if code == "password-change-needed":
         return f"choose a new password: hubctl login {context.url}"
+    by_code = {"no-release": "look what the hub serves: hubctl release ls",
+               "rollout-open": "look how it goes: hubctl updates", "not-halted": "look how it goes: hubctl updates",
+               "last-key": "hubctl release keys new, or hubctl release keys add"}
+    if code in by_code:
+        return by_code[code]
     steps = {403: "ask an admin of the hub for the role, or use another context: hubctl context ls",
              404: "look what there is: hubctl nodes, hubctl runs ls, hubctl token ls",
              409: "look how things stand now, then try again",

@@ -45,6 +45,8 @@ def test_what_a_batch_holds_is_summed_up():
     (RUN, records.run_start(1, 5, "root"), Kind.RUN),
     (RUN, records.run_output(1, "out", b"\xff"), Kind.RUN),
     (RUN, records.run_end(1, "timed-out", -1, "x", 3), Kind.RUN),
+    (RUN, records.run_step(1, "confirming", "waiting"), Kind.RUN),
+    (RUN, records.run_step(1, "of a newer agent"), Kind.RUN),
 ])
 def test_every_record_that_the_wire_package_builds_is_let_in(stream, record, kind):
     batch = decode_batch(message(stream, [record]))
@@ -114,6 +116,8 @@ def test_a_stream_that_there_is_not_is_refused(stream):
     ("hardware", {"time": 1, "values": {"cpu": "1"}}), ("hardware", {"time": 1, "values": {"cpu": None}}),
     ("hardware", GOOD), ("demos", {"time": 1, "values": {}}), ("demos", {"time": 1, "demos": [{"pid": 1}]}),
     (RUN, {"time": 1, "out": "a", "err": "b"}), (RUN, {"time": 1, "end": {"state": "running"}}),
+    (RUN, {"time": 1, "step": {}}), (RUN, {"time": 1, "step": {"name": "installing"}, "out": "x"}),
+    (RUN, {"time": 1, "step": {"name": "installing", "node": "other"}}),
     (RUN, {"time": 1, "end": {"state": "gone"}}), (RUN, {"time": 1, "start": {}}), ("journal", {"time": 1, "out": "x"}),
 ])
 def test_records_of_another_stream_or_shape_are_refused(stream, record):

@@ -15,6 +15,9 @@ from pathlib import Path
 import pytest
 from rig import free_port, until
 
+from dvic_hub import signing_key
+from dvic_wire.signing import PrivateKey
+
 HUB = [str(Path(sys.executable).parent / "dvic-hub")]
 
 
@@ -288,6 +291,18 @@ def test_the_key_that_signs_packages_is_in_the_backup_and_comes_back(place):
     place.start()
     with urllib.request.urlopen(f"{place.url}/apt/key.asc", timeout=10) as answer:  # noqa: S310
         assert answer.read() == public
+
+
+def test_the_key_that_signs_manifests_is_in_the_backup_and_comes_back(place):
+    place.stop(place.start())
+    key = PrivateKey.generate()
+    signing_key.save(place.state, key)
+    backup = place.folder / "monday"
+    place.run("backup", "--config", str(place.file), str(backup))
+    assert mode(backup / "signing.key") == 0o600
+    signing_key.save(place.state, PrivateKey.generate())
+    assert "signing.key.before-restore" in place.run("restore", "--config", str(place.file), "--replace", str(backup))
+    assert signing_key.load(place.state).fingerprint == key.fingerprint and mode(place.state / "signing.key") == 0o600
 
 
 def test_setup_behind_nginx_on_tcp_says_that_the_proxy_must_be_named(tmp_path):

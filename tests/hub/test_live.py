@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from dvic_hub.bus.local import LocalBus
-from dvic_hub.domain.events import LogsStored, NodeChanged, RunChanged, RunOutputStored, SamplesStored
+from dvic_hub.domain.events import LogsStored, NodeChanged, RolloutChanged, RunChanged, RunOutputStored, SamplesStored
 from dvic_hub.domain.liveness import NodeView
 from dvic_hub.domain.model import Node
 from dvic_hub.domain.subscriptions import MAX_CHUNK, Filter, join_lines
@@ -178,6 +178,18 @@ async def test_a_run_filter_brings_that_run_only_and_leaves_logs_alone(scene):
     scene.bus.publish(logs("n-web", "no"))
     await scene.settle()
     assert [event["run"] for event in box.events] == ["run1"]
+
+
+@played
+async def test_a_rollout_filter_brings_that_rollout_only_and_its_state_can_t_be_overwritten(scene):
+    box = scene.box(Filter(kinds=("rollout",), rollout="u1"))
+    scene.bus.publish(RolloutChanged("u2", "n-web", "sent"))
+    scene.bus.publish(RunChanged("u1", "n-web", "running"))
+    scene.bus.publish(RolloutChanged("u1", "n-web", "sent", {"to": "2.0", "state": "forged", "node": "forged"}))
+    scene.bus.publish(RolloutChanged("u1", "", "halted", {"reason": "1 node failed"}))
+    await scene.settle()
+    assert [(event["kind"], event["node_id"], event["state"]) for event in box.events] == [
+        ("rollout", "n-web", "sent"), ("rollout", "", "halted")]
 
 
 @played

@@ -79,7 +79,7 @@ def test_what_the_hub_answers_is_what_the_document_says(tmp_path):
     """One round through the hub as its users make it; each answer is checked against the schema of its status."""
     async def run():
         async with ApiHub(tmp_path) as hub:
-            await hub.new_node("web-1", tags={"room": "lab"}, facts={"os": "Debian 12"})
+            await hub.new_node("web-1", tags={"room": "lab"}, facts={"os": "Debian 12"}, agent_version="0.1")
             checked = set()
 
             async def ask(method, template, who="ada", body=None, **names):
@@ -154,6 +154,28 @@ def test_what_the_hub_answers_is_what_the_document_says(tmp_path):
             await ask("POST", "/releases", "ada", make_deb(tmp_path, "probe", "1").read_bytes())
             await ask("GET", "/releases")
             await ask("DELETE", "/releases/{release}", release="probe_1_all.deb")
+            agent = make_deb(tmp_path, "dvic-agent", "9").read_bytes()
+            await ask("POST", "/releases", "ada", agent, query={"minimum_hub": "0.1"})
+            await ask("POST", "/releases", "ada", agent, query={"manifest": "a.b.c"})
+            key = await ask("POST", "/release-keys", "ada", {"generate": True})
+            await ask("POST", "/release-keys", "ada", {"x": "A" * 43, "note": "safe"})
+            await ask("POST", "/release-keys", "ada", {})
+            await ask("GET", "/release-keys", "vera")
+            await ask("DELETE", "/release-keys/{key}", key="nothing")
+            rollout = {"selector": "web-2", "queue": 60, "canary": "1"}
+            await ask("POST", "/rollouts/plan", "vera", rollout)
+            await ask("POST", "/rollouts/plan", "otto", rollout)
+            made = await ask("POST", "/rollouts", "otto", rollout)
+            await ask("POST", "/rollouts", "otto", {"selector": "nobody"})
+            await ask("POST", "/rollouts", "otto", {"selector": "all", "version": "7"})
+            await ask("GET", "/rollouts", query={"limit": "1"})
+            await ask("GET", "/rollouts/{rollout}", rollout=made["id"])
+            await ask("GET", "/rollouts/{rollout}", rollout="nothing")
+            await ask("POST", "/rollouts/{rollout}/halt", "otto", rollout=made["id"])
+            await ask("POST", "/rollouts/{rollout}/resume", "otto", rollout=made["id"])
+            await ask("POST", "/rollouts/{rollout}/cancel", "otto", rollout=made["id"])
+            await ask("GET", "/runs", query={"kind": "update"})
+            await ask("DELETE", "/release-keys/{key}", key=key["id"])
             program = await ask("POST", "/api-tokens", "vera", {"note": "ci", "ttl": 60})
             await ask("GET", "/api-tokens", "vera")
             await ask("DELETE", "/api-tokens/{token}", "vera", token=program["id"])

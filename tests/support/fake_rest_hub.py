@@ -21,6 +21,7 @@ from datetime import datetime
 from aiohttp import WSCloseCode, web
 from fake_rest_answers import WHO, missing, problem, rfc3339
 from fake_rest_people import FakePeople
+from fake_rest_rollouts import FakeRollouts
 from fake_rest_runs import FakeRuns
 
 from dvic_wire.selectors import parse
@@ -37,7 +38,7 @@ class View:
         self.os, self.state = node["os"], node["state"]
 
 
-class FakeRestHub(FakePeople, FakeRuns):
+class FakeRestHub(FakePeople, FakeRuns, FakeRollouts):
     def __init__(self):
         self.requests = []
         self.nodes, self.logs, self.runs, self.users, self.tokens, self.audit = [], [], {}, {}, [], []
@@ -48,6 +49,7 @@ class FakeRestHub(FakePeople, FakeRuns):
         self.series = []
         self.latest = {}
         self.behaviour = {}
+        self.rollouts, self.updates, self.kinds_asked = {}, {}, []
         self.refuse = {}
         """Method and path to the answer that is given instead, as (status, code, detail)."""
         self.hold_logs = threading.Event()
@@ -168,7 +170,8 @@ class FakeRestHub(FakePeople, FakeRuns):
 
     def _wants(self, filters, kind, event):
         for part in filters:
-            if kind in part["kinds"] and (not part.get("run") or part["run"] == event.get("run")):
+            if kind in part["kinds"] and all(not part.get(key) or part[key] == event.get(key)
+                                             for key in ("run", "rollout")):
                 if kind != "log" or self._matches(event, part):
                     return True
         return False
@@ -201,6 +204,9 @@ class FakeRestHub(FakePeople, FakeRuns):
             ("DELETE", "/tokens/{id}", self._remove_token),
             ("GET", "/runs", self._list_runs), ("POST", "/runs", self._add_run), ("GET", "/runs/{id}", self._show_run),
             ("GET", "/runs/{id}/output", self._output), ("POST", "/runs/{id}/cancel", self._cancel),
+            ("GET", "/rollouts", self._list_rollouts), ("POST", "/rollouts", self._add_rollout),
+            ("POST", "/rollouts/plan", self._plan_rollout), ("GET", "/rollouts/{id}", self._show_rollout),
+            ("POST", "/rollouts/{id}/{action}", self._change_rollout),
             ("GET", "/users", self._users), ("POST", "/users", self._add_user),
             ("PATCH", "/users/{name}", self._change_user), ("DELETE", "/users/{name}", self._remove_user),
             ("GET", "/api-tokens", self._api_tokens),

@@ -57,6 +57,7 @@ class FakeRuns:
         return {**shown, "nodes": run["nodes"]} if nodes else shown
 
     async def _list_runs(self, request):
+        self.kinds_asked.append(request.query.get("kind"))
         return await self._paged(request, [self._run(run, False) for run in reversed(self.runs.values())])
 
     def _known(self, request):

@@ -38,14 +38,17 @@ StandardInput=socket
 
 
 def make_deb(folder: Path, package: str, version: str, architecture: str = "all", *, depends: str = "",
-             files: dict[str, str] | None = None, postinst: str = "", compression: str = "xz") -> Path:
-    """Build a package in `folder`; `files` is path to text, those in bin/ can be executed."""
+             files: dict[str, str] | None = None, postinst: str = "", compression: str = "xz",
+             fields: dict[str, str] | None = None) -> Path:
+    """Build a package in `folder`; `files` is path to text, those in bin/ can be executed; `fields` of its control
+    file."""
     tree = folder / f"{package}-{version}-tree"
     (tree / "DEBIAN").mkdir(parents=True)
     lines = [f"Package: {package}", f"Version: {version}", f"Architecture: {architecture}",
              "Maintainer: Tests <tests@example.org>", "Description: made by a test", " and for nothing else"]
     if depends:
         lines.insert(3, f"Depends: {depends}")
+    lines[3:3] = [f"{name}: {value}" for name, value in (fields or {}).items()]
     (tree / "DEBIAN" / "control").write_text("\n".join(lines) + "\n")
     if postinst:
         (tree / "DEBIAN" / "postinst").write_text(postinst)

@@ -29,6 +29,7 @@ class SimulatedAgent:
     name: str = ""
     instance: str = field(default_factory=lambda: secrets.token_hex(8))
     serial: int = 0
+    agent_version: str = "0.0.0"
     welcome: messages.Welcome | None = None
     socket: aiohttp.ClientWebSocketResponse | None = None
 
@@ -55,7 +56,7 @@ class SimulatedAgent:
         """Open the WebSocket and go through the handshake."""
         self.socket = await http.ws_connect(f"{self.url}/api/v1/agent", max_msg_size=MAX_FRAME_BYTES, compress=0)
         nonce = b64encode(secrets.token_bytes(16))
-        await self.send(messages.Hello(self.id, [1], nonce, self.instance, "0.0.0"))
+        await self.send(messages.Hello(self.id, [1], nonce, self.instance, self.agent_version))
         proof = await self.receive()
         if not isinstance(proof, messages.HubProof):
             raise Declined(proof)

@@ -26,7 +26,7 @@ _REASONS = {400: "The input can't be used; `field` and `limit` say what of it.",
             429: "Too many requests; `Retry-After` says when to come back.", 500: "The hub failed.",
             507: "The hub's disk is full; nothing was stored."}
 _ABOUT = {"node": "The node's id or name.", "run": "The run's id.", "token": "The token's id.",
-          "user": "The user's name.",
+          "user": "The user's name.", "rollout": "The rollout's id.", "key": "The key's fingerprint.",
           "release": "The package's file name.", "index": "A file of the repository: InRelease, Packages.gz, ...",
           "hash": "SHA-256 of an index, in hex.", "secret": "An enrolment token.",
           "push": "The push's id.", "hostkey": "The id of a host key that is remembered."}

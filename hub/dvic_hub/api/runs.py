@@ -1,6 +1,6 @@
 """Runs: ordering commands on nodes, following them, reading their output, cancelling them."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -74,9 +74,11 @@ class RunNodeItem(msgspec.Struct):
 
 
 class RunItem(msgspec.Struct, omit_defaults=True):
-    """`counts`: nodes by state. `cancelled`, `ended`: when. `nodes` only where one run is asked for."""
+    """`kind`: run, or update (of a rollout; `argv` then says of what). `counts`: nodes by state. `cancelled`, `ended`:
+    when. `nodes` only where one run is asked for."""
 
     id: str
+    kind: str
     selector: str
     argv: list[str]
     script: str
@@ -95,6 +97,8 @@ class RunItem(msgspec.Struct, omit_defaults=True):
 
 
 class RunsQuery(msgspec.Struct, forbid_unknown_fields=True):
+    kind: Annotated[Literal["run", "update", "all"], msgspec.Meta(
+        description="Commands, the updates that rollouts order, or both.")] = "run"
     limit: Limit = 50
     cursor: Cursor = ""
 
@@ -115,7 +119,8 @@ class OutputQuery(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class OutputItem(msgspec.Struct, omit_defaults=True):
-    """A piece of output. `stream`: out or err. `binary`: base64 where it was not UTF-8; `text` is empty then."""
+    """A piece of output. `stream`: out, err, or step: what an update told of itself. `binary`: base64 where it was not
+    UTF-8; `text` is empty then."""
 
     time: Time | None
     node: str
@@ -141,7 +146,8 @@ async def add_run(doors: Doors, call: Call) -> RunItem:
 
 
 async def list_runs(doors: Doors, call: Call) -> RunList:
-    page = await doors.store.runs.list(call.query.limit, call.query.cursor)
+    kind = "" if call.query.kind == "all" else call.query.kind
+    page = await doors.store.runs.list(call.query.limit, call.query.cursor, kind)
     return RunList([await shown(doors, run, False) for run in page.items], page.next)
 
 
@@ -195,10 +201,13 @@ def read_output_cursor(text: str, count: int) -> tuple[int, str]:
 
 
 def show_piece(record: dict[str, Any], node: str) -> OutputItem | None:
-    """A record of a run's stream as a piece of output; None for its start and end."""
+    """A record of a run's stream as a piece of output; None for its start, its end and gaps."""
     for stream in ("out", "err"):
         if stream in record:
             return OutputItem(show_time(record["time"]), node, stream, record[stream], record.get("binary"))
+    if "step" in record:
+        step = record["step"]
+        return OutputItem(show_time(record["time"]), node, "step", f"{step['name']}: {step.get('text', '')}\n")
     return None
 
 
@@ -218,9 +227,9 @@ async def shown(doors: Doors, run: Run, with_nodes: bool) -> RunItem:
         counts[row.state] = counts.get(row.state, 0) + 1
     names = node_names(doors) if with_nodes else {}
     return RunItem(
-        id=run.id, selector=run.selector, argv=list(run.spec.argv), script=run.spec.script, user=run.spec.user,
-        timeout=run.spec.timeout, created=show_time(run.created), created_by=run.created_by, reason=run.reason,
-        batch=run.batch, max_failures=run.max_failures, queue_until=show_time(run.queue_until),
+        id=run.id, kind=run.kind, selector=run.selector, argv=list(run.spec.argv), script=run.spec.script,
+        user=run.spec.user, timeout=run.spec.timeout, created=show_time(run.created), created_by=run.created_by,
+        reason=run.reason, batch=run.batch, max_failures=run.max_failures, queue_until=show_time(run.queue_until),
         cancelled=show_time(run.cancelled), ended=show_time(run.ended), counts=counts,
         nodes=[show_row(row, names.get(row.node, row.node)) for row in rows] if with_nodes else None)
 

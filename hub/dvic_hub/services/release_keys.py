@@ -39,15 +39,17 @@ class ReleaseKeyService:
         self._signed: tuple[int, str] = (0, "")
 
     async def all(self) -> tuple[int, list[SigningKey]]:
-        """The key set's serial, and the keys, the oldest first. Makes the first one."""
-        await self.own()
+        """The key set's serial, and the keys, the oldest first."""
         return await self._store.keys()
 
     async def public_keys(self) -> tuple[PublicKey, ...]:
+        """At least one: the first is made when it is needed."""
+        await self.own()
         return tuple(PublicKey(key.public_key) for key in (await self.all())[1])
 
     async def key_set(self) -> str:
         """The signed key set of now."""
+        await self.own()
         serial, keys = await self.all()
         if self._signed[0] != serial:
             listed = KeySet(serial, tuple(PublicKey(key.public_key) for key in keys))

@@ -211,8 +211,8 @@ class RolloutService:
         if decision.halt or why_not:
             await self._halt_by_itself(rollout, decision.halt or why_not)
             return
-        await self._all(self._send(rollout, rows[node]) for node in decision.start)
-        await self._all(self._order(rollout, rows[node]) for node in decision.again)
+        await self._all(rollout, (self._send(rollout, rows[node]) for node in decision.start))
+        await self._all(rollout, (self._order(rollout, rows[node]) for node in decision.again))
         for node in decision.cancel:
             if node in ordered and not ordered[node].reason.startswith(CANCEL_ASKED):
                 await self._runs.cancel(rows[node].run, self._behalf(rollout))
@@ -255,11 +255,12 @@ class RolloutService:
         await self._runs.create(RunOrder(f"id:{row.node}", spec, reason=f"rollout {rollout.id}", kind=UPDATE,
                                          detail=detail, id=row.run), self._behalf(rollout))
 
-    async def _all(self, work: Iterable) -> None:
+    async def _all(self, rollout: Rollout, work: Iterable) -> None:
         """Side by side; one that fails is tried again with the next look, and holds up no other."""
         for result in await asyncio.gather(*work, return_exceptions=True):
             if isinstance(result, Exception):
-                log.error("an update could not be ordered yet: %s", result)
+                self._dirty.add(rollout.id)
+                log.error("an update of rollout %s could not be ordered yet: %s", rollout.id, result)
 
     # ---- inside
 

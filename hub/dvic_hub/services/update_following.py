@@ -65,7 +65,7 @@ class UpdateFollower:
         self._nodes: dict[str, str] = {}
         self._heard: dict[str, list[Step]] = {}
         self._last: dict[str, Step] = {}
-        self._confirmed: dict[str, tuple[float, float]] = {}
+        self._confirmed: dict[str, float] = {}
 
     def hear(self, event: Event) -> None:
         """Note what an event says of an update that is followed. To be called for each event."""
@@ -76,10 +76,14 @@ class UpdateFollower:
         elif isinstance(event, RunChanged) and event.run in self._rollout_of:
             self._mark(self._rollout_of[event.run])
         elif isinstance(event, NodeChanged):
-            self.on_connected(event.node)
+            self._look_at(event.node)
 
     def on_connected(self, node: str) -> None:
-        """Something happened to a node: where it is in a rollout, look at it."""
+        """A new connection stands: what was said over the one before may not have come."""
+        self._confirmed.pop(node, None)
+        self._look_at(node)
+
+    def _look_at(self, node: str) -> None:
         if node in self._nodes:
             self._mark(self._nodes[node])
 
@@ -114,7 +118,7 @@ class UpdateFollower:
             may_wait = now * _SECOND < rollout.queue_until and not rollout.cancelled
             for state in after_end(row.state, run.state, last.name, bool(run.dispatched), may_wait):
                 row = await self.go(rollout, row, state, run.reason or last.text)
-            self._forget(run.run)
+            self._forget(row, run.run)
         elif run.state != QUEUED and awaits_word(row.from_version, self._agents.version(row.node), rollout.version):
             await self._confirm(rollout, row, now)
         return row
@@ -142,12 +146,10 @@ class UpdateFollower:
         self._mark(rollout.id)
 
     async def _confirm(self, rollout: Rollout, row: RolloutNode, now: float) -> None:
-        stands = self._agents.since(row.node)
-        over, when = self._confirmed.get(row.run, (0.0, 0.0))
-        if over == stands and 0 <= now - when < CONFIRM_AGAIN:
+        if 0 <= now - self._confirmed.get(row.node, float("-inf")) < CONFIRM_AGAIN:
             return
         if await self._agents.send(row.node, await self._signer.confirm(row.run, row.node, rollout.version)):
-            self._confirmed[row.run] = stands, now
+            self._confirmed[row.node] = now
 
     async def _stored(self, row: RolloutNode) -> list[Step]:
         """All steps of an update that are stored, in order."""
@@ -160,8 +162,9 @@ class UpdateFollower:
             if not after:
                 return found
 
-    def _forget(self, run: str) -> None:
-        for book in (self._rollout_of, self._heard, self._last, self._confirmed):
+    def _forget(self, row: RolloutNode, run: str) -> None:
+        self._confirmed.pop(row.node, None)
+        for book in (self._rollout_of, self._heard, self._last):
             book.pop(run, None)
 
 

@@ -84,18 +84,22 @@ def command() -> None:
 
 @command.command("ls")
 @click.option("-n", "--lines", type=click.IntRange(1), default=20, show_default=True, help="How many, newest first.")
+@click.option("--kind", type=click.Choice(["run", "update"]), default="run", show_default=True,
+              help="Commands, or the updates that rollouts order.")
+@click.option("--all", "every", is_flag=True, help="Of every kind.")
 @output_option()
 @click.pass_obj
-def list_runs(desk: Desk, lines: int, form: str) -> None:
+def list_runs(desk: Desk, lines: int, kind: str, every: bool, form: str) -> None:
     """List runs, newest first.
 
     \b
     Examples:
       hubctl runs ls
+      hubctl runs ls --kind update
       hubctl runs ls -n 5 -o json
     """
     client = desk.client()
-    runs = list(client.items("runs", limit=lines, page=RUNS_A_PAGE))
+    runs = list(client.items("runs", limit=lines, page=RUNS_A_PAGE, kind="all" if every else kind))
     show_list(runs, listing(client.hub_now()), form)
 
 
