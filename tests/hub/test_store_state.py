@@ -121,6 +121,21 @@ def test_a_node_that_asks_again_with_its_token_uses_nothing_up(store):
     run(steps)
 
 
+def test_a_node_that_comes_with_another_token_stays_the_same_node_and_uses_nothing_up(store):
+    async def steps():
+        async with store(nodes=()) as it:
+            for id in ("t", "u"):
+                await it.tokens.add(token(id))
+            assert await it.tokens.enrol("t", EVE, 10) == "ok"
+            assert await it.tokens.enrol("u", replace(EVE, name="eve-2"), 11) == "known"
+            assert [node.name for node in await it.nodes.all()] == ["eve"]
+            assert (await it.tokens.get("u")).uses == 1
+            assert await it.tokens.users("t") == await it.tokens.users("u") == ["n-eve"]
+            assert await it.tokens.users("none") == []
+
+    run(steps)
+
+
 def test_a_token_that_does_not_count_is_told_apart(store):
     async def steps():
         async with store(nodes=()) as it:
