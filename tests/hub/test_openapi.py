@@ -125,6 +125,17 @@ def test_what_the_hub_answers_is_what_the_document_says(tmp_path):
             await ask("GET", "/tokens", "otto")
             await ask("DELETE", "/tokens/{token}", "otto", token=token["id"])
             await ask("DELETE", "/tokens/{token}", "otto", token="unknown")
+            push = await ask("POST", "/pushes", "otto", {"user": "eve", "host": "127.0.0.1", "port": 1})
+            await ask("POST", "/pushes", "otto", {"user": "eve", "host": "h", "via": "web-2"})
+            answer = {"host_key": "SHA256:x", "secret": "AAAA"}
+            await ask("POST", "/pushes/{push}/answer", "otto", answer, push=push["id"])
+            await ask("POST", "/pushes/{push}/cancel", "otto", push=push["id"])
+            query = {"state": push["state"], "wait": "20", "after": "5000"}
+            push = await ask("GET", "/pushes/{push}", "otto", push=push["id"], query=query)
+            assert push["state"] in ("cancelled", "failed")
+            await ask("GET", "/pushes/{push}", "otto", push="unknown")
+            await ask("GET", "/host-keys", "otto")
+            await ask("DELETE", "/host-keys/{hostkey}", "otto", hostkey="unknown")
             await ask("POST", "/enroll", "", {"request": "not.a.jws"})
             await ask("POST", "/leave", "", {"request": "not.a.jws"})
             await ask("POST", "/keepalive", "", {"keepalive": "not.a.jws"})

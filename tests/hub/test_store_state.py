@@ -130,8 +130,22 @@ def test_a_node_that_lost_its_pin_joins_again_with_a_new_token_and_stays_what_it
             asked = replace(EVE, name="eve-2", tags={}, enrolled=9)
             assert [await it.tokens.enrol("t", asked, 10) for _ in range(2)] == ["known", "known"]
             assert await it.nodes.all() == [EVE]
-            assert (await it.tokens.get("t")).uses == 0
-            assert await it.tokens.enrol("t", replace(EVE, id="n-2", name="mallory"), 10) == "used-up"
+            assert (await it.tokens.get("t")).uses == 1
+
+    run(steps)
+
+
+def test_a_node_that_comes_with_another_token_stays_the_same_node_and_uses_nothing_up(store):
+    async def steps():
+        async with store(nodes=()) as it:
+            for id in ("t", "u"):
+                await it.tokens.add(token(id))
+            assert await it.tokens.enrol("t", EVE, 10) == "ok"
+            assert await it.tokens.enrol("u", replace(EVE, name="eve-2"), 11) == "known"
+            assert [node.name for node in await it.nodes.all()] == ["eve"]
+            assert (await it.tokens.get("u")).uses == 1
+            assert await it.tokens.users("t") == await it.tokens.users("u") == ["n-eve"]
+            assert await it.tokens.users("none") == []
 
     run(steps)
 

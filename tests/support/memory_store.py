@@ -179,13 +179,12 @@ class MemoryTokens(_Table):
             return "known"
         if token.uses == 0:
             return "used-up"
-        known = node.id in nodes.rows
-        if not known and nodes._named(node.name) is not None:
+        if nodes._named(node.name) is not None:
             return "name-taken"
         self.rows[id] = replace(token, uses=token.uses - 1 if token.uses > 0 else -1)
         self.used.add((id, node.id))
         nodes.rows.setdefault(node.id, node)
-        return "known" if known else "ok"
+        return "ok"
 
     async def users(self, id):
         await self._turn(False)

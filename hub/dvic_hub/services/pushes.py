@@ -127,8 +127,8 @@ class PushService:
         """End what the hub itself has started."""
         self._unsubscribe()
         for push in self._pushes.values():
-            if push.state not in ENDS and not push.source and push.carrier is not None:
-                await push.carrier.cancel(HUB)
+            if isinstance(push.carrier, HubSource):
+                await push.carrier.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

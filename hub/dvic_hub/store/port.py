@@ -97,9 +97,8 @@ class Tokens(Protocol):
     async def all(self) -> list[Token]: ...
 
     async def enrol(self, id: str, node: Node, now: int) -> str:
-        """Use the token once and add the node, in one transaction. Returns "ok", "known" (the node is here already, its
-        row stays; when it had used this very token before, nothing is used up), "expired", "used-up", "revoked",
-        "unknown", "name-taken"."""
+        """Use the token once and add the node, in one transaction. Returns "ok", "known" (the node is here already: its
+        row stays and nothing is used up), "expired", "used-up", "revoked", "unknown", "name-taken"."""
 
     async def users(self, id: str) -> list[str]:
         """Ids of the nodes that joined with this token."""

@@ -134,12 +134,10 @@ def _enrol(connection: apsw.Connection, id: str, node: Node, now: int) -> str:
         return "known"
     if token.uses == 0:
         return "used-up"
-    known = bool(NODES.select(connection, "WHERE id = ?", (node.id,)))
-    if not known:
-        if connection.execute("SELECT count(*) FROM node WHERE name = ?", (node.name,)).get:
-            return "name-taken"
-        _insert_node(connection, replace(node, tags={**token.tags, **node.tags}))
+    if connection.execute("SELECT count(*) FROM node WHERE name = ?", (node.name,)).get:
+        return "name-taken"
+    _insert_node(connection, replace(node, tags={**token.tags, **node.tags}))
     connection.execute("INSERT OR REPLACE INTO token_use VALUES (?, ?, ?)", (id, node.id, now))
     if token.uses > 0:
         TOKENS.update(connection, {"uses": token.uses - 1}, "id = ?", (id,))
-    return "known" if known else "ok"
+    return "ok"
