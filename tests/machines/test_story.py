@@ -1,5 +1,5 @@
-"""The README's way, typed by a person: from two bare Debian machines to a hub behind nginx with TLS, a second machine that joined
-by one line, a command and a log line; and then what happens to such a pair in daily life.
+"""The README's way, typed by a person: from two bare Debian machines to a hub behind nginx with TLS, a second machine
+that joined by one line, a command and a log line; and then what happens to such a pair in daily life.
 
 Only the built packages and Debian's own come into the machines, and nothing is typed that the pages do not tell.
 """
@@ -10,7 +10,6 @@ import secrets
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import documented
 import pytest
@@ -29,7 +28,7 @@ INSTALL_SECONDS = 300.0
 
 @dataclass
 class Pair:
-    """Two machines on one network: `hub` gets the hub, `lab` joins it. Nothing is installed on them before the story."""
+    """Two machines on one network, on which nothing is installed before the story: `hub` gets the hub, `lab` joins."""
 
     network: LabNetwork
     proxy: PackageProxy
@@ -157,7 +156,8 @@ def test_no_token_and_no_password_is_in_a_log_of_either_machine(story):
         piece = secret[:-12][-40:] if len(secret) > 60 else secret
         for machine in (story.hub, story.lab):
             machine.write("/root/wanted", piece)
-            found = shell(machine, f"grep -rlFf /root/wanted {places}; journalctl -a -o cat | grep -Ff /root/wanted; rm /root/wanted")
+            found = shell(machine, f"grep -rlFf /root/wanted {places}; journalctl -a -o cat | grep -Ff /root/wanted; "
+                                   "rm /root/wanted")
             assert found == "", piece
     assert "/install/(token)" in shell(story.hub, "cat /var/log/nginx/dvic-hub.log")
 
@@ -193,8 +193,8 @@ class Flood:
         shell(self.pair.lab, f"systemd-run --quiet --unit=flood-{self.word} sh -c '{text}'")
 
     def arrived(self) -> list[int]:
-        found = json.loads(self.pair.hubctl("logs", "all", "--grep", f"{self.word} line", "--source", f"dvic_log_{self.word}",
-                                            "-n", "100000", "-o", "json"))
+        wanted = ("--grep", f"{self.word} line", "--source", f"dvic_log_{self.word}", "-n", "100000")
+        found = json.loads(self.pair.hubctl("logs", "all", *wanted, "-o", "json"))
         return sorted(int(item["message"].split()[-1][:-1]) for item in found)
 
     def all_arrived(self) -> bool:
@@ -210,6 +210,7 @@ def test_nothing_is_lost_and_a_reader_goes_on_across(story, what, times, lines=5
     flood = Flood(story, lines)
     with Typist(story.hub) as reader:
         reader.begins("hubctl logs all -f -o jsonl")
+        reader.sees('"message"')  # it follows, and shows the newest of what there was
         flood.begin()
         reader.sees(f"{flood.word} line 50.")
         for _ in range(times):
