@@ -3,6 +3,7 @@
 import subprocess
 from pathlib import Path
 
+
 def make_deb(folder: Path, package: str, version: str, architecture: str = "all", *, depends: str = "",
              files: dict[str, str] | None = None, postinst: str = "", compression: str = "xz") -> Path:
     """Build a package in `folder`; `files` is path to text, those in bin/ can be executed."""
