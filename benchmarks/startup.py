@@ -4,7 +4,8 @@
 
 Needs root and what `install/test.sh` installs: it builds the packages (DVIC_BUNDLE, DVIC_BUILD_VENV: see
 tests/support/debs.py) and boots a machine of each suite, with a hub and one node on it. A round starts each of the
-commands once, so that they see the same machine; the median of the rounds is told. A bare `python3 -c pass` of the machine shows how fast it is.
+commands once, so that they see the same machine; the median of the rounds is told. A bare `python3 -c pass` shows how
+fast the machine is.
 """
 
 import argparse
