@@ -233,6 +233,15 @@ def test_a_command_goes_on_while_nginx_is_reloaded(story):
         person.sees("finished")
 
 
+def test_a_command_runs_as_a_user_whom_only_a_service_of_the_machine_knows(story):
+    """The executor has no network; users in LDAP are known by sssd or the like, asked through a unix socket as here."""
+    shell(story.lab, "apt-get install -y libnss-systemd", INSTALL_SECONDS)
+    shell(story.lab, "systemd-run --quiet --unit=home --property=DynamicUser=yes --property=User=someone sleep 1000")
+    assert "someone" not in shell(story.lab, "cat /etc/passwd")
+    assert "someone" in story.hubctl("run", "all", "--as", "someone", "--", "id", "-un")
+    shell(story.lab, "systemctl stop home")
+
+
 def test_both_machines_lose_their_power_and_come_back_and_the_cut_run_is_said_to_be_lost(story, tell):
     story.hubctl("run", "all", "--detach", "--", "sh", "-c", "echo before; sleep 1000")
     [run] = [run["id"] for run in json.loads(story.hubctl("runs", "-o", "json"))[:1]]
@@ -252,3 +261,12 @@ def test_both_machines_lose_their_power_and_come_back_and_the_cut_run_is_said_to
     assert shell(story.lab, "systemctl show --value -p Result dvic-executor-sweep.service") == "success"
     assert "Linux" in story.hubctl("run", "all", "--", "uname", "-a")
     assert shell(story.lab, "systemctl list-units --plain --no-legend 'dvic-run-*'") == ""
+
+
+def test_purging_the_hub_leaves_nginx_serving_and_nothing_of_the_hub(story):
+    shell(story.hub, "apt-get -y purge dvic-hub", INSTALL_SECONDS)
+    assert story.hub.run("nginx", "-t", "-q").stderr == ""
+    shell(story.hub, "systemctl restart nginx && curl -s -o /dev/null http://127.0.0.1/")
+    kept = r"! -path '/root/*' ! -path '/proc/*' ! -path '/sys/*' ! -path '/var/log/journal/*'"
+    assert shell(story.hub, rf"find / -xdev -name '*dvic*' {kept}; find /run /var/lib/systemd -name '*dvic*'") == ""
+    assert "dvic" not in shell(story.hub, "cat /etc/passwd /etc/group /etc/shadow /etc/gshadow; id www-data")
