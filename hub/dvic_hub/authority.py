@@ -31,8 +31,8 @@ RENEW_DAYS = 365
 """Days before its end at which the hub's certificate is made anew."""
 
 NO_NAME = "dvic-hub.invalid"
-"""What nobody can be called (RFC 2606): the only DNS name that an address's authority may sign. The certificate has it for
-its common name, since GnuTLS checks that one against the constraints where it finds no DNS name."""
+"""What nobody can be called (RFC 2606): the only DNS name that an address's authority may sign. The certificate has it
+for its common name, since GnuTLS checks that one against the constraints where it finds no DNS name."""
 
 _EARLIER = dt.timedelta(days=1)  # valid from then, for machines whose clock is behind
 

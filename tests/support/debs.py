@@ -36,16 +36,16 @@ def build_debs(out: Path) -> Debs:
     setup.read(TOP / "setup.cfg")
     version = setup["metadata"]["version"]
     bundle = os.environ.get("DVIC_BUNDLE")
-    _build("--out", str(out), "agent")
-    _build("--out", str(out), "--version", NEWER, "agent")
-    _build("--out", str(out), *(["--bundle", bundle] if bundle else []), "hub")
+    _build(out, "agent")
+    _build(out, "--version", NEWER, "agent")
+    _build(out, *(["--bundle", bundle] if bundle else []), "hub")
     return Debs(out / f"dvic-agent_{version}_all.deb", out / f"dvic-hub_{version}_amd64.deb",
                 out / f"dvic-agent_{NEWER}_all.deb", version)
 
 
 def built(out: Path, kind: str, pattern: str) -> Path:
     """Something else that packaging/build.sh makes: its one file that matches."""
-    _build("--out", str(out), kind)
+    _build(out, kind)
     [found] = out.glob(pattern)
     return found
 
@@ -66,7 +66,9 @@ def repacked(deb: Path, version: str, out: Path) -> Path:
     return target
 
 
-def _build(*arguments: str) -> None:
-    done = subprocess.run([TOP / "packaging/build.sh", *arguments], stdin=subprocess.DEVNULL, capture_output=True,
-                          text=True, timeout=BUILD_SECONDS, check=False)
+def _build(out: Path, *arguments: str) -> None:
+    """With one environment for all that a test session builds, beside `out`."""
+    environ = {"DVIC_BUILD_VENV": str(out.parent / "build-venv"), **os.environ}
+    done = subprocess.run([TOP / "packaging/build.sh", "--out", out, *arguments], stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=BUILD_SECONDS, check=False, env=environ)
     assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
