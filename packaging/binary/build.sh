@@ -10,8 +10,10 @@
 set -eu
 
 top=$(cd "$(dirname "$0")/../.." && pwd)
-digest() { # of what goes into it: these sources, and what setup.cfg pins
-    (cd "$top" && find setup.cfg pyproject.toml wire hub packaging/binary -type f -not -path '*/__pycache__/*' \
+parts='setup.cfg pyproject.toml README.md wire agent hub'
+digest() { # of all that may go into it: these parts, and what setup.cfg pins
+    # shellcheck disable=SC2086 # several words
+    (cd "$top" && find $parts packaging/binary -type f -not -path '*/__pycache__/*' \
         -not -path '*.egg-info/*' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -d' ' -f1)
 }
 if [ "$1" = --digest ]; then
@@ -23,7 +25,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 venv=${DVIC_BUILD_VENV:-$work/venv}
 [ -x "$venv/bin/python" ] || /usr/bin/python3 -m venv "$venv"
-cp -r "$top/setup.cfg" "$top/pyproject.toml" "$top/README.md" "$top/wire" "$top/agent" "$top/hub" "$work/"
+# shellcheck disable=SC2086
+(cd "$top" && cp -r $parts "$work/")
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONDONTWRITEBYTECODE=1
 "$venv/bin/pip" install --quiet "${work}[hub,binary]"
 "$venv/bin/pip" install --quiet --no-deps --force-reinstall "$work"  # the very tree, whatever was there
