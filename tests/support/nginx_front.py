@@ -13,7 +13,7 @@ from pathlib import Path
 from private_authority import PrivateAuthority
 from rig import Rig, free_port, until
 
-from dvic_hub import site
+from dvic_hub import authority, site
 
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/bin:/sbin:/bin")
 
@@ -28,7 +28,7 @@ class Front:
     folder: Path
     rig: Rig | None
     port: int
-    authority: PrivateAuthority
+    authority: PrivateAuthority | authority.Files
     host: str = "localhost"
     upstream: str = ""
     nginx: subprocess.Popen | None = None
