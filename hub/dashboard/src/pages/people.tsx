@@ -54,11 +54,11 @@ export function People() {
     { name: "Role", cell: (user) => user.role },
     { name: "May sign in", cell: (user) => user.disabled ? <>no, disabled <Ago time={user.disabled} /></> : user.must_change ? "with a one-time password" : "yes" },
     { name: "Added", cell: (user) => <Ago time={user.created} /> },
-    { name: "Done", cell: (user) => <a href={addressOf("/audit", {}, { actor: user.name })} aria-label={`What ${user.name} did`}>audit</a> },
+    { name: "Done", cell: (user) => <a href={addressOf("/audit", {}, { actor: user.name })} aria-label={`audit of ${user.name}`}>audit</a> },
     { name: "Actions", actions: true, cell: (user) => (
       <>
         <button type="button" aria-label={`Role of ${user.name}`} onClick={() => { changing.value = user }}>Role</button>
-        <button type="button" aria-label={`Reset the password of ${user.name}`} onClick={() => reset(user)}>Reset password</button>
+        <button type="button" aria-label={`Reset password of ${user.name}`} onClick={() => reset(user)}>Reset password</button>
         {user.disabled
           ? <button type="button" aria-label={`Enable ${user.name}`} onClick={() => void change(user, { disabled: false }, `${user.name} gets in again`).catch((error: unknown) => say(String(error)))}>Enable</button>
           : <button type="button" aria-label={`Disable ${user.name}`} onClick={() => shutOut(user)}>Disable</button>}
