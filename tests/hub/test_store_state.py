@@ -144,8 +144,21 @@ def test_a_node_that_comes_with_another_token_stays_the_same_node_and_uses_nothi
             assert await it.tokens.enrol("u", replace(EVE, name="eve-2"), 11) == "known"
             assert [node.name for node in await it.nodes.all()] == ["eve"]
             assert (await it.tokens.get("u")).uses == 1
-            assert await it.tokens.users("t") == await it.tokens.users("u") == ["n-eve"]
-            assert await it.tokens.users("none") == []
+            assert await it.tokens.used_by("t", 9) == [("n-eve", 10)]
+            assert await it.tokens.used_by("u", 9) == [("n-eve", 11)]
+
+    run(steps)
+
+
+def test_who_joined_with_a_token_is_known_newest_first(store):
+    async def steps():
+        async with store(nodes=()) as it:
+            await it.tokens.add(token(uses=-1))
+            for number in range(3):
+                eve = replace(EVE, id=f"n-{number}", name=f"eve{number}")
+                assert await it.tokens.enrol("t", eve, 10 + number) == "ok"
+            assert await it.tokens.used_by("t", 2) == [("n-2", 12), ("n-1", 11)]
+            assert await it.tokens.used_by("other", 2) == []
 
     run(steps)
 

@@ -315,7 +315,7 @@ class PushService:
         deadline = asyncio.get_running_loop().time() + self._online_seconds
         name = ""
         while asyncio.get_running_loop().time() < deadline:
-            for id in await self._store.tokens.users(push.token):
+            for id, _ in await self._store.tokens.used_by(push.token, 1):
                 view = self._fleet.view(id)
                 name = view.name if view else name
                 if view and view.state == ONLINE and self._agents.connected(id):

@@ -100,8 +100,8 @@ class Tokens(Protocol):
         """Use the token once and add the node, in one transaction. Returns "ok", "known" (the node is here already: its
         row stays and nothing is used up), "expired", "used-up", "revoked", "unknown", "name-taken"."""
 
-    async def users(self, id: str) -> list[str]:
-        """Ids of the nodes that joined with this token."""
+    async def used_by(self, id: str, limit: int) -> list[tuple[str, int]]:
+        """(node id, when) of those that used the token, newest first, removed ones too."""
 
     async def revoke(self, id: str, now: int) -> bool: ...
 

@@ -93,9 +93,10 @@ class SqliteTokens:
     async def enrol(self, id: str, node: Node, now: int) -> str:
         return await self._writer.run(lambda connection: _enrol(connection, id, node, now))
 
-    async def users(self, id: str) -> list[str]:
-        return await self._readers.run(lambda connection: [node for (node,) in connection.execute(
-            "SELECT node FROM token_use WHERE token = ? ORDER BY time, node", (id,))])
+    async def used_by(self, id: str, limit: int) -> list[tuple[str, int]]:
+        return await self._readers.run(lambda connection: connection.execute(
+            "SELECT node, time FROM token_use WHERE token = ? ORDER BY time DESC, node LIMIT ?",
+            (id, limit)).fetchall())
 
     async def revoke(self, id: str, now: int) -> bool:
         return await self._writer.run(lambda connection: TOKENS.update(
