@@ -1,11 +1,11 @@
 """What nodes report, read through the API: logs, metrics, demos, the hub's own state."""
 
 import asyncio
-import json
 
 import pytest
 from api_hub import ApiHub
 from prometheus_client.parser import text_string_to_metric_families
+from reporter import two_reporters
 
 from dvic_hub.api.metrics import MAX_POINTS, choose_step
 from dvic_hub.errors import BadRequest
@@ -20,28 +20,6 @@ def played(scene, tmp_path, **settings):
             await scene(hub)
 
     asyncio.run(run())
-
-
-class Reporter:
-    """A node whose batches go straight into the hub's ingest."""
-
-    def __init__(self, hub, node):
-        self.hub, self.node, self.cursors = hub, node, {}
-
-    async def send(self, stream: str, source: str, *sent: dict, closed: bool = False,
-                   about: dict | None = None) -> None:
-        held = self.cursors.get(stream, "")
-        following = str(int(held or 0) + 1)
-        batch = {"kind": "batch", "stream": stream, "from_cursor": held, "to_cursor": following, "source": source,
-                 "records": list(sent), "about": about or {}, "closed": closed}
-        ack = await self.hub.doors.ingest.commit(self.node.id, json.dumps(batch).encode())
-        assert ack.stored, ack
-        self.cursors[stream] = following
-
-
-async def two_reporters(hub) -> tuple[Reporter, Reporter]:
-    return (Reporter(hub, await hub.new_node("web-1", tags={"room": "lab"})),
-            Reporter(hub, await hub.new_node("cam-1", tags={"room": "hall"})))
 
 
 def test_logs_are_found_by_node_level_source_unit_text_and_time(tmp_path):
@@ -74,7 +52,7 @@ def test_logs_are_found_by_node_level_source_unit_text_and_time(tmp_path):
         assert item == {
             "time": item["time"], "node": "web-1", "node_id": web.node.id, "source": "journal", "level": "error",
             "message": "Disk is FULL", "unit": "nginx.service", "pid": 7, "identifier": "nginx", "uid": 0, "boot": "b",
-            "priority": 3, "fields": {"free": 0}}
+            "priority": 3, "fields": {"free": 0}, "place": item["place"]}
         _, answer = await hub.ask("GET", "/api/v1/logs", "vera", params={"source": "dvic_log_cam"})
         assert (answer["items"][0]["cut"], answer["items"][0]["binary"]) == (5, "/w==")
 
