@@ -19,6 +19,7 @@ type Source = () => Promise<View>
 
 const VIEWS: Partial<Record<Page, Source>> = {
   "/": () => Promise.resolve(Home),
+  "/logs": () => import("./pages/logs.tsx").then((m) => m.Logs),
 }
 
 const arrived = new Map<Page, View>()
