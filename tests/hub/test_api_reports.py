@@ -187,7 +187,15 @@ def test_what_a_run_wrote_is_read_in_pages_node_by_node(tmp_path):
             *((name, "out", f"{name} {each}\n") for each in range(5)), (name, "err", "/w=="))]
         _, answer = await hub.ask("GET", f"/api/v1/runs/{run['id']}/output", "vera", params={"node": "cam-1"})
         assert {item["node"] for item in answer["items"]} == {"cam-1"} and len(answer["items"]) == 6
-        for query, status in (({"cursor": "x"}, 400), ({"cursor": "9.x"}, 400), ({"node": "nobody"}, 404)):
+        last = answer["items"][2]["place"]
+        _, rest = await hub.ask("GET", f"/api/v1/runs/{run['id']}/output", "vera",
+                                params={"node": "cam-1", "after": last, "limit": 2})
+        assert rest["items"] == answer["items"][3:5] and rest["next"]
+        _, rest = await hub.ask("GET", f"/api/v1/runs/{run['id']}/output", "vera",
+                                params={"node": "cam-1", "after": last, "limit": 2, "cursor": rest["next"]})
+        assert rest == {"items": answer["items"][5:], "next": ""}
+        for query, status in (({"after": last}, 400), ({"after": "x", "node": "cam-1"}, 400), ({"cursor": "x"}, 400),
+                              ({"cursor": "9.x"}, 400), ({"node": "nobody"}, 404)):
             assert (await hub.ask("GET", f"/api/v1/runs/{run['id']}/output", "vera", params=query))[0] == status
         _, shown = await hub.ask("GET", f"/api/v1/runs/{run['id']}", "vera")
         states = {row["node"]: (row["state"], row["exit_code"]) for row in shown["nodes"]}

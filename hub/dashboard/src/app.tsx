@@ -20,6 +20,8 @@ type Source = () => Promise<View>
 const VIEWS: Partial<Record<Page, Source>> = {
   "/": () => Promise.resolve(Home),
   "/logs": () => import("./pages/logs.tsx").then((m) => m.Logs),
+  "/runs": () => import("./pages/runs.tsx").then((m) => m.Runs),
+  "/runs/{run}": () => import("./pages/run.tsx").then((m) => m.RunPage),
 }
 
 const arrived = new Map<Page, View>()

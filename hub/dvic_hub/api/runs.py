@@ -130,9 +130,11 @@ class RunList(msgspec.Struct):
 
 
 class OutputQuery(msgspec.Struct, forbid_unknown_fields=True):
-    """`node`: id or name; absent: one node after the other."""
+    """`node`: id or name; absent: one node after the other. `after`: of this node, only what came after the piece of
+    that `place`."""
 
     node: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    after: Annotated[str, msgspec.Meta(max_length=32, pattern=NO_NUL)] = ""
     limit: Limit = 500
     cursor: Cursor = ""
 
@@ -201,7 +203,9 @@ async def run_output(doors: Doors, call: Call) -> OutputList:
         rows = [row for row in rows if row.node == wanted]
         if not rows:
             raise NotFound(f"the node {query.node} is not in this run")
-    place, inner = read_output_cursor(query.cursor, len(rows))
+    if query.after and not query.node:
+        raise BadRequest("`after` needs a `node`", field="after")
+    place, inner = read_output_cursor(query.cursor, len(rows)) if query.cursor else (0, query.after)
     items: list[OutputItem] = []
     names = node_names(doors)
     for _ in range(READS_A_PAGE):
