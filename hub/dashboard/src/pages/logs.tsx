@@ -80,7 +80,7 @@ function Filters(props: { filter: LogFilter }) {
   const text = (name: "q" | "source" | "unit" | "text", label: string, hint: string, search = false) => (
     <label class={`field-${name}`}>
       <span>{label}</span>
-      <Field value={filter[name]} hint={hint} search={search} changed={(value) => set({ [name]: value }, "soon")} done={apply} address={given.value} />
+      <Field label={label} value={filter[name]} hint={hint} search={search} changed={(value) => set({ [name]: value }, "soon")} done={apply} address={given.value} />
     </label>
   )
   return (
@@ -89,7 +89,7 @@ function Filters(props: { filter: LogFilter }) {
       {text("q", "Nodes", "all, web-*, tag:room=lab")}
       <label>
         <span>Level</span>
-        <select value={filter.level} onChange={(event) => set({ level: event.currentTarget.value as LogFilter["level"] })}>
+        <select aria-label="Level" value={filter.level} onChange={(event) => set({ level: event.currentTarget.value as LogFilter["level"] })}>
           <option value="">all</option>
           {LEVELS.slice(1).map((level) => <option key={level} value={level}>{level === "critical" ? level : `${level} and worse`}</option>)}
         </select>
@@ -98,7 +98,7 @@ function Filters(props: { filter: LogFilter }) {
       {text("unit", "Unit", "ssh.service, nginx*")}
       <label>
         <span>Time</span>
-        <select value={custom.value ? "custom" : range} onChange={(event) => chooseRange(event.currentTarget.value)}>
+        <select aria-label="Time" value={custom.value ? "custom" : range} onChange={(event) => chooseRange(event.currentTarget.value)}>
           {RANGES.map(([since, label]) => <option key={since} value={since}>{label}</option>)}
           <option value="custom">from ... to ...</option>
         </select>
@@ -114,14 +114,14 @@ function Filters(props: { filter: LogFilter }) {
   )
 }
 
-function Field(props: { value: string; hint: string; search: boolean; address: string; changed: (value: string) => void; done: () => void }) {
+function Field(props: { label: string; value: string; hint: string; search: boolean; address: string; changed: (value: string) => void; done: () => void }) {
   const input = useRef<HTMLInputElement>(null)
   useEffect(() => {
     if (input.current && input.current !== document.activeElement) input.current.value = props.value
   }, [props.address])
   return (
     <input
-      ref={input} type="search" defaultValue={props.value} placeholder={props.hint} spellcheck={false} autoComplete="off" {...(props.search ? { "data-search": "" } : {})}
+      ref={input} type="search" aria-label={props.label} defaultValue={props.value} placeholder={props.hint} spellcheck={false} autoComplete="off" {...(props.search ? { "data-search": "" } : {})}
       onInput={(event) => props.changed(event.currentTarget.value)} onBlur={props.done}
     />
   )

@@ -63,7 +63,7 @@ function Filters(props: { filter: Filter }) {
       </label>
       <label>
         <span>State</span>
-        <select value={filter.state} onChange={(event) => keepInAddress({ state: event.currentTarget.value })}>
+        <select aria-label="State" value={filter.state} onChange={(event) => keepInAddress({ state: event.currentTarget.value })}>
           <option value="">any</option>
           <option value="active">not over yet</option>
           <option value="failed">with failures</option>

@@ -85,7 +85,7 @@ export function LevelChart(props: Props) {
   const now = chart.value
   const bar = now?.bars[over.value]
   return (
-    <figure class="levels" aria-label="Levels over time">
+    <figure class="levels" aria-label="Lines over time">
       <div
         ref={box} class="levels-plot" role="img" aria-label={now ? inWords(now) : "being counted"} onPointerDown={down} onPointerMove={move}
         onPointerUp={up} onPointerCancel={() => { drag.value = null }} onPointerLeave={() => { over.value = -1 }}
