@@ -18,7 +18,7 @@ export function readPiece(from: Record<string, unknown>): Piece | null {
   const stream = from["stream"] ?? ("out" in from ? "out" : "err" in from ? "err" : "")
   if (stream !== "out" && stream !== "err") return null
   const given = from["text"] ?? from[stream] ?? ""
-  const place = { batch: parseInt(batch, 16) || 0, position: parseInt(position, 16) || 0, stream: stream as Piece["stream"] }
+  const place = { batch: parseInt(batch, 16) || 0, position: parseInt(position, 16) || 0, stream } as const
   if (typeof from["binary"] !== "string") return { ...place, text: typeof given === "string" ? given : "", binary: 0 }
   const { text, odd, size } = readable(from["binary"])
   return odd > 64 && odd > size / 10 ? { ...place, text: "", binary: size } : { ...place, text, binary: 0 }

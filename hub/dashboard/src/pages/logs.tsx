@@ -13,10 +13,8 @@ import { LevelChart } from "../ui/level_chart.tsx"
 import { LogDialog, readName, writeName } from "../ui/log_dialog.tsx"
 import { LogPanel } from "../ui/log_panel.tsx"
 import { useTitle } from "../ui/shell.tsx"
+import { useTyping } from "../ui/typing.ts"
 import "../styles/logs.css"
-
-/** Typing goes into the address when it rests for so long. */
-const TYPING_MS = 350
 
 export function Logs() {
   useTitle("Logs")
@@ -54,21 +52,8 @@ function nothing(filter: LogFilter): string {
 
 function Filters(props: { filter: LogFilter }) {
   const { filter } = props
-  const timer = useRef(0)
-  const pending = useRef<Record<string, string>>({})
-  const apply = () => {
-    clearTimeout(timer.current)
-    timer.current = 0
-    keepInAddress(pending.current)
-    pending.current = {}
-  }
-  const set = (change: Partial<LogFilter>, at: "now" | "soon" = "now") => {
-    pending.current = { ...pending.current, ...writeFilter(change), line: "" }
-    clearTimeout(timer.current)
-    if (at === "now") apply()
-    else timer.current = window.setTimeout(apply, TYPING_MS)
-  }
-  useEffect(() => () => clearTimeout(timer.current), [])
+  const typing = useTyping()
+  const set = (change: Partial<LogFilter>, at: "now" | "soon" = "now") => typing[at]({ ...writeFilter(change), line: "" })
   const given = useComputed(() => place.value?.query.toString() ?? "")
   const range = filter.until || (filter.since && !RANGES.some(([since]) => since === filter.since)) ? "custom" : filter.since
   const custom = useSignal(false)
@@ -80,11 +65,11 @@ function Filters(props: { filter: LogFilter }) {
   const text = (name: "q" | "source" | "unit" | "text", label: string, hint: string, search = false) => (
     <label class={`field-${name}`}>
       <span>{label}</span>
-      <Field label={label} value={filter[name]} hint={hint} search={search} changed={(value) => set({ [name]: value }, "soon")} done={apply} address={given.value} />
+      <Field label={label} value={filter[name]} hint={hint} search={search} changed={(value) => set({ [name]: value }, "soon")} done={() => typing.now()} address={given.value} />
     </label>
   )
   return (
-    <form class="log-filters" role="search" aria-label="Filter lines" onSubmit={(event) => { event.preventDefault(); apply() }}>
+    <form class="log-filters" role="search" aria-label="Filter lines" onSubmit={(event) => { event.preventDefault(); typing.now() }}>
       {text("text", "Text", "in the message", true)}
       {text("q", "Nodes", "all, web-*, tag:room=lab")}
       <label>

@@ -17,10 +17,10 @@ import { Empty, ErrorBox, Waiting } from "../ui/notices.tsx"
 import { RunCompose } from "../ui/run_compose.tsx"
 import { RunCounts } from "../ui/run_parts.tsx"
 import { useTitle } from "../ui/shell.tsx"
+import { useTyping } from "../ui/typing.ts"
 
 const PAGE = 50
 const AGAIN_MS = 1000
-const TYPING_MS = 350
 
 export function Runs() {
   useTitle("Runs")
@@ -46,12 +46,7 @@ type Filter = { by: string; state: string; grep: string; node: string }
 
 function Filters(props: { filter: Filter }) {
   const { filter } = props
-  const timer = useRef(0)
-  const soon = (change: Record<string, string>) => {
-    clearTimeout(timer.current)
-    timer.current = window.setTimeout(() => keepInAddress(change), TYPING_MS)
-  }
-  useEffect(() => () => clearTimeout(timer.current), [])
+  const { soon, now } = useTyping()
   return (
     <form class="run-filters" role="search" aria-label="Filter runs" onSubmit={(event) => event.preventDefault()}>
       <label><span>Text</span><input type="search" data-search="" defaultValue={filter.grep} placeholder="command, selector, reason" onInput={(event) => soon({ text: event.currentTarget.value })} /></label>
@@ -63,7 +58,7 @@ function Filters(props: { filter: Filter }) {
       </label>
       <label>
         <span>State</span>
-        <select aria-label="State" value={filter.state} onChange={(event) => keepInAddress({ state: event.currentTarget.value })}>
+        <select aria-label="State" value={filter.state} onChange={(event) => now({ state: event.currentTarget.value })}>
           <option value="">any</option>
           <option value="active">not over yet</option>
           <option value="failed">with failures</option>

@@ -44,14 +44,15 @@ export function RunCompose(props: { selector: string; again: string; close: () =
   const order = useComputed(() => orderOf(form.value))
   const set = (change: Partial<RunForm>) => { form.value = { ...form.value, ...change } }
   const faultOf = (field: keyof RunForm) => (tried.value || form.value[field] !== EMPTY[field] ? order.value.faults[field] : undefined)
+  const told = (field: keyof RunForm) => ({ "aria-invalid": !!faultOf(field), "aria-describedby": `run-${field}` })
   const text = (field: keyof RunForm, label: string, hint = "") => (
-    <Labelled label={label} fault={faultOf(field)}>
-      <input value={form.value[field]} placeholder={hint} spellcheck={false} autoComplete="off" aria-invalid={!!faultOf(field)} onInput={(event) => set({ [field]: event.currentTarget.value })} />
+    <Labelled label={label} id={`run-${field}`} fault={faultOf(field)}>
+      <input aria-label={label} {...told(field)} value={form.value[field]} placeholder={hint} spellcheck={false} autoComplete="off" onInput={(event) => set({ [field]: event.currentTarget.value })} />
     </Labelled>
   )
   const area = (field: keyof RunForm, label: string, rows: number, hint = "") => (
-    <Labelled label={label} fault={faultOf(field)}>
-      <textarea rows={rows} value={form.value[field]} placeholder={hint} spellcheck={false} aria-invalid={!!faultOf(field)} onInput={(event) => set({ [field]: event.currentTarget.value })} />
+    <Labelled label={label} id={`run-${field}`} fault={faultOf(field)}>
+      <textarea aria-label={label} {...told(field)} rows={rows} value={form.value[field]} placeholder={hint} spellcheck={false} onInput={(event) => set({ [field]: event.currentTarget.value })} />
     </Labelled>
   )
 
@@ -111,8 +112,8 @@ export function RunCompose(props: { selector: string; again: string; close: () =
   )
 }
 
-function Labelled(props: { label: string; fault: string | undefined; children: ComponentChildren }) {
-  return <label><span>{props.label}</span>{props.children}{props.fault && <span class="fault">{props.fault}</span>}</label>
+function Labelled(props: { label: string; id: string; fault: string | undefined; children: ComponentChildren }) {
+  return <label><span>{props.label}</span>{props.children}<span class="fault" id={props.id}>{props.fault}</span></label>
 }
 
 /** Ask, a moment after the last key, which nodes a selector means. */

@@ -49,7 +49,7 @@ export function RunPane(props: Props) {
   return (
     <section class="run-pane" aria-label={`Output of ${node.node}`}>
       <header>
-        <h3><a href={addressOf("/nodes/{node}", { node: node.node })}><bdi>{node.node}</bdi></a></h3>
+        <h2><a href={addressOf("/nodes/{node}", { node: node.node })}><bdi>{node.node}</bdi></a></h2>
         <RunBadge state={node.state} />
         <span class="faint">{ending(node)}</span>
         <span class="spring" />
