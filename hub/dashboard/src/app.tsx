@@ -19,6 +19,9 @@ type Source = () => Promise<View>
 
 const VIEWS: Partial<Record<Page, Source>> = {
   "/": () => Promise.resolve(Home),
+  "/logs": () => import("./pages/logs.tsx").then((module) => module.Logs),
+  "/runs": () => import("./pages/runs.tsx").then((module) => module.Runs),
+  "/runs/{run}": () => import("./pages/run.tsx").then((module) => module.RunPage),
   "/enrol": () => import("./pages/enrol.tsx").then((module) => module.Enrol),
   "/people": () => import("./pages/people.tsx").then((module) => module.People),
   "/tokens": () => import("./pages/tokens.tsx").then((module) => module.Tokens),
