@@ -8,6 +8,7 @@ import asyncio
 import json
 from dataclasses import replace
 
+from dvic_hub.domain.glance import EMPTY, Glance, extended, figures_of
 from dvic_hub.domain.model import LogItem, Page, Series
 from dvic_hub.errors import Conflict, StoreFull
 from dvic_wire.runs import TERMINAL
@@ -80,6 +81,18 @@ class MemoryStreams(_Table):
     async def latest(self, node):
         samples = [record for record in self.records(node, "hardware") if "values" in record]
         return {"time": samples[-1]["time"], "values": samples[-1]["values"]} if samples else {}
+
+    async def glances(self, after=0):
+        await self._turn(False)
+        found = {}
+        for number, batch in enumerate(self.batches, 1):
+            seen = [(record["time"], figures_of(record["values"])) for record in json.loads(batch.records_json)
+                    if "values" in record] if batch.stream == "hardware" else []
+            if seen:
+                held = found.get(batch.node)
+                minute, history = extended(*((held.minute, held.history) if held else (0, EMPTY)), seen)
+                found[batch.node] = Glance(batch.node, number, *seen[-1], minute, history)
+        return [glance for glance in found.values() if glance.number > after]
 
     async def demos(self, node):
         return []
