@@ -20,7 +20,8 @@ def drawn(history, figure="cpu"):
 
 def test_the_fullest_disk_and_the_hottest_sensor_stand_for_all():
     values = {"cpu.total": 7.5, "cpu.0": 99.0, "memory.percent": 40.0, "disk./.percent": 20.0,
-              "disk./data.percent": 91.0, "disk./data.used": 1e12, "load.1": 0.5, "temp.a": 41.0, "temp.b.c": 66.5, "uptime": 12.0}
+              "disk./data.percent": 91.0, "disk./data.used": 1e12, "load.1": 0.5, "temp.a": 41.0, "temp.b.c": 66.5,
+              "uptime": 12.0}
     assert glance.figures_of(values) == (7.5, 40.0, 91.0, 0.5, 66.5, 12.0)
     assert glance.figures_of({"humidity": 3.0}) == (None,) * len(glance.FIGURES)
 
