@@ -19,6 +19,8 @@ type Source = () => Promise<View>
 
 const VIEWS: Partial<Record<Page, Source>> = {
   "/": () => Promise.resolve(Home),
+  "/fleet": () => import("./pages/fleet.tsx").then((m) => m.Fleet),
+  "/nodes/{node}": () => import("./pages/node.tsx").then((m) => m.NodePage),
 }
 
 const arrived = new Map<Page, View>()
