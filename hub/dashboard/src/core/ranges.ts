@@ -7,25 +7,25 @@ export const SPANS = [
   { key: "1d", name: "1 day", seconds: 86_400 },
   { key: "7d", name: "7 days", seconds: 7 * 86_400 },
 ] as const
+export type SpanKey = (typeof SPANS)[number]["key"]
 
-const USUAL = "1h"
 const SHORTEST = 10
 
 /** `from` and `until` in seconds since 1970, both 0 for the last `seconds` before now. */
-export type Range = { key: string; seconds: number; from: number; until: number }
+export type Range = { key: SpanKey | ""; seconds: number; from: number; until: number }
 
-/** The range of an address: `range=6h`, or `from` and `until` in seconds; what makes no sense is the usual one. */
-export function rangeOf(query: URLSearchParams): Range {
+/** The range of an address: `range=6h`, or `from` and `until` in seconds; where that makes no sense, the usual one. */
+export function rangeOf(query: URLSearchParams, usual: SpanKey): Range {
   const from = Number(query.get("from"))
   const until = Number(query.get("until"))
   if (from > 0 && until - from >= SHORTEST && until < 1e11) return { key: "", seconds: until - from, from, until }
-  const span = SPANS.find((each) => each.key === query.get("range")) ?? SPANS.find((each) => each.key === USUAL)
-  return { key: span?.key ?? USUAL, seconds: span?.seconds ?? 3600, from: 0, until: 0 }
+  const span = SPANS.find((each) => each.key === query.get("range")) ?? SPANS.find((each) => each.key === usual) ?? SPANS[1]
+  return { key: span.key, seconds: span.seconds, from: 0, until: 0 }
 }
 
 /** What stands in the address for a span. */
 export function spanQuery(key: string): Record<string, string> {
-  return { range: key === USUAL ? "" : key, from: "", until: "" }
+  return { range: key, from: "", until: "" }
 }
 
 /** What stands in the address for a piece that was dragged out, at least some seconds of it. */
@@ -51,4 +51,18 @@ export function toField(seconds: number): string {
   const date = new Date(seconds * 1000)
   const two = (value: number) => String(value).padStart(2, "0")
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}T${two(date.getHours())}:${two(date.getMinutes())}`
+}
+
+/** Texts under a time axis, local time: the day where it changes, else the time as fine as the marks (seconds apart). */
+export function markTexts(marks: readonly number[], apart: number): string[] {
+  let day = ""
+  return marks.map((mark) => {
+    const text = toField(mark)
+    const [date = "", time = ""] = text.split("T")
+    const isNew = date !== day
+    day = date
+    if (apart >= 86_400) return date.slice(5)
+    const seconds = apart < 60 ? `:${String(Math.floor(mark) % 60).padStart(2, "0")}` : ""
+    return isNew && mark !== marks[0] ? `${date.slice(5)} ${time}` : time + seconds
+  })
 }

@@ -10,8 +10,9 @@ const PAUSE = 2.5
 
 export type SeriesAnswer = { items: { name: string; values: (number | null)[] }[]; step: number; times: string[] }
 
-export function tableOf(answer: SeriesAnswer, wanted: (name: string) => boolean): Table {
-  const items = answer.items.filter((item) => wanted(item.name))
+/** The rows of the wanted series, by their place in a drawing. */
+export function tableOf(answer: SeriesAnswer, wanted: (name: string) => boolean, compare: (one: string, other: string) => number): Table {
+  const items = answer.items.filter((item) => wanted(item.name)).sort((one, other) => compare(one.name, other.name))
   return { names: items.map((item) => item.name), times: answer.times.map((time) => Date.parse(time) / 1000), columns: items.map((item) => item.values) }
 }
 

@@ -11,6 +11,7 @@ import { type Named, selectorFor } from "../core/selector.ts"
 import { may } from "../core/session.ts"
 import type { Node } from "../core/types.ts"
 import { Dialog, say } from "../ui/dialogs.tsx"
+import "../ui/tag_form.css"
 
 const AT_A_TIME = 6
 
@@ -74,9 +75,8 @@ function TagDialog(props: { chosen: readonly Node[]; close: () => void }) {
   }
   return (
     <Dialog title={`Tag ${count(props.chosen.length, "node")}`} close={props.close}>
-      <form onSubmit={submit} class="fields">
-        <fieldset class="either">
-          <legend class="hidden">What to do</legend>
+      <form onSubmit={submit} class="tag-form">
+        <fieldset class="either" aria-label="What to do">
           <label><input type="radio" name="do" checked={!away.value} onChange={() => { away.value = false }} /> Give a tag</label>
           <label><input type="radio" name="do" checked={away.value} onChange={() => { away.value = true }} /> Take a tag away</label>
         </fieldset>
