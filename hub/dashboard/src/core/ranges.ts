@@ -28,12 +28,15 @@ export function spanQuery(key: string): Record<string, string> {
   return { range: key, from: "", until: "" }
 }
 
-/** What stands in the address for a piece that was dragged out, at least some seconds of it. */
+/** What changes in the address for a piece that was dragged out, at least some seconds of it; the span stays, to go back to. */
 export function pieceQuery(from: number, until: number): Record<string, string> {
   const middle = (from + until) / 2
   const half = Math.max(until - from, SHORTEST) / 2
-  return { range: "", from: String(Math.round(middle - half)), until: String(Math.round(middle + half)) }
+  return { from: String(Math.round(middle - half)), until: String(Math.round(middle + half)) }
 }
+
+/** What changes in the address to go back from a piece. */
+export const WHOLE = { from: "", until: "" }
 
 /** What is shown at `now` (seconds). */
 export function edges(range: Range, now: number): [number, number] {

@@ -7,7 +7,7 @@ import { hubTime } from "../core/clock.ts"
 import { type Chart as ChartKind, chartOf, chartsFor, compareIn } from "../core/metric_families.ts"
 import { now } from "../core/now.ts"
 import { textOf } from "../core/problems.ts"
-import { edges, fromField, pieceQuery, type Range, rangeOf, type SpanKey, SPANS, spanQuery, toField } from "../core/ranges.ts"
+import { edges, fromField, pieceQuery, type Range, rangeOf, type SpanKey, SPANS, spanQuery, toField, WHOLE } from "../core/ranges.ts"
 import { keepInAddress, place } from "../core/router.ts"
 import { EMPTY, extended, type SeriesAnswer, type Table, tableOf } from "../core/table.ts"
 import { Chart } from "../ui/chart.tsx"
@@ -31,7 +31,7 @@ export function NodeCharts(props: { node: string; usual: SpanKey; names: readonl
   const charts = chartsFor(props.names)
   const shown = all.value ? charts : charts.filter((chart) => !chart.aside)
   const zoom = (from: number, until: number) => keepInAddress(pieceQuery(from, until))
-  const back = () => { if (range.from) keepInAddress(spanQuery("")) }
+  const back = () => { if (range.from) keepInAddress(WHOLE) }
   if (!charts.length) return <Empty><p>Nothing was measured yet.</p></Empty>
   return (
     <>
@@ -65,7 +65,7 @@ function RangeBar(props: { range: Range }) {
           <label>until <input type="datetime-local" value={toField(until)} onChange={(event) => pick(toField(from), event.currentTarget.value)} /></label>
         </span>
       )}
-      <span class="faint hint">drag over a chart to zoom{range.from ? ", double-click to go back" : ""}</span>
+      {range.from ? <button type="button" onClick={() => keepInAddress(WHOLE)}>Back</button> : <span class="faint hint">drag over a chart to zoom</span>}
     </div>
   )
 }
