@@ -42,7 +42,7 @@ export function Demos(props: { node: Node; turn: number }) {
   return (
     <section aria-labelledby="demos">
       <h2 id="demos">Programs with a log</h2>
-      <div class="wide-box" role="region" aria-label="Programs with a log" tabIndex={0}>
+      <div class="wide-box" role="group" aria-labelledby="demos" tabIndex={0}>
         <table class="plain-table">
           <thead><tr><th scope="col">Name</th><th scope="col">State</th><th scope="col" class="number">CPU</th><th scope="col" class="number">Memory</th><th scope="col" class="number">PID</th><th scope="col">User</th><th scope="col">Since</th><th scope="col">Log</th></tr></thead>
           <tbody>
