@@ -103,12 +103,19 @@ def test_metrics_come_as_series_and_as_the_newest_sample(tmp_path):
         [series] = answer["items"]
         assert (series["node"], series["name"], series["values"]) == ("web-1", "cpu", [30, 20, 10])
         assert len(series["times"]) == 3 and series["times"] == sorted(series["times"])
+        await web.send("hardware", "hardware", records.sample(now, {"load": 2}))
+        _, shared = await hub.ask("GET", "/api/v1/metrics/series", "vera", params={"node": "web-1", "shared": "true"})
+        assert shared["times"][:3] == series["times"] and len(shared["times"]) == 4
+        assert [(one["name"], one["times"], one["values"]) for one in shared["items"]] == [
+            ("cpu", [], [30, 20, 10, None]), ("load", [], [None, None, None, 2]),
+            ("memory.used", [], [1.5] * 3 + [None])]
         _, answer = await hub.ask("GET", "/api/v1/metrics/series", "vera", params={"selector": "cam-*"})
         assert answer["items"] == []
         _, latest = await hub.ask("GET", "/api/v1/nodes/web-1/metrics/latest", "vera")
-        assert latest["values"] == {"cpu": 10, "memory.used": 1.5}
+        assert latest["values"] == {"load": 2}
         assert await hub.ask("GET", "/api/v1/nodes/cam-1/metrics/latest", "vera") == (200, {"time": None, "values": {}})
         for query, field in (({"node": "web-1", "selector": "all"}, "node"), ({"since": "1h", "until": "2h"}, "since"),
+                             ({"shared": "true"}, "shared"),
                              ({"since": "300d", "step": "1"}, "step")):
             status, problem = await hub.ask("GET", "/api/v1/metrics/series", "vera", params=query)
             assert (status, problem["field"]) == (400, field)

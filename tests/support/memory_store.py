@@ -14,6 +14,7 @@ from memory_rollouts import MemoryReleases, MemoryRollouts
 
 from dvic_hub.domain.decoding import Kind, kind_of
 from dvic_hub.domain.dispatch import BAD_ENDS
+from dvic_hub.domain.glance import EMPTY, Glance, extended, figures_of
 from dvic_hub.domain.log_levels import LevelCounter
 from dvic_hub.domain.log_search import Wanted, write_cursor
 from dvic_hub.domain.model import EVERY_RUN, Around, LogItem, Page, Series
@@ -117,6 +118,18 @@ class MemoryStreams(_Table):
     async def latest(self, node):
         samples = [record for record in self.records(node, "hardware") if "values" in record]
         return {"time": samples[-1]["time"], "values": samples[-1]["values"]} if samples else {}
+
+    async def glances(self, after=0):
+        await self._turn(False)
+        found = {}
+        for number, batch in enumerate(self.batches, 1):
+            seen = [(record["time"], figures_of(record["values"])) for record in json.loads(batch.records_json)
+                    if "values" in record] if batch.stream == "hardware" else []
+            if seen:
+                held = found.get(batch.node)
+                minute, history = extended(*((held.minute, held.history) if held else (0, EMPTY)), seen)
+                found[batch.node] = Glance(batch.node, number, *seen[-1], minute, history)
+        return [glance for glance in found.values() if glance.number > after]
 
     async def demos(self, node):
         return []

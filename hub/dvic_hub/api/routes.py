@@ -14,6 +14,7 @@ from dvic_hub.api import (
     metrics,
     nodes,
     openapi,
+    overview,
     people,
     pushes,
     release_keys,
@@ -107,6 +108,8 @@ ROUTES: tuple[Route, ...] = (
           answer=metrics.LatestAnswer),
     Route("GET", f"{API}/nodes/{{node}}/demos", VIEWER, metrics.list_demos, "The processes behind a node's log files",
           query=PageQuery, answer=metrics.DemoList),
+    Route("GET", f"{API}/overview", VIEWER, overview.fleet_overview, "The newest figures of many nodes in one answer",
+          query=overview.OverviewQuery, answer=overview.Overview),
     Route("GET", f"{API}/nodes/{{node}}/streams", VIEWER, streams.list_streams, "What a node reports, and whose files",
           query=PageQuery, answer=streams.StreamList),
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from dvic_hub.domain.blocks import Key
+from dvic_hub.domain.glance import Glance
 from dvic_hub.domain.model import (
     EVERY_RUN,
     ApiToken,
@@ -71,6 +72,9 @@ class Streams(Protocol):
 
     async def latest(self, node: str) -> dict:
         """The newest hardware sample: {time, values}; {} when there is none."""
+
+    async def glances(self, after: int = 0) -> list[Glance]:
+        """What a list of all nodes shows of each: of those whose newest sample was stored after the number `after`."""
 
     async def demos(self, node: str) -> list[dict]:
         """The newest known state of each demo process whose log file is there."""

@@ -10,6 +10,7 @@ from dataclasses import replace
 import apsw
 import msgspec
 
+from dvic_hub.domain import glance
 from dvic_hub.domain.decoding import Kind, decode_records, kind_of
 from dvic_hub.domain.model import IncomingBatch
 from dvic_wire.runs import DISPATCHED, QUEUED, RUNNING, TERMINAL
@@ -109,7 +110,10 @@ class Batches:
                 (number, int(kind), self._days.number(connection, day, batch.node), batch.first_time,
                  batch.last_time, batch.count, _codec_of(batch), _bytes_of(batch)))
             records = decode_records(kind, batch.records_json)
-            (_keep_latest if kind is Kind.HARDWARE else _keep_demos)(connection, batch.node, records)
+            if kind is Kind.HARDWARE:
+                _keep_latest(connection, batch.node, number, records)
+            else:
+                _keep_demos(connection, batch.node, records)
         if batch.facts:
             connection.execute("UPDATE node SET facts = json_patch(facts, ?) WHERE id = ?",
                                (msgspec.json.encode(batch.facts).decode(), batch.node))
@@ -154,12 +158,18 @@ def _move_run(connection: apsw.Connection, batch: IncomingBatch) -> None:
              batch.node))
 
 
-def _keep_latest(connection: apsw.Connection, node: str, records: list) -> None:
+def _keep_latest(connection: apsw.Connection, node: str, number: int, records: list) -> None:
     samples = [record for record in records if record.values is not msgspec.UNSET]
-    if samples:
-        newest = samples[-1]
-        connection.execute("INSERT INTO latest VALUES (?, ?, ?) ON CONFLICT (node) DO UPDATE SET time = excluded.time, "
-                           "body = excluded.body", (node, newest.time, msgspec.json.encode(newest.values).decode()))
+    if not samples:
+        return
+    newest = samples[-1]
+    connection.execute("INSERT INTO latest VALUES (?, ?, ?) ON CONFLICT (node) DO UPDATE SET time = excluded.time, "
+                       "body = excluded.body", (node, newest.time, msgspec.json.encode(newest.values).decode()))
+    held = connection.execute("SELECT minute, history FROM glance WHERE node = ?", (node,)).fetchall()
+    seen = [(sample.time, glance.figures_of(sample.values)) for sample in samples]
+    minute, history = glance.extended(*(held[0] if held else (0, glance.EMPTY)), seen)
+    connection.execute("INSERT OR REPLACE INTO glance VALUES (?, ?, ?, ?, ?, ?)",
+                       (node, number, newest.time, msgspec.json.encode(seen[-1][1]).decode(), minute, history))
 
 
 def _keep_demos(connection: apsw.Connection, node: str, records: list) -> None:

@@ -55,8 +55,8 @@ class SqliteNodes:
     async def remove(self, id: str) -> bool:
         def job(connection: apsw.Connection) -> bool:
             self._cursors.forget(id)
-            for table, column in (("stream", "node"), ("latest", "node"), ("demo", "node"), ("run_node", "node")):
-                connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (id,))  # noqa: S608
+            for table in ("stream", "latest", "glance", "demo", "run_node"):
+                connection.execute(f"DELETE FROM {table} WHERE node = ?", (id,))  # noqa: S608
             return NODES.delete(connection, "id = ?", (id,)) > 0
 
         return await self._writer.run(job)

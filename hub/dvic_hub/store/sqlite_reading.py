@@ -11,7 +11,7 @@ import zstandard
 
 from dvic_hub.domain.blocks import DamagedBlock, FreshBlock, LogBlock
 from dvic_hub.domain.decoding import records_of_message
-from dvic_hub.domain.metric_blocks import Sample
+from dvic_hub.domain.metric_blocks import Sample, Wanted
 from dvic_hub.domain.metric_blocks import unpack as unpack_samples
 from dvic_hub.domain.record_types import LEVEL_NUMBER
 
@@ -94,10 +94,10 @@ def batches(id: int, codec: int, data: bytes, whole: bool) -> list[tuple[int, li
     return [(number, [read(index) for index in range(start, end)]) for number, start, end in packed.batches]
 
 
-def samples(codec: int, data: bytes) -> list[Sample]:
-    """The samples of a row of hardware metrics."""
+def samples(codec: int, data: bytes, wanted: Wanted | None = None) -> list[Sample]:
+    """The samples of a row of hardware metrics; with `wanted` those metrics at least."""
     if codec not in FRESH:
-        return unpack_samples(data)
+        return unpack_samples(data, wanted)
     return [(record["time"], record["values"]) for record in records(codec, data) if "values" in record]
 
 

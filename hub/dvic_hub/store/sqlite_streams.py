@@ -7,6 +7,7 @@ from typing import TypeVar
 import apsw
 
 from dvic_hub.domain.blocks import Key
+from dvic_hub.domain.glance import Glance
 from dvic_hub.domain.model import Around, IncomingBatch, LevelCounts, LogQuery, Page, Series
 from dvic_hub.errors import StoreFull
 from dvic_wire.streams import Verdict
@@ -80,6 +81,9 @@ class SqliteStreams:
 
     async def latest(self, node: str) -> dict:
         return await self._readers.run(lambda connection: sqlite_metrics.latest(connection, node))
+
+    async def glances(self, after: int = 0) -> list[Glance]:
+        return await self._searchers.run(lambda connection: sqlite_metrics.glances(connection, after))
 
     async def demos(self, node: str) -> list[dict]:
         return await self._readers.run(lambda connection: sqlite_metrics.demos(connection, node))

@@ -6,6 +6,7 @@
 // After a loss `back` is called once the stream stands again: what came meanwhile is then asked for by the view.
 
 import { signal } from "@preact/signals"
+import { hubTime } from "./clock.ts"
 import { nextWait } from "./waits.ts"
 
 export type Filter = {
@@ -39,7 +40,7 @@ const open = new Set<Stream>()
 function tellLost(): void {
   const lost = [...open].some((stream) => stream.lost)
   if (!lost) lostSince.value = 0
-  else if (lostSince.value === 0) lostSince.value = Date.now()
+  else if (lostSince.value === 0) lostSince.value = hubTime()
 }
 
 class Stream {
