@@ -271,8 +271,8 @@ def show_order(run: Run, counts: dict[str, int]) -> RunItem:
     """A run as lists show one."""
     return RunItem(
         id=run.id, kind=run.kind, selector=run.selector, argv=list(run.spec.argv), script=run.spec.script,
-        user=run.spec.user, timeout=run.spec.timeout, created=show_time(run.created), created_by=run.created_by, reason=run.reason,
-        batch=run.batch, max_failures=run.max_failures, queue_until=show_time(run.queue_until),
+        user=run.spec.user, timeout=run.spec.timeout, created=show_time(run.created), created_by=run.created_by,
+        reason=run.reason, batch=run.batch, max_failures=run.max_failures, queue_until=show_time(run.queue_until),
         cancelled=show_time(run.cancelled), ended=show_time(run.ended), counts=counts)
 
 
