@@ -233,6 +233,18 @@ def test_a_command_goes_on_while_nginx_is_reloaded(story):
         person.sees("finished")
 
 
+def update_to_a_newer_version_and_back(pair: Pair, debs) -> None:
+    """By the commands of docs/operating.md, "Updating agents"."""
+    pair.hub.put(debs.newer_agent, f"/root/{debs.newer_agent.name}")
+    with Typist(pair.hub) as owner:
+        for deb, version, options in ((debs.newer_agent, "99.0.0", ""),
+                                      (debs.agent, debs.version, f" --to {debs.version} --older")):
+            owner.types(f"hubctl release add ./{deb.name}")
+            owner.types(f"hubctl update all --soak 1s --yes{options}", patience=INSTALL_SECONDS)
+            assert version in pair.node()["agent_version"]
+    assert "Linux" in pair.hubctl("run", "all", "--", "uname", "-a")
+
+
 def test_a_command_runs_as_a_user_whom_only_a_service_of_the_machine_knows(story):
     """The executor has no network; users in LDAP are known by sssd or the like, asked through a unix socket as here."""
     shell(story.lab, "apt-get install -y libnss-systemd", INSTALL_SECONDS)
