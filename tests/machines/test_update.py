@@ -5,7 +5,9 @@ goes wrong. The hub's part is played (see update_lab.py); executor, systemd, apt
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -29,14 +31,14 @@ WAY_BACK = ["downloading", "installing", "rolling-back", "rolled-back"]
 SMALL_DISK = "/var/lib/dvic-agent/executor/update"
 
 
-ON_BOTH = pytest.mark.parametrize("lab", SUITES, indirect=True)
-ON_ONE = pytest.mark.parametrize("lab", SUITES[:1], indirect=True)
+ON_BOTH = pytest.mark.parametrize("machine", SUITES, indirect=True)
+ON_ONE = pytest.mark.parametrize("machine", SUITES[:1], indirect=True)
 """A machine's time is dear: what rests on no version of Debian is tried on one."""
 
 
 def in_turns(name: str, values: list[str]) -> pytest.MarkDecorator:
     """Each of the values on one Debian or the other."""
-    return pytest.mark.parametrize(("lab", name), indirect=["lab"], argvalues=[
+    return pytest.mark.parametrize(("machine", name), indirect=["machine"], argvalues=[
         (SUITES[at % len(SUITES)], value) for at, value in enumerate(values)])
 
 
@@ -60,39 +62,40 @@ def _break(tree: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def lab(request, built, tmp_path_factory) -> Iterator[tuple[UpdatingMachine, PackageServer]]:
+def labs(built, tmp_path_factory) -> Iterator[Callable[[str], UpdatingMachine]]:
+    """A machine of each Debian, from its first use on, with OLD and enrolled at the hub that is played."""
     pool = tmp_path_factory.mktemp("served")
-    for deb in built.iterdir():
-        shutil.copy(deb, pool)
-    with LabNetwork() as network, Machine(request.param) as machine:
-        network.plug(machine)
-        server = PackageServer(pool, network.address)
-        try:
-            updating = UpdatingMachine(machine, SigningHub(url=server.url), pool, lambda: network.plug(machine))
-            updating.install(pool / f"dvic-agent_{OLD}_all.deb")
+    for each in built.iterdir():
+        shutil.copy(each, pool)
+    with ExitStack() as stack:
+        network = stack.enter_context(LabNetwork())
+
+        @cache
+        def lab(suite: str) -> UpdatingMachine:
+            machine = stack.enter_context(Machine(suite))
+            network.plug(machine)
+            server = PackageServer(pool, network.address)
+            stack.callback(server.close)
+            updating = UpdatingMachine(machine, SigningHub(url=server.url), server, lambda: network.plug(machine))
+            updating.install(deb(updating, OLD))
             updating.enrol()
-            yield updating, server
-        finally:
-            server.close()
+            return updating
+
+        yield lab
 
 
 @pytest.fixture
-def machine(lab) -> Iterator[UpdatingMachine]:
+def machine(request, labs) -> Iterator[UpdatingMachine]:
     """The machine, held nowhere, with whatever version was left by the test before."""
-    updating, server = lab
-    yield updating
-    server.before = server.half = None
-    server.alter = bytes
-    updating.release()
-
-
-@pytest.fixture
-def server(lab) -> PackageServer:
-    return lab[1]
+    found = labs(request.param)
+    yield found
+    found.server.before = found.server.half = None
+    found.server.alter = bytes
+    found.release()
 
 
 def deb(machine: UpdatingMachine, version: str) -> Path:
-    return machine.pool / f"dvic-agent_{version}_all.deb"
+    return machine.server.folder / f"dvic-agent_{version}_all.deb"
 
 
 def other(machine: UpdatingMachine) -> str:
@@ -134,7 +137,7 @@ def test_what_is_installed_already_is_left_alone(machine):
 @in_turns("moment", ["before the download", "in mid download", "before the former package is packed", "before apt",
                      "in preinst", "between two versions' files", "in postinst", "waiting for the hub",
                      "after the hub's word"])
-def test_a_power_cut_on_the_way_there_ends_in_the_new_version(machine, server, moment):
+def test_a_power_cut_on_the_way_there_ends_in_the_new_version(machine, moment):
     target, wait = other(machine), threading.Event()
     present = OLD if target == NEW else NEW
     hold = {"before the former package is packed": "repack", "before apt": "apt", "in preinst": f"preinst-{target}",
@@ -146,9 +149,9 @@ def test_a_power_cut_on_the_way_there_ends_in_the_new_version(machine, server, m
         wait.wait(60)
 
     if moment == "before the download":
-        server.before = stay
+        machine.server.before = stay
     elif moment == "in mid download":
-        server.half = stay
+        machine.server.half = stay
     elif moment == "before the former package is packed":
         machine.shell("rm -f /var/lib/dvic-agent/executor/update/installed.deb")
     if hold:
@@ -163,7 +166,7 @@ def test_a_power_cut_on_the_way_there_ends_in_the_new_version(machine, server, m
     if moment == "after the hub's word":
         machine.shell(f"systemctl kill --kill-whom=main --signal=STOP dvic-run-{run}.service")
         assert machine.confirm(run, target) == {"state": "confirmed"}
-    server.before = server.half = None
+    machine.server.before = machine.server.half = None
     machine.cut_power()
     wait.set()
     if moment != "after the hub's word":
@@ -238,12 +241,12 @@ def test_a_carrier_that_is_killed_is_started_again(machine):
 
 
 @ON_ONE
-def test_nothing_is_changed_by_a_package_that_is_not_the_signed_one(machine, server):
+def test_nothing_is_changed_by_a_package_that_is_not_the_signed_one(machine):
     target = other(machine)
     for alter, reason in ((lambda data: data[:-1] + b"x", "is not the package that was signed: its sha256 is"),
                           (lambda data: data[:-1000], "is truncated at the hub"),
                           (lambda data: data + b"x", "is longer than the")):
-        server.alter = alter
+        machine.server.alter = alter
         run = machine.order(deb(machine, target))
         end = machine.ended(run)
         assert (end["state"], machine.steps(run)) == ("failed", ["downloading"])
@@ -274,14 +277,14 @@ def test_a_disk_without_room_is_said_in_bytes_and_changes_nothing(machine):
 
 
 @ON_ONE
-def test_only_a_download_can_be_cancelled(machine, server):
+def test_only_a_download_can_be_cancelled(machine):
     target, wait, reached = other(machine), threading.Event(), threading.Event()
 
     def stay() -> None:
         reached.set()
         wait.wait(60)
 
-    server.half = stay
+    machine.server.half = stay
     run = machine.order(deb(machine, target))
     assert reached.wait(60)
     busy = new_run_id()
@@ -292,7 +295,7 @@ def test_only_a_download_can_be_cancelled(machine, server):
     machine.ask({"request": "cancel", "run": run, "jws": machine.hub.cancel(run)})
     wait.set()
     assert machine.ended(run) | {"reason": ""} == {"state": "cancelled", "exit_code": -1, "reason": "", "cut": 0}
-    server.half = None
+    machine.server.half = None
 
     machine.hold("apt")
     run = machine.order(deb(machine, target))

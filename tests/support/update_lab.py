@@ -15,7 +15,7 @@ from pathlib import Path
 
 from machine import Machine
 from running_executor import new_run_id
-from update_papers import SigningHub, manifest_of
+from update_papers import PackageServer, SigningHub, manifest_of
 
 from dvic_wire.signing import PrivateKey
 
@@ -63,12 +63,13 @@ def variant(deb: Path, target: Path, *, scripts: dict[str, str] | None = None, h
 
 
 class UpdatingMachine:
-    """A machine with the agent's package, enrolled at the hub that is played."""
+    """A machine with the agent's package, enrolled at the hub that is played. `plug` connects it to the network."""
 
-    def __init__(self, machine: Machine, hub: SigningHub, pool: Path, plug: Callable[[], object]):
+    def __init__(self, machine: Machine, hub: SigningHub, server: PackageServer,
+                 plug: Callable[[], object]):
         self.machine = machine
         self.hub = hub
-        self.pool = pool
+        self.server = server
         self._plug = plug
         self.state = machine.root / "var/lib/dvic-agent"
         machine.write("/root/hold", _HOLD)

@@ -22,6 +22,7 @@ class PackageServer:
     in mid answer; the next `breaks` answers break off in their middle; `redirect` is where everybody is sent."""
 
     def __init__(self, folder: Path, address: str, context: ssl.SSLContext | None = None):
+        self.folder = folder
         self.before: Callable[[], object] | None = None
         self.half: Callable[[], object] | None = None
         self.alter: Callable[[bytes], bytes] = bytes
