@@ -11,6 +11,7 @@ from update_papers import SigningHub
 from dvic_agent.executor.errors import StartFailed
 from dvic_agent.executor.rundir import StateDir
 from dvic_agent.executor.serve import Executor
+from dvic_agent.executor.sweep import sweep
 from dvic_agent.executor.update.folder import UpdateDir
 from dvic_agent.executor.update.packages import Present
 from dvic_wire.signing import PrivateKey, Purpose
@@ -25,7 +26,7 @@ class Bench:
     name = "systemd"
 
     def __init__(self):
-        self.updates, self.stopped, self.fails = [], [], False
+        self.updates, self.stopped, self.fails, self.living = [], [], False, True
 
     def start_update(self, run):
         if self.fails:
@@ -36,7 +37,7 @@ class Bench:
         self.stopped.append(run.run)
 
     def alive(self, run):
-        return True
+        return self.living
 
     def clear(self, run):
         pass
@@ -231,6 +232,17 @@ def test_a_cancel_is_noted_and_nothing_is_killed(desk):
     with desk.state.opened(run) as found:
         assert found.cancelled() == "cancelled by olga"
     assert desk.backend.stopped == []
+
+
+def test_a_sweep_goes_on_with_an_update_that_nobody_carries_and_ends_what_is_left_of_none(desk):
+    run = new_run_id()
+    desk.update(run=run)
+    desk.backend.living = False
+    assert sweep(desk.state, desk.backend, keep=1e9) == 1
+    assert desk.backend.updates == [run, run] and desk.end(run) is None
+    desk.folder.clear()
+    assert sweep(desk.state, desk.backend, keep=1e9) == 0
+    assert desk.end(run)["state"] == "lost"
 
 
 def test_a_ping_tells_of_it(desk):
