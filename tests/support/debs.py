@@ -66,6 +66,12 @@ def repacked(deb: Path, version: str, out: Path) -> Path:
     return target
 
 
+def build_agent(out: Path, version: str) -> Path:
+    """This checkout's agent under that version."""
+    _build(out, "--version", version, "agent")
+    return out / f"dvic-agent_{version}_all.deb"
+
+
 def _build(out: Path, *arguments: str) -> None:
     """With one environment for all that a test session builds, beside `out`."""
     environ = {"DVIC_BUILD_VENV": str(out.parent / "build-venv"), **os.environ}
