@@ -65,7 +65,8 @@ HINTS = {
     "conflict": "was this machine's disk copied? Then give one of the two its own key: dvic-agent enroll --new-key",
     "removed": "to join again it needs a new token: dvic-agent enroll --new-key",
     "revoked": "to come back it needs a new token and a new key: dvic-agent enroll --new-key",
-    "unknown": "was it removed at the hub? Enroll it again with a new token: dvic-agent enroll --new-key",
+    "unknown": "was the hub set up anew, or restored from an old backup? Enroll it again with a new token: dvic-agent "
+               "enroll",
 }
 """What to do about a refusal, by its code."""
 

@@ -48,17 +48,19 @@ function loadedAtOnce(outputs, name, seen = new Set()) {
 async function writeIndex(result, folder) {
   const outputs = result.metafile.outputs
   const [script] = Object.entries(outputs).find(([, output]) => output.entryPoint === "src/main.tsx")
-  const style = outputs[script].cssBundle
+  // A view that is loaded later brings its style no other way; the first one's comes first, for the others build on it.
+  const first = outputs[script].cssBundle
+  const styles = [first, ...Object.keys(outputs).filter((path) => path.endsWith(".css") && path !== first).sort()]
   const scripts = [...loadedAtOnce(outputs, script)]
   const link = (path) => `assets/${path.split("/").at(-1)}`
   const template = await readFile(join(here, "index.html"), "utf8")
   const head = [
-    `<link rel="stylesheet" href="${link(style)}">`,
+    ...styles.map((each) => `<link rel="stylesheet" href="${link(each)}">`),
     ...scripts.filter((each) => each !== script).map((each) => `<link rel="modulepreload" href="${link(each)}">`),
     `<script type="module" src="${link(script)}"></script>`,
   ].join("\n  ")
   await writeFile(join(folder, "index.html"), template.replace("<!-- assets -->", head))
-  return [...scripts, style].map(link)
+  return [...scripts, ...styles].map(link)
 }
 
 if (watch) {

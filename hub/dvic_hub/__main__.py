@@ -18,7 +18,10 @@ from dvic_hub.errors import Conflict, HubError
 from dvic_hub.store import sqlite_files
 
 FAULT = 1
-"""Exit code when the hub can't do it; click's own 2 is for wrong usage."""
+"""Exit code when the hub can't do it."""
+
+WRONG_USE = 2
+"""Exit code of wrong usage (click's own) and wrong settings: trying again would not help, and systemd does not."""
 
 _config_option = click.option(
     "--config", "file", type=click.Path(path_type=Path, dir_okay=False), envvar="DVIC_HUB_CONFIG", metavar="FILE",
@@ -35,7 +38,7 @@ def told(command: Callable) -> Callable:
             command(*args, **kwargs)
         except HubError as error:
             click.echo(f"dvic-hub: {error}", err=True)
-            sys.exit(FAULT)
+            sys.exit(WRONG_USE if isinstance(error, configuration.ConfigError) else FAULT)
 
     return wrapped
 

@@ -1,12 +1,15 @@
 """The hub on the local network: `_dvic-hub._tcp.local.` by mDNS (RFC 6763), when the setting `announce` is on.
 
 It says the hub's address and its key's fingerprint. Nobody trusts it for that: it saves typing, the token decides.
+It is said over IPv4; the addresses that it names are of both kinds, and followed when the machine gets others.
 """
 
+import asyncio
+import contextlib
 import ipaddress
 import logging
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
@@ -15,6 +18,9 @@ from zeroconf import IPVersion, NonUniqueNameException, ServiceInfo
 from zeroconf.asyncio import AsyncZeroconf
 
 from dvic_wire.announcing import SERVICE, properties
+
+LOOK_EVERY = 20.0
+"""Seconds between two looks at this machine's addresses."""
 
 log = logging.getLogger("dvic.announcement")
 
@@ -38,18 +44,49 @@ def own_addresses() -> list[str]:
 
 
 @asynccontextmanager
-async def announced(url: str, fingerprint: str) -> AsyncIterator[None]:
-    """Announce while the block lasts. A network that does not allow it is said in the log and stops nothing."""
-    zeroconf: AsyncZeroconf | None = None
-    service = service_of(url, fingerprint, socket.gethostname(), own_addresses())
-    try:
-        zeroconf = AsyncZeroconf(ip_version=IPVersion.V4Only)
-        await zeroconf.async_register_service(service, allow_name_change=True)
-        log.info("announced on the local network as %s", service.name)
-    except (OSError, NonUniqueNameException) as error:
-        log.warning("the hub can't be announced on the local network: %s", error)
+async def announced(url: str, fingerprint: str, addresses: Callable[[], list[str]] = own_addresses,
+                    every: float = LOOK_EVERY) -> AsyncIterator[None]:
+    """Announce while the block lasts, anew when the machine has other addresses. A network that does not allow it is
+    said in the log and stops nothing."""
+    announcement = _Announcement(url, fingerprint, addresses)
+    await announcement.renew()
+    following = asyncio.create_task(announcement.follow(every))
     try:
         yield
     finally:
-        if zeroconf is not None:
-            await zeroconf.async_close()
+        following.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await following
+        await announcement.withdraw()
+
+
+class _Announcement:
+    """What is announced now. A new address needs new sockets, so another one takes its place as a whole."""
+
+    def __init__(self, url: str, fingerprint: str, addresses: Callable[[], list[str]]):
+        self._url, self._fingerprint, self._addresses = url, fingerprint, addresses
+        self._said: list[str] = []
+        self._zeroconf: AsyncZeroconf | None = None
+
+    async def follow(self, every: float) -> None:
+        """Look again and again, until cancelled."""
+        while True:
+            await asyncio.sleep(every)
+            if sorted(self._addresses()) != self._said:
+                await self.withdraw()
+                await self.renew()
+
+    async def renew(self) -> None:
+        self._said = sorted(self._addresses())
+        service = service_of(self._url, self._fingerprint, socket.gethostname(), self._said)
+        try:
+            self._zeroconf = AsyncZeroconf(ip_version=IPVersion.V4Only)
+            await self._zeroconf.async_register_service(service, allow_name_change=True)
+            log.info("announced on the local network as %s, %s", service.name, ", ".join(self._said) or "no address")
+        except (OSError, NonUniqueNameException) as error:
+            log.warning("the hub can't be announced on the local network: %s", error)
+
+    async def withdraw(self) -> None:
+        if self._zeroconf is not None:
+            await self._zeroconf.async_close()
+            self._zeroconf = None

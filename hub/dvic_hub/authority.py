@@ -30,6 +30,10 @@ CERTIFICATE_DAYS = 10 * 365
 RENEW_DAYS = 365
 """Days before its end at which the hub's certificate is made anew."""
 
+NO_NAME = "dvic-hub.invalid"
+"""What nobody can be called (RFC 2606): the only DNS name that an address's authority may sign. The certificate has it
+for its common name, since GnuTLS checks that one against the constraints where it finds no DNS name."""
+
 _EARLIER = dt.timedelta(days=1)  # valid from then, for machines whose clock is behind
 
 
@@ -85,7 +89,7 @@ def _issue(made: Files, authority: x509.Certificate, host: str, now: dt.datetime
     key = ec.generate_private_key(ec.SECP256R1())
     usage = {"digital_signature": True}
     signer = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key())
-    certificate = (_builder(_named("DVIC hub"), authority.subject, key.public_key(), now, CERTIFICATE_DAYS, usage)
+    certificate = (_builder(_named(NO_NAME), authority.subject, key.public_key(), now, CERTIFICATE_DAYS, usage)
                    .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
                    .add_extension(x509.SubjectAlternativeName([_general(host)]), critical=False)
                    .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
@@ -116,7 +120,7 @@ def _only(host: str) -> x509.NameConstraints:
     general = _general(host)
     if isinstance(general, x509.IPAddress):
         network = ipaddress.ip_network(general.value)
-        return x509.NameConstraints([x509.IPAddress(network), x509.DNSName("invalid")], None)
+        return x509.NameConstraints([x509.IPAddress(network), x509.DNSName(NO_NAME)], None)
     anywhere = [x509.IPAddress(ipaddress.ip_network(network)) for network in ("0.0.0.0/0", "::/0")]
     return x509.NameConstraints([general], anywhere)
 

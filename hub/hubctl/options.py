@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from click.shell_completion import CompletionItem
@@ -16,10 +17,12 @@ from dvic_wire.errors import WireError
 from dvic_wire.selectors import parse
 
 from . import context as contexts
-from .client import Client
 from .errors import HubctlError, PipeClosed, Refused, Usage
 from .output import FORMS, TABLE, warn
 from .times import parse_moment, parse_span
+
+if TYPE_CHECKING:
+    from .client import Client
 
 COMPLETION_SECONDS = 2.0
 """How long the shell waits for names from the hub while someone presses Tab."""
@@ -45,7 +48,9 @@ class Desk:
         given = None if self.wanted else contexts.from_environment(os.environ)
         return given or self.known().choose(self.wanted)
 
-    def client(self, **arguments: float) -> Client:
+    def client(self, **arguments: float) -> "Client":
+        from .client import Client  # noqa: PLC0415 (with TLS 40 ms, which help and version need not wait for)
+
         return Client(self.context(), **arguments)
 
 

@@ -6,6 +6,7 @@ or on the loopback).
 """
 
 import ipaddress
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,13 +16,16 @@ from dvic_wire.pushing import SECRET, Secret, Target, about
 from dvic_wire.sealing import seal
 
 from .client import Client
-from .errors import HubctlError, Refused, Usage
+from .errors import HubctlError, NotReachable, Refused, Usage
 from .harmless import escape, one_line
 from .options import confirm
 from .output import say
 
 WAIT = 20
 """Seconds for which the hub is let wait for something new."""
+
+GIVE_UP = 60.0
+"""Seconds after which a hub that can't be reached is waited for no more."""
 
 ENDS = ("done", "failed", "cancelled")
 
@@ -79,10 +83,10 @@ class PushSession:
             if push["state"] == "asking":
                 push = self._follow(self._answer(push, secret))
         except BaseException as error:
-            with suppress(HubctlError):
-                self._client.post("pushes", self._id, "cancel")
             if isinstance(error, Refused) and error.status == 404:
                 raise self._restarted() from None
+            with suppress(HubctlError):
+                self._client.post("pushes", self._id, "cancel")
             raise
         if push["state"] != "done":
             raise Refused(f"{self._target} is not enrolled: {push['reason'] or push['state']}", self._again(push))
@@ -100,7 +104,21 @@ class PushSession:
             said = push["state"]
             if said == "asking" or said in ENDS:
                 return push
-            push = self._client.get("pushes", self._id, after=self._count, state=said, wait=WAIT)
+            push = self._look(said)
+
+    def _look(self, state: str) -> dict:
+        """What is new; while the hub can't be reached it is asked again, for it goes on without us."""
+        deadline, told = time.monotonic() + GIVE_UP, False
+        while True:
+            try:
+                return self._client.get("pushes", self._id, after=self._count, state=state, wait=WAIT)
+            except NotReachable as error:
+                if time.monotonic() > deadline:
+                    raise
+                if not told:
+                    say(f"The hub does not answer: {error}. Trying again ...")
+                told = True
+                time.sleep(1)
 
     def _answer(self, push: dict, secret: Secret) -> dict:
         question = push["question"]

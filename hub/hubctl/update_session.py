@@ -61,21 +61,27 @@ class UpdateSession:
 
     async def follow(self) -> int:
         filters = [{"kinds": ["rollout"], "rollout": self._id}]
-        asked = float("-inf")
+        looked, news = float("-inf"), False
         async with LiveStream(self._client.context, filters) as stream:
             while not self._over():
-                item = await self._next(stream)
+                rest = self._pause() - (time.monotonic() - looked)
+                item = await self._next(stream, max(0.01, rest) if news else TICK)
                 if isinstance(item, Lost) and item.broken:
                     self._lost(item)
-                elif isinstance(item, dict) or item is not None or time.monotonic() - asked > LOOK_AGAIN:
+                elif item is not None:
                     if isinstance(item, Subscribed):
                         self._connected(item)
-                    if isinstance(item, dict):
-                        stream.ready()  # one answer tells of all of them
-                    asked = time.monotonic()
+                    news = True
+                if news and time.monotonic() - looked >= self._pause() or time.monotonic() - looked > LOOK_AGAIN:
+                    stream.ready()  # one answer tells of all of them
+                    looked, news = time.monotonic(), False
                     await self._look()
                 self._show()
         return self._conclude()
+
+    def _pause(self) -> float:
+        """Seconds between two looks: an answer about thousands of nodes is large."""
+        return 0.1 + len(self._rows) / 1000
 
     def leave(self) -> None:
         self._display.hide()
@@ -92,9 +98,10 @@ class UpdateSession:
         return self._rollout.get("state") == "ended"
 
     @staticmethod
-    async def _next(stream: LiveStream) -> Item | None:
+    async def _next(stream: LiveStream, seconds: float) -> Item | None:
+        """The stream's next item; None when none came in time."""
         try:
-            async with asyncio.timeout(TICK):
+            async with asyncio.timeout(seconds):
                 return await stream.next()
         except TimeoutError:
             return None

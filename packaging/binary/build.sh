@@ -4,15 +4,18 @@
 #   packaging/binary/build.sh OUT [--one-file]
 #   packaging/binary/build.sh --digest      only say which sources it would be made of
 #
-# OUT/dvic-hub is the bundle's folder, or the file. A bundle says in sources.sha256 what it was made of. What it carries is pinned in setup.cfg (extras hub and binary). It runs
-# wherever the C library is as new as the building machine's: build on the oldest Debian that shall run it (12).
+# OUT/dvic-hub is the bundle's folder, or the file. A bundle says in sources.sha256 what it was made of. What it carries is
+# pinned in setup.cfg (extras hub and binary). It runs wherever the C library is as new as the building machine's: build on
+# the oldest Debian that shall run it (12).
 # DVIC_BUILD_VENV names a virtual environment to keep between builds.
 set -eu
 
 top=$(cd "$(dirname "$0")/../.." && pwd)
-digest() { # of what goes into it: these sources, and what setup.cfg pins
-    (cd "$top" && find setup.cfg pyproject.toml wire hub packaging/binary -type f -not -path '*/__pycache__/*' \
-        -not -path '*.egg-info/*' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -d' ' -f1)
+parts='setup.cfg pyproject.toml README.md wire push agent hub'
+digest() { # of all that may go into it: these parts, and what setup.cfg pins
+    # shellcheck disable=SC2086 # several words
+    (cd "$top" && find $parts packaging/binary -type f -not -path '*/__pycache__/*' \
+        -not -path '*.egg-info/*' -not -path '*/node_modules/*' -not -path '*/web/static/*' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -d' ' -f1)
 }
 if [ "$1" = --digest ]; then
     digest
@@ -23,7 +26,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 venv=${DVIC_BUILD_VENV:-$work/venv}
 [ -x "$venv/bin/python" ] || /usr/bin/python3 -m venv "$venv"
-cp -r "$top/setup.cfg" "$top/pyproject.toml" "$top/README.md" "$top/wire" "$top/push" "$top/agent" "$top/hub" "$work/"
+# shellcheck disable=SC2086
+(cd "$top" && cp -r $parts "$work/")
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONDONTWRITEBYTECODE=1
 "$venv/bin/pip" install --quiet "${work}[hub,binary,page]"
 "$work/hub/dashboard/build.sh" --python "$venv/bin/python"

@@ -94,6 +94,27 @@ def test_a_key_signs_in_and_the_installer_runs_there_as_root_with_its_arguments(
 
 @as_root
 @needs_sshd
+@pytest.mark.parametrize("kind", ["rsa", "ecdsa"])
+def test_host_keys_of_other_kinds_are_held_against_the_server_too(source, tmp_path, kind):
+    with SshServer(tmp_path / "sshd", kind=kind) as server:
+        run, end = source.enrol(server.target, Secret(key=server.key))
+        assert end["state"] == "finished", source.said(run, "err")
+
+
+@as_root
+@needs_sshd
+def test_a_server_that_shows_another_host_key_when_it_is_signed_in_to_learns_nothing(source, server):
+    run = new_run_id()
+    source.order(server.target, run)
+    question = source.question(run)
+    server.new_host_key()
+    source.answer(run, answer_to(question, run, server.target, Secret(key=server.key)))
+    assert source.executor.ended(run)["state"] == "failed"
+    assert "Host key verification failed" in source.said(run, "err") and "installed" not in source.said(run, "out")
+
+
+@as_root
+@needs_sshd
 def test_a_key_with_a_passphrase_signs_in_with_it_alone(source, server):
     _, end = source.enrol(server.target, Secret(key=server.locked, passphrase=PASSPHRASE))
     assert end["state"] == "finished"

@@ -36,9 +36,10 @@ def browser() -> Iterator["playwright.Browser"]:
 
 
 @pytest.fixture(scope="module")
-def rig(tmp_path_factory) -> Iterator[Rig]:
-    """A hub with the agents ada and bob, and a user of each role: vera viewer, otto operator, anna admin."""
-    with Rig(tmp_path_factory.mktemp("rig")) as made:
+def rig(request, tmp_path_factory) -> Iterator[Rig]:
+    """A hub with the agents ada and bob, and a user of each role: vera viewer, otto operator, anna admin. What a module
+    calls HUB_SETTINGS stands in hub.toml."""
+    with Rig(tmp_path_factory.mktemp("rig"), settings=getattr(request.module, "HUB_SETTINGS", "")) as made:
         made.start_hub()
         for name, role in PEOPLE:
             status, answer = made.request("POST", "/api/v1/users", {"name": name, "role": role, "password": PASSWORD})

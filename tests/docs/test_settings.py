@@ -20,7 +20,8 @@ DOCUMENT = TOP / "docs" / "settings.md"
 
 LIMITS_OF = {
     "wire": [TOP / "wire" / "dvic_wire"], "agent": [TOP / "agent" / "dvic_agent"], "hub": [TOP / "hub" / "dvic_hub"],
-    "hubctl": [TOP / "hub" / "hubctl"], "dvic_log": [TOP / "libraries" / "python" / "dvic_log"],
+    "push": [TOP / "push" / "dvic_push"], "hubctl": [TOP / "hub" / "hubctl"],
+    "dvic_log": [TOP / "libraries" / "python" / "dvic_log"],
 }
 """Where the limits of each part are; a limit is a public constant MAX_..., and all that wire/limits.py holds."""
 

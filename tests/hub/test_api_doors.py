@@ -168,6 +168,7 @@ def test_each_field_alone_with_hostile_values_never_breaks_the_hub(tmp_path):
     right = {
         "/api/v1/login": {"user": "vera", "password": "no such password"},
         "/api/v1/session": {"user": "vera", "password": "no such password"},
+        "/api/v1/me/password": {"password": "no such password", "new_password": "quite a good one"},
         "/api/v1/users": {"name": "eve", "role": "viewer", "password": "quite a good one"},
         "/api/v1/users/{user}": {"role": "viewer"},
         "/api/v1/api-tokens": {"note": "x", "role": "viewer", "ttl": 60},
@@ -177,6 +178,8 @@ def test_each_field_alone_with_hostile_values_never_breaks_the_hub(tmp_path):
         "/api/v1/runs": {"selector": "x", "argv": ["true"], "timeout": 5},
         "/api/v1/runs/{run}/cancel": {"nodes": []},
         "/api/v1/enroll": {"request": "a.b.c"}, "/api/v1/leave": {"request": "a.b.c"},
+        "/api/v1/pushes": {"user": "eve", "host": "127.0.0.1", "port": 1, "via": "x", "name": "", "tags": {}},
+        "/api/v1/pushes/{push}/answer": {"host_key": "SHA256:x", "secret": "AAAA"},
         "/api/v1/release-keys": {"x": "A" * 43, "note": "x"},
         "/api/v1/rollouts": {"selector": "x", "canary": "1", "batch": "1"},
         "/api/v1/rollouts/plan": {"selector": "x"},

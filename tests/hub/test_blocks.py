@@ -147,6 +147,11 @@ def test_an_hour_of_samples_takes_less_than_three_bytes_a_value():
     assert len(metric_blocks.pack(hour)) < 3 * sum(len(values) for _, values in hour)
 
 
+def test_metrics_that_nobody_looks_for_are_not_unpacked():
+    packed = metric_blocks.pack([(1, {"cpu": 1.5, "load": 2.0}), (2, {"load": 3.0})])
+    assert metric_blocks.unpack(packed, lambda name: name == "cpu") == [(1, {"cpu": 1.5}), (2, {})]
+
+
 def test_coarser_steps_hold_means():
     fine = [(number * 10_000_000, {"cpu": float(number)}) for number in range(12)]
     fine[7][1]["seldom"] = 1.0

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 from batches import batch, lines
 
-from dvic_hub.domain.model import ApiToken, AuditEntry, BarredKey, Node, Run, RunNode, Token, User
+from dvic_hub.domain.model import ApiToken, AuditEntry, BarredKey, Node, Run, RunNode, RunQuery, Token, User
 from dvic_hub.errors import BadRequest, Conflict
-from dvic_wire.runs import CANCELLED, DISPATCHED, FINISHED, QUEUED, RUNNING, RunSpec
+from dvic_wire.runs import CANCELLED, DISPATCHED, FAILED, FINISHED, QUEUED, RUNNING, RunSpec
 
 EVE = Node("n-eve", "eve", b"e" * 32, {"room": "lab"}, {"os": "debian 12"}, "1.0", "10.0.0.1", enrolled=5, last_seen=6,
            period=10, serial=7, serial_window=2**64 - 1, status="fine")
@@ -130,8 +130,35 @@ def test_a_node_that_lost_its_pin_joins_again_with_a_new_token_and_stays_what_it
             asked = replace(EVE, name="eve-2", tags={}, enrolled=9)
             assert [await it.tokens.enrol("t", asked, 10) for _ in range(2)] == ["known", "known"]
             assert await it.nodes.all() == [EVE]
-            assert (await it.tokens.get("t")).uses == 0
-            assert await it.tokens.enrol("t", replace(EVE, id="n-2", name="mallory"), 10) == "used-up"
+            assert (await it.tokens.get("t")).uses == 1
+
+    run(steps)
+
+
+def test_a_node_that_comes_with_another_token_stays_the_same_node_and_uses_nothing_up(store):
+    async def steps():
+        async with store(nodes=()) as it:
+            for id in ("t", "u"):
+                await it.tokens.add(token(id))
+            assert await it.tokens.enrol("t", EVE, 10) == "ok"
+            assert await it.tokens.enrol("u", replace(EVE, name="eve-2"), 11) == "known"
+            assert [node.name for node in await it.nodes.all()] == ["eve"]
+            assert (await it.tokens.get("u")).uses == 1
+            assert await it.tokens.used_by("t", 9) == [("n-eve", 10)]
+            assert await it.tokens.used_by("u", 9) == [("n-eve", 11)]
+
+    run(steps)
+
+
+def test_who_joined_with_a_token_is_known_newest_first(store):
+    async def steps():
+        async with store(nodes=()) as it:
+            await it.tokens.add(token(uses=-1))
+            for number in range(3):
+                eve = replace(EVE, id=f"n-{number}", name=f"eve{number}")
+                assert await it.tokens.enrol("t", eve, 10 + number) == "ok"
+            assert await it.tokens.used_by("t", 2) == [("n-2", 12), ("n-1", 11)]
+            assert await it.tokens.used_by("other", 2) == []
 
     run(steps)
 
@@ -227,6 +254,30 @@ def test_runs_are_listed_newest_first_in_pages(store):
             for bad in ("x", "zz.r1", "1", "-1.r1", "1."):
                 with pytest.raises(BadRequest):
                     await it.runs.list(3, bad)
+
+    run(steps)
+
+
+def test_runs_are_found_by_who_node_text_and_how_they_go(store):
+    async def steps():
+        async with store() as it:
+            await it.runs.add(replace(order("r1", 1, reason="Weekly CHECK", ended=5), created_by="otto"),
+                              [RunNode("r1", "n-ada", 0, FAILED), RunNode("r1", "n-bob", 1, FINISHED)])
+            script = RunSpec(script="#!/bin/sh\nreboot", stdin="secret", env=(("TOKEN", "secret"),), timeout=9)
+            await it.runs.add(replace(order("r2", 2), spec=script), [RunNode("r2", "n-bob", 0, RUNNING)])
+
+            async def found(**query):
+                return [run.id for run in (await it.runs.list(9, "", RunQuery(**query))).items]
+
+            assert await found() == ["r2", "r1"]
+            assert await found(by="otto") == await found(node="n-ada") == await found(failed=True) == ["r1"]
+            assert await found(active=True) == await found(text="REBOOT") == ["r2"]
+            assert await found(text="weekly check") == await found(text="echo ü") == await found(text="r1") == ["r1"]
+            assert await found(text="tag:a") == ["r2", "r1"] and await found(text="tag:a", by="otto") == ["r1"]
+            assert await found(text="secret") == [], "environment and input are not searched"
+            assert await found(text="%") == await found(by="' OR 1=1 --") == []
+            assert await it.runs.counts(["r1", "r2", "r3"]) == {
+                "r1": {FAILED: 1, FINISHED: 1}, "r2": {RUNNING: 1}, "r3": {}}
 
     run(steps)
 

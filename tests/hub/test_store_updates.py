@@ -8,7 +8,7 @@ import apsw
 import pytest
 from memory_store import MemoryStore
 
-from dvic_hub.domain.model import KeptManifest, Node, Rollout, RolloutNode, Run, RunNode, SigningKey
+from dvic_hub.domain.model import KeptManifest, Node, Rollout, RolloutNode, Run, RunNode, RunQuery, SigningKey
 from dvic_hub.errors import BadRequest, Conflict, StoreError
 from dvic_hub.store import schema
 from dvic_hub.store.sqlite import SqliteStore
@@ -97,7 +97,7 @@ def test_the_updates_of_a_rollout_are_found_by_its_rows_and_kept_apart_from_othe
             assert await it.runs.get("r1") == update and (await it.runs.get("r2")).kind == "run"
             assert {node: row.state for node, row in (await it.rollouts.runs("u1")).items()} == {"n-ada": RUNNING}
             assert await it.runs.active() == ["r1", "r2"] and await it.runs.active("run") == ["r2"]
-            assert [each.id for each in (await it.runs.list(5, kind="update")).items] == ["r1"]
+            assert [each.id for each in (await it.runs.list(5, query=RunQuery(kind="update"))).items] == ["r1"]
             assert [each.id for each in (await it.runs.list(5)).items] == ["r2", "r1"]
             await it.nodes.remove("n-ada")
             assert await it.rollouts.runs("u1") == {} and len(await it.rollouts.nodes("u1")) == 3

@@ -48,6 +48,7 @@ def place(tmp_path):
         fake = tmp_path / "machine.sh"
         fake.write_text(f"""echo dvic-push-ready
 cat > {script}
+while [ -e {tmp_path}/hold ]; do sleep 0.1; done
 [ ! -e {tmp_path}/fault ] || {{ cat {tmp_path}/fault >&2; exit 1; }}
 token=$(sed -n "s/^TOKEN=//p" {script} | tr -d "'")
 printf '%s\\n' "$token" | {BIN}/dvic-agent enroll --config-dir {machine}/etc --state-dir {machine}/var --name eva -
@@ -154,6 +155,20 @@ def test_a_push_that_nobody_answers_ends_when_hubctl_is_ended(place):
     assert "nothing was changed" in done.stdout
     [run] = place.rig.request("GET", "/api/v1/runs")[1]["items"]
     until(lambda: place.rig.request("GET", f"/api/v1/runs/{run['id']}")[1]["counts"] == {"cancelled": 1}, "it is ended")
+
+
+def test_a_hub_that_is_started_again_meanwhile_says_that_it_knows_nothing_of_it(place):
+    argv = [BIN / "hubctl", "node", "enroll", str(place.server.target), "--via", "ada", "--yes", "--key",
+            place.folder / "sshd/key"]
+    (place.folder / "hold").touch()
+    log = place.folder / "enroll.log"
+    with log.open("w") as out, subprocess.Popen(argv, stdout=out, stderr=out, env=place.rig.environ) as process:
+        until(lambda: "Signing in and installing" in log.read_text(), "the answer is given")
+        place.rig.hub.kill()
+        place.rig.start_hub()
+        until(lambda: process.poll() is not None, "hubctl ends")
+    assert process.returncode == 4 and "the hub was started again meanwhile" in log.read_text(), log.read_text()
+    (place.folder / "hold").unlink()
 
 
 def test_what_counts_as_a_connection_that_nobody_else_can_change():

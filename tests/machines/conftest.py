@@ -1,5 +1,5 @@
-"""What every test on a machine needs of the host, and what they share: the packages of this checkout, and a word to whoever
-waits for them (`tell`), since one of them may take a minute."""
+"""What every test on a machine needs of the host, and what they share: the packages of this checkout, and a word to
+whoever waits for them (`tell`), since one of them may take a minute."""
 
 import shutil
 import sys

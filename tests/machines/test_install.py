@@ -1,5 +1,6 @@
 """One line on a machine that has nothing, with the real apt, systemd and curl of Debian 12 and 13."""
 
+import datetime as dt
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,22 +10,23 @@ import pytest
 from lab_network import LabNetwork
 from machine import SUITES, Machine
 from nginx_front import Front
-from private_authority import PrivateAuthority
-from probe_debs import make_agent_deb, make_deb
+from probe_debs import make_deb
 from rig import Rig, free_port, until
+
+from dvic_hub import authority
 
 pytestmark = pytest.mark.machines
 
 
 @pytest.fixture(params=SUITES)
-def lab(request, tmp_path: Path) -> Iterator[tuple[Rig, Machine]]:
+def lab(request, debs, tmp_path: Path) -> Iterator[tuple[Rig, Machine]]:
     """A hub that serves the agent over plain http on a LAN, and a fresh machine on it without any other network."""
     with LabNetwork() as network, Machine(request.param) as machine:
         network.plug(machine)
         machine.run("rm", "-f", "/etc/apt/sources.list", "/etc/apt/sources.list.d/debian.sources")
         with Rig(tmp_path, listen="0.0.0.0", url=f"http://{network.address}:{{port}}") as rig:  # noqa: S104
             rig.start_hub()
-            rig.hubctl("release", "add", str(make_agent_deb(tmp_path, "1.0")))
+            rig.hubctl("release", "add", str(debs.agent))
             yield rig, machine
 
 
@@ -56,7 +58,7 @@ def test_one_line_brings_a_machine_online_and_a_second_time_changes_nothing(lab)
     assert left.stdout.strip() == "0", left.stdout
 
 
-def test_what_fails_is_said_in_one_line_with_what_to_do(lab):
+def test_what_fails_is_said_in_one_line_with_what_to_do(lab, debs):
     rig, machine = lab
     gone = command_of(rig)
     [token] = json.loads(rig.hubctl("token", "ls", "-o", "json"))
@@ -66,7 +68,7 @@ def test_what_fails_is_said_in_one_line_with_what_to_do(lab):
     assert done.stderr.strip() == ("dvic: the enrolment token was revoked; "
                                    "make a new one on the hub: hubctl token create")
 
-    rig.hubctl("release", "rm", "dvic-agent_1.0_all.deb", "--yes")
+    rig.hubctl("release", "rm", debs.agent.name, "--yes")
     done = machine.run("sh", "-c", command_of(rig), timeout=180)
     assert done.returncode == 1
     assert "dvic-agent can't be installed" in done.stderr.splitlines()[-1]
@@ -92,12 +94,13 @@ def test_an_index_that_another_key_signed_or_someone_changed_is_refused_by_apt(l
     assert "2.0" not in shown, shown
 
 
-def test_behind_tls_with_a_private_authority_the_same_line_carries_what_is_needed(tmp_path):
-    with LabNetwork() as network, Machine(SUITES[-1]) as machine:
+@pytest.mark.parametrize("suite", SUITES)
+def test_a_hub_without_a_name_has_its_own_authority_and_the_same_line_carries_it(suite, debs, tmp_path):
+    with LabNetwork() as network, Machine(suite) as machine:
         network.plug(machine)
         machine.run("rm", "-f", "/etc/apt/sources.list", "/etc/apt/sources.list.d/debian.sources")
         with tls_front(tmp_path, network.address) as rig:
-            rig.hubctl("release", "add", str(make_agent_deb(tmp_path, "1.0")))
+            rig.hubctl("release", "add", str(debs.agent))
             command = command_of(rig)
             assert "https://" in command and "--cacert /dev/stdin" in command
             done = machine.run("sh", "-c", command, timeout=180)
@@ -108,13 +111,12 @@ def test_behind_tls_with_a_private_authority_the_same_line_carries_what_is_neede
 
 @contextmanager
 def tls_front(folder: Path, host: str) -> Iterator[Rig]:
-    """A hub behind nginx with its site as setup writes it, and a certificate of a private authority."""
-    authority, port = PrivateAuthority(folder), free_port()
-    authority.issue(host, folder / "hub.pem", folder / "hub.key")
-    settings = f'ca_file = "{authority.ca}"\ntrusted_proxies = ["127.0.0.1"]\n'
+    """A hub behind nginx, with site and private authority as setup makes them."""
+    made, port = authority.prepare(folder, host, dt.datetime.now(dt.UTC)), free_port()
+    settings = f'ca_file = "{made.ca}"\ntrusted_proxies = ["127.0.0.1"]\n'
     with Rig(folder, url=f"https://{host}:{port}", settings=settings) as rig:
         rig.start_hub()
-        front = Front(folder, rig, port, authority, host)
+        front = Front(folder, rig, port, made, host)
         front.start()
         try:
             yield rig

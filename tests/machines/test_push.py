@@ -181,3 +181,54 @@ def test_the_hub_can_be_the_source(lab, target):
     assert "is online as" in said.splitlines()[-1]
     target.password_file.unlink()
     assert found_in([lab.folder], [target.password]) == []
+
+
+@pytest.fixture
+def hub_machine(lab, debs) -> Iterator[tuple[Machine, str]]:
+    """A machine that is the hub, by its package, shut in as its unit says."""
+    with Machine(lab.suite, more=SSH_PACKAGES) as machine:
+        address = lab.network.plug(machine)
+        for deb in (debs.hub, debs.agent):
+            machine.put(deb, f"/root/{deb.name}")
+        url, local = f"http://{address}:8420", "http://127.0.0.1:8420"
+        sh(machine, f"dpkg -i /root/{debs.hub.name}", 120)
+        said = sh(machine, f"dvic-hub setup --url {url} --listen 0.0.0.0:8420 --non-interactive")
+        sh(machine, "systemctl start dvic-hub")
+        machine.write("/root/once", said.split("password")[1].split()[0] + "\n")
+        machine.write("/root/own", "correct-horse-battery\n")
+        sh(machine, f"hubctl login {local} --user admin --password-file /root/once --new-password-file /root/own")
+        sh(machine, f"hubctl release add /root/{debs.agent.name}")
+        yield machine, address
+
+
+def sh(machine: Machine, text: str, timeout: float = 60) -> str:
+    done = machine.run("sh", "-c", f"export HOME=/root; {text}", timeout=timeout)
+    assert done.returncode == 0, f"{text}\n{done.stdout}{done.stderr}"
+    return done.stdout + done.stderr
+
+
+def test_the_hub_as_it_is_packaged_and_shut_in_opens_ssh_itself(hub_machine, target):
+    machine, _ = hub_machine
+    machine.put(target.password_file, "/root/password")
+    machine.put(target.key_file, "/root/key")
+    where = f"wanda@{target.address}"
+    with Watcher(target.secrets) as watcher:
+        said = sh(machine, f"hubctl node enroll {where} --key /root/key --password-file /root/password --yes", 240)
+    assert f"{where} is online as " in said.splitlines()[-1], said
+    machine.put(target.password_file, "/root/password")
+    said = sh(machine, f"hubctl node enroll root@{target.address} --password-file /root/password", 240)
+    assert "is the known one" in said
+    assert watcher.seen == set()
+    words = target.secrets
+    target.password_file.unlink()
+    sh(machine, "rm /root/password /root/key")
+    assert found_in([whole(machine), whole(target.machine)], words) == []
+    assert not [word for word in words if word in journal(machine)]
+
+
+def test_hubctl_sends_nothing_to_a_hub_on_plain_http_that_is_not_here(hub_machine, target):
+    machine, address = hub_machine
+    sh(machine, f"hubctl login http://{address}:8420 --user admin --password-file /root/own")
+    done = machine.run("sh", "-c", f"HOME=/root hubctl node enroll root@{target.address} --password-file /root/own")
+    assert done.returncode == 2 and "plain http" in done.stderr, done.stderr
+    assert "https" in done.stderr

@@ -1,5 +1,5 @@
-"""The README's way, typed by a person: from two bare Debian machines to a hub behind nginx with TLS, a second machine that joined
-by one line, a command and a log line; and then what happens to such a pair in daily life.
+"""The README's way, typed by a person: from two bare Debian machines to a hub behind nginx with TLS, a second machine
+that joined by one line, a command and a log line; and then what happens to such a pair in daily life.
 
 Only the built packages and Debian's own come into the machines, and nothing is typed that the pages do not tell.
 """
@@ -10,7 +10,6 @@ import secrets
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import documented
 import pytest
@@ -29,7 +28,7 @@ INSTALL_SECONDS = 300.0
 
 @dataclass
 class Pair:
-    """Two machines on one network: `hub` gets the hub, `lab` joins it. Nothing is installed on them before the story."""
+    """Two machines on one network, on which nothing is installed before the story: `hub` gets the hub, `lab` joins."""
 
     network: LabNetwork
     proxy: PackageProxy
@@ -157,7 +156,8 @@ def test_no_token_and_no_password_is_in_a_log_of_either_machine(story):
         piece = secret[:-12][-40:] if len(secret) > 60 else secret
         for machine in (story.hub, story.lab):
             machine.write("/root/wanted", piece)
-            found = shell(machine, f"grep -rlFf /root/wanted {places}; journalctl -a -o cat | grep -Ff /root/wanted; rm /root/wanted")
+            found = shell(machine, f"grep -rlFf /root/wanted {places}; journalctl -a -o cat | grep -Ff /root/wanted; "
+                                   "rm /root/wanted")
             assert found == "", piece
     assert "/install/(token)" in shell(story.hub, "cat /var/log/nginx/dvic-hub.log")
 
@@ -193,8 +193,8 @@ class Flood:
         shell(self.pair.lab, f"systemd-run --quiet --unit=flood-{self.word} sh -c '{text}'")
 
     def arrived(self) -> list[int]:
-        found = json.loads(self.pair.hubctl("logs", "all", "--grep", f"{self.word} line", "--source", f"dvic_log_{self.word}",
-                                            "-n", "100000", "-o", "json"))
+        wanted = ("--grep", f"{self.word} line", "--source", f"dvic_log_{self.word}", "-n", "100000")
+        found = json.loads(self.pair.hubctl("logs", "all", *wanted, "-o", "json"))
         return sorted(int(item["message"].split()[-1][:-1]) for item in found)
 
     def all_arrived(self) -> bool:
@@ -210,6 +210,7 @@ def test_nothing_is_lost_and_a_reader_goes_on_across(story, what, times, lines=5
     flood = Flood(story, lines)
     with Typist(story.hub) as reader:
         reader.begins("hubctl logs all -f -o jsonl")
+        reader.sees('"message"')  # it follows, and shows the newest of what there was
         flood.begin()
         reader.sees(f"{flood.word} line 50.")
         for _ in range(times):
@@ -232,6 +233,15 @@ def test_a_command_goes_on_while_nginx_is_reloaded(story):
         person.sees("finished")
 
 
+def test_a_command_runs_as_a_user_whom_only_a_service_of_the_machine_knows(story):
+    """The executor has no network; users in LDAP are known by sssd or the like, asked through a unix socket as here."""
+    shell(story.lab, "apt-get install -y libnss-systemd", INSTALL_SECONDS)
+    shell(story.lab, "systemd-run --quiet --unit=home --property=DynamicUser=yes --property=User=someone sleep 1000")
+    assert "someone" not in shell(story.lab, "cat /etc/passwd")
+    assert "someone" in story.hubctl("run", "all", "--as", "someone", "--", "id", "-un")
+    shell(story.lab, "systemctl stop home")
+
+
 def test_both_machines_lose_their_power_and_come_back_and_the_cut_run_is_said_to_be_lost(story, tell):
     story.hubctl("run", "all", "--detach", "--", "sh", "-c", "echo before; sleep 1000")
     [run] = [run["id"] for run in json.loads(story.hubctl("runs", "-o", "json"))[:1]]
@@ -251,3 +261,12 @@ def test_both_machines_lose_their_power_and_come_back_and_the_cut_run_is_said_to
     assert shell(story.lab, "systemctl show --value -p Result dvic-executor-sweep.service") == "success"
     assert "Linux" in story.hubctl("run", "all", "--", "uname", "-a")
     assert shell(story.lab, "systemctl list-units --plain --no-legend 'dvic-run-*'") == ""
+
+
+def test_purging_the_hub_leaves_nginx_serving_and_nothing_of_the_hub(story):
+    shell(story.hub, "apt-get -y purge dvic-hub", INSTALL_SECONDS)
+    assert story.hub.run("nginx", "-t", "-q").stderr == ""
+    shell(story.hub, "systemctl restart nginx && curl -s -o /dev/null http://127.0.0.1/")
+    kept = r"! -path '/root/*' ! -path '/proc/*' ! -path '/sys/*' ! -path '/var/log/journal/*'"
+    assert shell(story.hub, rf"find / -xdev -name '*dvic*' {kept}; find /run /var/lib/systemd -name '*dvic*'") == ""
+    assert "dvic" not in shell(story.hub, "cat /etc/passwd /etc/group /etc/shadow /etc/gshadow; id www-data")

@@ -31,5 +31,5 @@ def test_what_does_not_go_into_it_does_not_count(tmp_path):
     before = digest(tmp_path)
     (tmp_path / "hub/dvic_hub/__pycache__").mkdir()
     (tmp_path / "hub/dvic_hub/__pycache__/errors.pyc").touch()
-    (tmp_path / "README.md").write_text("other")
+    (tmp_path / "docs/operating.md").write_text("other")
     assert digest(tmp_path) == before

@@ -13,8 +13,8 @@ _BLOCK = re.compile(r"<!-- story: (\S+) -->\n```sh\n(.*?)```", re.S)
 
 
 def commands(page: str, mark: str, **changes: str) -> list[str]:
-    """The lines of the block, comments cut off. `changes`: words of the page (their dots as underscores) and what stands for them
-    on the test's machines. AssertionError when the page has no such block or lacks one of the words."""
+    """The lines of the block, comments cut off. `changes`: words of the page (their dots as underscores) and what they
+    are on the test's machines. AssertionError when the page has no such block or lacks one of the words."""
     text = (TOP / page).read_text()
     found = dict(_BLOCK.findall(text))
     assert mark in found, f"{page} has no block marked {mark!r}, only {sorted(found)}"

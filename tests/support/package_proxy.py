@@ -4,8 +4,8 @@
         machine.write("/etc/apt/apt.conf.d/99-lab", proxy.apt_settings())
 
 It fetches as the host does, so whatever the host needs for that counts here too, and keeps what it fetched: the second
-machine gets the same file from here. Only apt is told of it, and only for Debian's own server: nothing else of a machine
-gets out.
+machine gets the same file from here. Only apt is told of it, and only for Debian's own server: nothing else of a
+machine gets out.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ FETCH_SECONDS = 120
 
 
 class PackageProxy:
-    """Serves from `with` to its end. `kept`: a folder for what was fetched, which several may share one after the other."""
+    """Serves from `with` to its end. `kept`: a folder for what was fetched, for several one after the other."""
 
     def __init__(self, address: str, kept: Path, mirror: str = MIRROR):
         self._mirror = mirror

@@ -1,4 +1,4 @@
-"""A private certificate authority for tests, made with openssl as docs/operating.md says."""
+"""A certificate authority that is not the hub's own, made with openssl."""
 
 import subprocess
 from pathlib import Path

@@ -42,7 +42,7 @@ def way_to_packages() -> Way:
 
 
 def apt_patience() -> str:
-    """The host's apt settings about old package lists (a mirror that stands still), for machines with a way of their own."""
+    """What the host's apt says about old package lists (a mirror that stands still), for machines with another way."""
     return "".join(line for line in _apt_settings().splitlines(keepends=True) if "Proxy" not in line)
 
 

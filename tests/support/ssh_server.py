@@ -22,14 +22,15 @@ needs_sshd = pytest.mark.skipif(not (SSHD and shutil.which("ssh")),
 
 class SshServer:
     """sshd under `folder`. Whoever holds `key` may sign in; `locked` is a key with a passphrase, `foreign` one that
-    the server does not know. `command`: what a shell there does in place of what was asked for."""
+    the server does not know. `command`: what a shell there does in place of what was asked for.
+    `kind`: of its host key."""
 
-    def __init__(self, folder: Path, command: str = ""):
+    def __init__(self, folder: Path, command: str = "", kind: str = "ed25519"):
         self.folder = folder
         folder.mkdir(exist_ok=True)
         self.port = free_port()
         for name, passphrase in (("host", ""), ("key", ""), ("locked", PASSPHRASE), ("foreign", "")):
-            make_key(folder / name, passphrase)
+            make_key(folder / name, passphrase, kind if name == "host" else "ed25519")
         self.key, self.locked, self.foreign = ((folder / name).read_text() for name in ("key", "locked", "foreign"))
         (folder / "authorized").write_text((folder / "key.pub").read_text() + (folder / "locked.pub").read_text())
         (folder / "config").write_text(
@@ -85,6 +86,6 @@ class SshServer:
         return True
 
 
-def make_key(path: Path, passphrase: str) -> None:
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", passphrase, "-C", "", "-f", path], check=True,
+def make_key(path: Path, passphrase: str, kind: str = "ed25519") -> None:
+    subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-C", "", "-f", path], check=True,
                    stdin=subprocess.DEVNULL)

@@ -28,7 +28,8 @@ class Typist:
     def __exit__(self, *_: object) -> None:
         self._terminal.kill()
 
-    def types(self, line: str, *, answers: Sequence[tuple[str, str]] = (), code: int = 0, patience: float = PATIENCE) -> str:
+    def types(self, line: str, *, answers: Sequence[tuple[str, str]] = (), code: int = 0,
+              patience: float = PATIENCE) -> str:
         """Type a line and wait for its end; returns what it printed. AssertionError when it ends with another code."""
         self.begins(line)
         for question, answer in answers:

@@ -12,6 +12,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from dvic_wire import codec, messages
+from dvic_wire.pushing import SECRET, HostKey, Target, about
+from dvic_wire.sealing import SealingKey, seal
 from dvic_wire.signing import PrivateKey, Purpose, b64encode, sign
 from dvic_wire.streams import accept
 from dvic_wire.tokens import EnrolmentToken
@@ -111,6 +113,7 @@ def frames() -> dict:
         messages.KeepAlive("h.p.s"), messages.Settings({"keepalive_period": 10}),
         messages.RunRequest("0123456789abcdef", "h.p.s"), messages.RunCancel("0123456789abcdef", "h.p.s"),
         messages.RunRequest("0123456789abcdef", "h.p.s", "update"),
+        messages.RunRequest("0123456789abcdef", "h.p.s", "enroll"), messages.RunAnswer("0123456789abcdef", "h.p.s"),
         messages.RunReply("0123456789abcdef", "refused", "policy: no user root"),
         messages.UpdateConfirm("0123456789abcdef", "h.p.s"), messages.Leave("h.p.s"),
         messages.Problem("malformed", "batch.records: must be list", "batch"), messages.Goodbye(),
@@ -152,6 +155,32 @@ def batches() -> dict:
             "steps": steps}
 
 
+def sealed() -> dict:
+    """Sealed texts that open, and some that must not. `sender` is the private half of the fresh key of each."""
+    receiver, mallory = (SealingKey.from_bytes(seed) for seed in (CAST["node ada"], CAST["mallory"]))
+    once = bytes(range(64, 96))
+    host_key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJjoiSSJBmSZqAKbhtlmbLTuxfUSJTx4Q1zS0WWpwmtu"
+    of = about(SECRET, "0123456789abcdef", Target("pi", "lab-8", 2222), HostKey.parse(host_key).fingerprint)
+    cases = [("correct horse", of), ("", ""), ("grüße", "run 1")]
+    good = [{"what": f"{len(text.encode())} bytes", "key": b64encode(CAST["node ada"]), "public": receiver.public,
+             "sender": b64encode(once), "about": about_, "data": b64encode(text.encode()),
+             "sealed": seal(receiver.public, text.encode(), about_, sender=SealingKey.from_bytes(once))}
+            for text, about_ in cases]
+    text = good[0]["sealed"]
+    bad = [{"why": "another key", "key": b64encode(CAST["mallory"]), "about": of, "sealed": text},
+           {"why": "about something else", "key": b64encode(CAST["node ada"]), "about": of + "x", "sealed": text},
+           {"why": "one letter changed", "key": b64encode(CAST["node ada"]), "about": of,
+            "sealed": text[:60] + ("A" if text[60] != "A" else "B") + text[61:]},
+           {"why": "cut off", "key": b64encode(CAST["node ada"]), "about": of, "sealed": text[:60]},
+           {"why": "a point of small order", "key": b64encode(CAST["node ada"]), "about": of,
+            "sealed": b64encode(bytes(32)) + text[43:]}]
+    return {"about": "X25519 with a fresh key (`sender`), HKDF-SHA256 without salt, info: `dvic-sealed-1`, sender's "
+                     "public key, receiver's public key; ChaCha20-Poly1305 with a nonce of zeros and `about` as "
+                     "associated data; sealed: the sender's public key and the ciphertext, base64url",
+            "mallory": mallory.public, "host_key": host_key, "fingerprint": HostKey.parse(host_key).fingerprint,
+            "accepted": good, "refused": bad}
+
+
 def tokens() -> dict:
     """An enrolment token and ways to damage it."""
     hub = PrivateKey.from_seed(CAST["hub"]).fingerprint
@@ -182,7 +211,7 @@ def selectors() -> dict:
 
 
 FILES = {"keys.json": keys, "signed.json": signed, "frames.json": frames, "batches.json": batches,
-         "tokens.json": tokens, "selectors.json": selectors}
+         "tokens.json": tokens, "selectors.json": selectors, "sealed.json": sealed}
 
 
 def text_of(name: str) -> str:

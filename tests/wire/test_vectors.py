@@ -12,6 +12,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from dvic_wire import codec, selectors
 from dvic_wire.errors import InvalidSelector, InvalidToken, LimitExceeded, WireError
+from dvic_wire.pushing import HostKey
+from dvic_wire.sealing import SealingKey, seal
 from dvic_wire.signing import PrivateKey, PublicKey, b64decode, b64encode, verify
 from dvic_wire.streams import accept
 from dvic_wire.tokens import EnrolmentToken
@@ -106,3 +108,22 @@ def test_selectors_name_their_nodes(case):
 def test_selectors_that_must_be_refused_are(text):
     with pytest.raises((InvalidSelector, LimitExceeded)):
         selectors.parse(text)
+
+
+@pytest.mark.parametrize("case", load("sealed.json")["accepted"], ids=why)
+def test_sealed_texts_open_and_are_sealed_alike(case):
+    key, data = SealingKey.from_bytes(b64decode(case["key"])), b64decode(case["data"])
+    sender = SealingKey.from_bytes(b64decode(case["sender"]))
+    assert (key.public, key.open(case["sealed"], case["about"])) == (case["public"], data)
+    assert seal(key.public, data, case["about"], sender=sender) == case["sealed"]
+
+
+@pytest.mark.parametrize("case", load("sealed.json")["refused"], ids=why)
+def test_sealed_texts_that_must_not_open_do_not(case):
+    with pytest.raises(WireError):
+        SealingKey.from_bytes(b64decode(case["key"])).open(case["sealed"], case["about"])
+
+
+def test_the_fingerprint_of_a_host_key_is_the_hash_of_its_bytes():
+    vectors = load("sealed.json")
+    assert HostKey.parse(vectors["host_key"]).fingerprint == vectors["fingerprint"]

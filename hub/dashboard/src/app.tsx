@@ -19,6 +19,17 @@ type Source = () => Promise<View>
 
 const VIEWS: Partial<Record<Page, Source>> = {
   "/": () => Promise.resolve(Home),
+  "/fleet": () => import("./pages/fleet.tsx").then((module) => module.Fleet),
+  "/nodes/{node}": () => import("./pages/node.tsx").then((module) => module.NodePage),
+  "/logs": () => import("./pages/logs.tsx").then((module) => module.Logs),
+  "/runs": () => import("./pages/runs.tsx").then((module) => module.Runs),
+  "/runs/{run}": () => import("./pages/run.tsx").then((module) => module.RunPage),
+  "/enrol": () => import("./pages/enrol.tsx").then((module) => module.Enrol),
+  "/people": () => import("./pages/people.tsx").then((module) => module.People),
+  "/tokens": () => import("./pages/tokens.tsx").then((module) => module.Tokens),
+  "/audit": () => import("./pages/audit.tsx").then((module) => module.Audit),
+  "/hub": () => import("./pages/hub.tsx").then((module) => module.Hub),
+  "/account": () => import("./pages/account.tsx").then((module) => module.Account),
 }
 
 const arrived = new Map<Page, View>()

@@ -8,6 +8,7 @@ from dvic_hub.api.doors import Doors
 from dvic_hub.api.nodes import find
 from dvic_hub.api.params import SelectorText, Time, TimeText, page_of, read_time, show_time
 from dvic_hub.api.route import Call
+from dvic_hub.domain.model import Series
 from dvic_hub.errors import BadRequest
 
 MAX_SERIES_NODES = 1000
@@ -35,10 +36,11 @@ class SeriesQuery(msgspec.Struct, forbid_unknown_fields=True):
     since: TimeText = ""
     until: TimeText = ""
     step: Annotated[int, msgspec.Meta(ge=-1, le=86400, description="Seconds; 0: as sampled; -1: what fits.")] = -1
+    shared: Annotated[bool, msgspec.Meta(description="Of one node: one list of times for all series.")] = False
 
 
 class SeriesItem(msgspec.Struct):
-    """One metric of one node: times and values are equally long."""
+    """One metric of one node: as many values as times; with `shared` the list has the times."""
 
     node: str
     node_id: str
@@ -48,9 +50,12 @@ class SeriesItem(msgspec.Struct):
 
 
 class SeriesList(msgspec.Struct):
+    """`times`: with `shared`, of all items; a value is null where its series has none at that time."""
+
     items: list[SeriesItem]
     step: int
     next: str = ""
+    times: list[Time | None] = []
 
 
 class LatestAnswer(msgspec.Struct):
@@ -85,6 +90,8 @@ async def metric_series(doors: Doors, call: Call) -> SeriesList:
     now = doors.now()
     if query.node and query.selector:
         raise BadRequest("give node or selector, not both", field="node")
+    if query.shared and not query.node:
+        raise BadRequest("times are shared by the series of one node: give node", field="shared")
     views = [find(doors, query.node)] if query.node else doors.fleet.select(query.selector or "all")
     if len(views) > MAX_SERIES_NODES:
         raise BadRequest(f"{len(views)} nodes are meant: name fewer", field="selector", limit=MAX_SERIES_NODES)
@@ -96,8 +103,19 @@ async def metric_series(doors: Doors, call: Call) -> SeriesList:
     names = [name.strip() for name in query.names.split(",") if name.strip()]
     found = await doors.store.streams.series([view.id for view in views], names, since, until, step)
     shown = {view.id: view.name for view in views}
+    if query.shared:
+        times = sorted(set().union(*(one.times for one in found)))
+        return SeriesList([SeriesItem(views[0].name, one.node, one.name, [], at_times(one, times)) for one in found],
+                          step, times=[show_time(time) for time in times])
     return SeriesList([SeriesItem(shown.get(one.node, one.node), one.node, one.name,
                                   [show_time(time) for time in one.times], list(one.values)) for one in found], step)
+
+
+def at_times(one: Series, times: list[int]) -> list[float | None]:
+    """The values of a series at each of the times, None where it has none."""
+    if len(one.values) == len(times):
+        return list(one.values)
+    return list(map(dict(zip(one.times, one.values, strict=True)).get, times))
 
 
 def choose_step(span: int, wanted: int) -> int:

@@ -9,10 +9,12 @@ from dvic_hub.api import (
     enrolment,
     install,
     keepalive,
+    log_views,
     logs,
     metrics,
     nodes,
     openapi,
+    overview,
     people,
     pushes,
     release_keys,
@@ -21,6 +23,7 @@ from dvic_hub.api import (
     runs,
     session_socket,
     sessions,
+    settings,
     status,
     stream_socket,
     streams,
@@ -43,9 +46,13 @@ ROUTES: tuple[Route, ...] = (
     Route("DELETE", f"{API}/session", VIEWER, people.end_session, "Sign the page out", status=204),
     Route("DELETE", f"{API}/logins", VIEWER, people.end_logins, "End all of one's own sign-ins", status=204),
     Route("GET", f"{API}/me", VIEWER, people.me, "Who the sent token stands for", answer=people.Me),
+    Route("POST", f"{API}/me/password", VIEWER, people.change_own_password, "Change one's own password",
+          body=people.OwnPassword, status=204, problems=(429,)),
 
     # the hub
     Route("GET", f"{API}/hub", VIEWER, status.hub_status, "The hub's identity and state", answer=status.HubStatus),
+    Route("GET", f"{API}/settings", ADMIN, settings.list_settings, "The settings that are in force",
+          answer=settings.SettingList),
     Route("GET", f"{API}/hub-key", PUBLIC, enrolment.hub_key, "The hub's public key", answer=enrolment.HubKey),
     Route("GET", f"{API}/openapi.json", PUBLIC, openapi.openapi_document, "This document",
           content="application/vnd.oai.openapi+json"),
@@ -103,6 +110,8 @@ ROUTES: tuple[Route, ...] = (
           answer=metrics.LatestAnswer),
     Route("GET", f"{API}/nodes/{{node}}/demos", VIEWER, metrics.list_demos, "The processes behind a node's log files",
           query=PageQuery, answer=metrics.DemoList),
+    Route("GET", f"{API}/overview", VIEWER, overview.fleet_overview, "The newest figures of many nodes in one answer",
+          query=overview.OverviewQuery, answer=overview.Overview),
     Route("GET", f"{API}/nodes/{{node}}/streams", VIEWER, streams.list_streams, "What a node reports, and whose files",
           query=PageQuery, answer=streams.StreamList),
 
@@ -111,6 +120,8 @@ ROUTES: tuple[Route, ...] = (
           query=PageQuery, answer=tokens.TokenList),
     Route("POST", f"{API}/tokens", OPERATOR, tokens.add_token, "Make an enrolment token",
           body=tokens.NewToken, answer=tokens.TokenAnswer, status=201, problems=(409,)),
+    Route("GET", f"{API}/tokens/{{token}}", OPERATOR, tokens.show_one_token,
+          "One enrolment token, and who joined with it", answer=tokens.TokenDetail),
     Route("DELETE", f"{API}/tokens/{{token}}", OPERATOR, tokens.revoke_token, "Revoke an enrolment token", status=204),
 
     # enrolling by ssh
@@ -129,6 +140,10 @@ ROUTES: tuple[Route, ...] = (
     # what nodes report
     Route("GET", f"{API}/logs", VIEWER, logs.search_logs, "Search stored log records",
           query=logs.LogsQuery, answer=logs.LogList),
+    Route("GET", f"{API}/logs/levels", VIEWER, log_views.count_levels, "Count stored log records over time, by level",
+          query=log_views.LevelsQuery, answer=log_views.LevelsAnswer),
+    Route("GET", f"{API}/logs/around", VIEWER, log_views.lines_around, "The lines before and after a log record",
+          query=log_views.AroundQuery, answer=log_views.AroundAnswer),
     Route("GET", f"{API}/metrics/series", VIEWER, metrics.metric_series, "Metrics over time",
           query=metrics.SeriesQuery, answer=metrics.SeriesList, problems=(404,)),
     Route("GET", f"{API}/stream", VIEWER, stream_socket.stream, "Live events over WebSocket", socket=True,

@@ -13,6 +13,7 @@ float. Older time is kept in coarser steps, as means (`coarsen`). Pure.
 import math
 import struct
 from array import array
+from collections.abc import Callable
 
 import msgspec
 import zstandard
@@ -37,6 +38,9 @@ _LEVEL = 9
 
 Sample = tuple[int, dict[str, float]]
 """Time in microseconds, and name to value."""
+
+Wanted = Callable[[str], object]
+"""Says of a metric's name whether it is looked for."""
 
 
 class _Column(msgspec.Struct, array_like=True):
@@ -67,8 +71,8 @@ def pack(samples: list[Sample]) -> bytes:
     return _HEAD.pack(len(header), len(samples)) + body
 
 
-def unpack(data: bytes) -> list[Sample]:
-    """The samples of a block; raises DamagedBlock."""
+def unpack(data: bytes, wanted: Wanted | None = None) -> list[Sample]:
+    """The samples of a block, of all metrics or of those that are `wanted` alone; raises DamagedBlock."""
     try:
         size, count = _HEAD.unpack_from(data)
         body = zstandard.ZstdDecompressor().decompress(memoryview(data)[_HEAD.size:])
@@ -80,6 +84,8 @@ def unpack(data: bytes) -> list[Sample]:
         times = unpack_numbers(body[bounds[0]:bounds[1]], count)
         samples: list[Sample] = [(time, {}) for time in times]
         for column, number, start, end in zip(header.columns, rows, bounds[1:], bounds[2:], strict=False):
+            if wanted is not None and not wanted(column.name):
+                continue
             values = _unpack_values(column.decimals, body[start:end], number)
             held = range(count) if not column.present else _bits(int(column.present, 16), count)
             for index, value in zip(held, values, strict=True):

@@ -27,6 +27,9 @@ PUSH_SECONDS = 1800
 MAX_LINE_BYTES = 64 * 1024
 """Bytes of one line that the program says; a longer one ends it."""
 
+STOP_SECONDS = 5.0
+"""How long the program may take to end on SIGTERM."""
+
 PROGRAM = "push-ssh"
 """The hub's own command that is dvic_push, where hub and Python are one program."""
 
@@ -104,6 +107,15 @@ class HubSource:
     async def cancel(self, actor: Actor) -> None:
         self._cancelled = f"cancelled by {actor.name}"
         self._stop()
+
+    async def close(self) -> None:
+        """The hub stops: end it, and return when it has ended."""
+        self._stop()
+        if self._task is not None:
+            await asyncio.wait({self._task}, timeout=STOP_SECONDS)
+            if self._process.returncode is None:
+                self._process.kill()
+            await self._task
 
     def _stop(self) -> None:
         if self._process is not None and self._process.returncode is None:

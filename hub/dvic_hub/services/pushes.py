@@ -127,8 +127,8 @@ class PushService:
         """End what the hub itself has started."""
         self._unsubscribe()
         for push in self._pushes.values():
-            if push.state not in ENDS and not push.source and push.carrier is not None:
-                await push.carrier.cancel(HUB)
+            if isinstance(push.carrier, HubSource):
+                await push.carrier.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -315,7 +315,7 @@ class PushService:
         deadline = asyncio.get_running_loop().time() + self._online_seconds
         name = ""
         while asyncio.get_running_loop().time() < deadline:
-            for id in await self._store.tokens.users(push.token):
+            for id, _ in await self._store.tokens.used_by(push.token, 1):
                 view = self._fleet.view(id)
                 name = view.name if view else name
                 if view and view.state == ONLINE and self._agents.connected(id):

@@ -133,8 +133,9 @@ class SessionService:
         row = replace(row, recorded=recording is not None, recording=recording.length if recording else 0)
         spec = TerminalSpec(key.public, tuple(argv), user, *size, idle=self._config.session_idle,
                             timeout=self._config.session_hours * 3600)
-        order = RunOrder(f"id:{view.id}", RunSpec(argv=tuple(argv) or ("(login shell)",), user=user, timeout=spec.timeout),
-                         reason=row.title, kind=TERMINAL, detail={"terminal": spec.to_json()}, id=row.id)
+        carried = RunSpec(argv=tuple(argv) or ("(login shell)",), user=user, timeout=spec.timeout)
+        order = RunOrder(f"id:{view.id}", carried, reason=row.title, kind=TERMINAL,
+                         detail={"terminal": spec.to_json()}, id=row.id)
         await self._store.sessions.add(row)
         live = self._follow(row, recording)
         try:

@@ -12,12 +12,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from dvic_hub.domain.blocks import Key
+from dvic_hub.domain.glance import Glance
 from dvic_hub.domain.model import (
+    EVERY_RUN,
     ApiToken,
+    Around,
     AuditEntry,
     BarredKey,
     IncomingBatch,
     KeptManifest,
+    LevelCounts,
     LogQuery,
     Node,
     Page,
@@ -25,6 +30,7 @@ from dvic_hub.domain.model import (
     RolloutNode,
     Run,
     RunNode,
+    RunQuery,
     Series,
     SigningKey,
     TerminalSession,
@@ -50,14 +56,26 @@ class Streams(Protocol):
     async def search(self, query: LogQuery) -> Page:
         """Log records (LogItem), newest first."""
 
+    async def around(self, query: LogQuery, key: Key, after: int) -> Around:
+        """The last `query.limit` records up to `key` (time, batch, position), that one included, and the first `after`
+        records behind it, of those that the query wants; its times and cursor don't count."""
+
+    async def levels(self, query: LogQuery, buckets: int) -> LevelCounts:
+        """How many records of each level there were over time, in at most `buckets` (3 or more) buckets; `until` must
+        be given. Without `since` from the first day that there is."""
+
     async def run_output(self, run: str, node: str, after: str, limit: int) -> Page:
-        """Records of a run's stream on one node, oldest first, as dicts; `after` is the paging cursor."""
+        """Records of a run's stream on one node, oldest first, as dicts with their `place`; `after` is the paging
+        cursor."""
 
     async def series(self, nodes: list[str], names: list[str], since: int, until: int, step: int) -> list[Series]:
         """Metrics; `names` are globs (empty: all), `step` seconds of each bucket (0: as sampled)."""
 
     async def latest(self, node: str) -> dict:
         """The newest hardware sample: {time, values}; {} when there is none."""
+
+    async def glances(self, after: int = 0) -> list[Glance]:
+        """What a list of all nodes shows of each: of those whose newest sample was stored after the number `after`."""
 
     async def demos(self, node: str) -> list[dict]:
         """The newest known state of each demo process whose log file is there."""
@@ -98,12 +116,11 @@ class Tokens(Protocol):
     async def all(self) -> list[Token]: ...
 
     async def enrol(self, id: str, node: Node, now: int) -> str:
-        """Use the token once and add the node, in one transaction. Returns "ok", "known" (the node is here already, its
-        row stays; when it had used this very token before, nothing is used up), "expired", "used-up", "revoked",
-        "unknown", "name-taken"."""
+        """Use the token once and add the node, in one transaction. Returns "ok", "known" (the node is here already: its
+        row stays and nothing is used up), "expired", "used-up", "revoked", "unknown", "name-taken"."""
 
-    async def users(self, id: str) -> list[str]:
-        """Ids of the nodes that joined with this token."""
+    async def used_by(self, id: str, limit: int) -> list[tuple[str, int]]:
+        """(node id, when) of those that used the token, newest first, removed ones too."""
 
     async def revoke(self, id: str, now: int) -> bool: ...
 
@@ -115,8 +132,11 @@ class Runs(Protocol):
     async def add(self, run: Run, nodes: list[RunNode]) -> None: ...
     async def get(self, id: str) -> Run | None: ...
 
-    async def list(self, limit: int, before: str = "", kind: str = "") -> Page:
-        """Newest first; `kind` "": of every kind."""
+    async def list(self, limit: int, before: str = "", query: RunQuery = EVERY_RUN) -> Page:
+        """Newest first, those that the query wants."""
+
+    async def counts(self, runs: list[str]) -> dict[str, dict[str, int]]:
+        """Of each run, how many of its nodes are in which state."""
 
     async def nodes(self, run: str) -> list[RunNode]: ...
 

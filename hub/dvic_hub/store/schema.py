@@ -5,6 +5,7 @@
     node ... audit    state: one row a thing
     stream            the cursor of each open stream
     latest, demo      newest hardware sample of a node, newest state of each of its demo processes
+    glance            what a list of all nodes shows of one (domain/glance.py)
     day               which days there are; a day that is not listed here is being taken away
     string_D          texts of day D as numbers: nodes, sources, streams
     index_D           what a block or batch of logs or run output holds; data_D: its token filter and bytes
@@ -98,6 +99,11 @@ ALTER TABLE forbidden_key ADD COLUMN removed_by TEXT NOT NULL DEFAULT '';
 ALTER TABLE forbidden_key ADD COLUMN reason TEXT NOT NULL DEFAULT '';
 """
 
+_GLANCE = """
+CREATE TABLE glance (node TEXT PRIMARY KEY, number INTEGER NOT NULL, time INTEGER NOT NULL, figures TEXT NOT NULL,
+    minute INTEGER NOT NULL, history BLOB NOT NULL) WITHOUT ROWID;
+"""
+
 _TERMINALS = """
 CREATE TABLE terminal (id TEXT PRIMARY KEY, node TEXT NOT NULL, node_name TEXT NOT NULL, user TEXT NOT NULL,
     argv TEXT NOT NULL, title TEXT NOT NULL, created INTEGER NOT NULL, created_by TEXT NOT NULL, cols INTEGER NOT NULL,
@@ -107,7 +113,7 @@ CREATE INDEX terminal_created ON terminal (created, id);
 CREATE INDEX terminal_open ON terminal (id) WHERE ended = 0;
 """
 
-MIGRATIONS: tuple[str, ...] = (_STATE, _UPDATES, _WHO_REMOVED, _TERMINALS)
+MIGRATIONS: tuple[str, ...] = (_STATE, _UPDATES, _WHO_REMOVED, _GLANCE, _TERMINALS)
 """The database's user_version counts how many of these it has been through."""
 
 _DAY = """

@@ -10,6 +10,7 @@ from dataclasses import replace
 import apsw
 import msgspec
 
+from dvic_hub.domain import glance
 from dvic_hub.domain.decoding import Kind, decode_records, kind_of
 from dvic_hub.domain.model import IncomingBatch
 from dvic_wire.runs import DISPATCHED, QUEUED, RUNNING, TERMINAL
@@ -54,16 +55,15 @@ class Batches:
             self.refused += 1
             return verdict
         if kind is Kind.LOG:
-            if batch.count:
-                self._take(connection, kind, batch)
+            number = self._take(connection, kind, batch) if batch.count else 0
         else:
             with connection:  # a savepoint: all that the batch changes, or nothing
-                self._write(connection, kind, batch)
+                number = self._write(connection, kind, batch)
         ended = batch.closed or batch.run_end is not None
         self._cursors.move(batch, msgspec.json.encode(batch.about).decode() if batch.about else "", ended)
         self._group_batches += 1
         self._group_records += batch.count
-        return replace(verdict, closed=ended)
+        return replace(verdict, closed=ended, number=number)
 
     def flush(self, connection: apsw.Connection) -> None:
         for day, rows in self._index.items():
@@ -87,31 +87,37 @@ class Batches:
         self._cursors.forget()
         self._days.rolled_back()
 
-    def _take(self, connection: apsw.Connection, kind: Kind, batch: IncomingBatch) -> None:
+    def _take(self, connection: apsw.Connection, kind: Kind, batch: IncomingBatch) -> int:
         day, number, id = self._days.today(connection), self._days.number, self._days.next_id()
         stream = number(connection, day, batch.stream) if kind is Kind.RUN else 0
         self._index.setdefault(day, []).append((
             id, int(kind), number(connection, day, batch.node), number(connection, day, batch.source), stream,
             batch.first_time, batch.last_time, batch.levels, batch.count, _codec_of(batch)))
         self._data.setdefault(day, []).append((id, b"", _bytes_of(batch)))
+        return id
 
-    def _write(self, connection: apsw.Connection, kind: Kind, batch: IncomingBatch) -> None:
+    def _write(self, connection: apsw.Connection, kind: Kind, batch: IncomingBatch) -> int:
         """What is not logs comes seldom, and goes into the database at once."""
+        number = 0
         if kind is Kind.RUN:
             _move_run(connection, batch)
             if batch.count:
-                self._take(connection, kind, batch)
+                number = self._take(connection, kind, batch)
         elif batch.count:
-            day = self._days.today(connection)
+            day, number = self._days.today(connection), self._days.next_id()
             connection.execute(
                 f"INSERT INTO metrics_{day} VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?)",  # noqa: S608
-                (self._days.next_id(), int(kind), self._days.number(connection, day, batch.node), batch.first_time,
+                (number, int(kind), self._days.number(connection, day, batch.node), batch.first_time,
                  batch.last_time, batch.count, _codec_of(batch), _bytes_of(batch)))
             records = decode_records(kind, batch.records_json)
-            (_keep_latest if kind is Kind.HARDWARE else _keep_demos)(connection, batch.node, records)
+            if kind is Kind.HARDWARE:
+                _keep_latest(connection, batch.node, number, records)
+            else:
+                _keep_demos(connection, batch.node, records)
         if batch.facts:
             connection.execute("UPDATE node SET facts = json_patch(facts, ?) WHERE id = ?",
                                (msgspec.json.encode(batch.facts).decode(), batch.node))
+        return number
 
 
 def _codec_of(batch: IncomingBatch) -> int:
@@ -152,12 +158,18 @@ def _move_run(connection: apsw.Connection, batch: IncomingBatch) -> None:
              batch.node))
 
 
-def _keep_latest(connection: apsw.Connection, node: str, records: list) -> None:
+def _keep_latest(connection: apsw.Connection, node: str, number: int, records: list) -> None:
     samples = [record for record in records if record.values is not msgspec.UNSET]
-    if samples:
-        newest = samples[-1]
-        connection.execute("INSERT INTO latest VALUES (?, ?, ?) ON CONFLICT (node) DO UPDATE SET time = excluded.time, "
-                           "body = excluded.body", (node, newest.time, msgspec.json.encode(newest.values).decode()))
+    if not samples:
+        return
+    newest = samples[-1]
+    connection.execute("INSERT INTO latest VALUES (?, ?, ?) ON CONFLICT (node) DO UPDATE SET time = excluded.time, "
+                       "body = excluded.body", (node, newest.time, msgspec.json.encode(newest.values).decode()))
+    held = connection.execute("SELECT minute, history FROM glance WHERE node = ?", (node,)).fetchall()
+    seen = [(sample.time, glance.figures_of(sample.values)) for sample in samples]
+    minute, history = glance.extended(*(held[0] if held else (0, glance.EMPTY)), seen)
+    connection.execute("INSERT OR REPLACE INTO glance VALUES (?, ?, ?, ?, ?, ?)",
+                       (node, number, newest.time, msgspec.json.encode(seen[-1][1]).decode(), minute, history))
 
 
 def _keep_demos(connection: apsw.Connection, node: str, records: list) -> None:

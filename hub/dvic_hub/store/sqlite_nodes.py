@@ -55,8 +55,8 @@ class SqliteNodes:
     async def remove(self, id: str) -> bool:
         def job(connection: apsw.Connection) -> bool:
             self._cursors.forget(id)
-            for table, column in (("stream", "node"), ("latest", "node"), ("demo", "node"), ("run_node", "node")):
-                connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (id,))  # noqa: S608
+            for table in ("stream", "latest", "glance", "demo", "run_node"):
+                connection.execute(f"DELETE FROM {table} WHERE node = ?", (id,))  # noqa: S608
             return NODES.delete(connection, "id = ?", (id,)) > 0
 
         return await self._writer.run(job)
@@ -93,9 +93,10 @@ class SqliteTokens:
     async def enrol(self, id: str, node: Node, now: int) -> str:
         return await self._writer.run(lambda connection: _enrol(connection, id, node, now))
 
-    async def users(self, id: str) -> list[str]:
-        return await self._readers.run(lambda connection: [node for (node,) in connection.execute(
-            "SELECT node FROM token_use WHERE token = ? ORDER BY time, node", (id,))])
+    async def used_by(self, id: str, limit: int) -> list[tuple[str, int]]:
+        return await self._readers.run(lambda connection: connection.execute(
+            "SELECT node, time FROM token_use WHERE token = ? ORDER BY time DESC, node LIMIT ?",
+            (id, limit)).fetchall())
 
     async def revoke(self, id: str, now: int) -> bool:
         return await self._writer.run(lambda connection: TOKENS.update(
@@ -134,12 +135,10 @@ def _enrol(connection: apsw.Connection, id: str, node: Node, now: int) -> str:
         return "known"
     if token.uses == 0:
         return "used-up"
-    known = bool(NODES.select(connection, "WHERE id = ?", (node.id,)))
-    if not known:
-        if connection.execute("SELECT count(*) FROM node WHERE name = ?", (node.name,)).get:
-            return "name-taken"
-        _insert_node(connection, replace(node, tags={**token.tags, **node.tags}))
+    if connection.execute("SELECT count(*) FROM node WHERE name = ?", (node.name,)).get:
+        return "name-taken"
+    _insert_node(connection, replace(node, tags={**token.tags, **node.tags}))
     connection.execute("INSERT OR REPLACE INTO token_use VALUES (?, ?, ?)", (id, node.id, now))
     if token.uses > 0:
         TOKENS.update(connection, {"uses": token.uses - 1}, "id = ?", (id,))
-    return "known" if known else "ok"
+    return "ok"

@@ -3,6 +3,7 @@
 import fnmatch
 import re
 import zlib
+from collections.abc import Callable
 
 import apsw
 import msgspec
@@ -10,13 +11,24 @@ import zstandard
 
 from dvic_hub.domain.blocks import DamagedBlock, FreshBlock, LogBlock
 from dvic_hub.domain.decoding import records_of_message
-from dvic_hub.domain.metric_blocks import Sample
+from dvic_hub.domain.metric_blocks import Sample, Wanted
 from dvic_hub.domain.metric_blocks import unpack as unpack_samples
+from dvic_hub.domain.record_types import LEVEL_NUMBER
 
 from .codecs import FRESH, Codec
 
 _DICTS = msgspec.json.Decoder(list[dict])
 _LINES = msgspec.json.Decoder(tuple[int, list[dict]])
+
+
+class _Mark(msgspec.Struct, gc=False):
+    """What of a log record is counted."""
+
+    time: int
+    level: str
+
+
+_MARKS = msgspec.json.Decoder(list[_Mark])
 
 
 def texts(connection: apsw.Connection, day: str) -> dict[int, str]:
@@ -60,6 +72,19 @@ def block(id: int, codec: int, data: bytes) -> LogBlock | FreshBlock:
     return FreshBlock(id, records_json(codec, data), _load)
 
 
+def marks(codec: int, read: Callable[[int], bytes]) -> tuple[list[int], bytes]:
+    """Times and levels of the records of a row of logs, of whose bytes `read` gives the next so many (-1: all that are
+    left); raises DamagedBlock."""
+    if codec not in FRESH:
+        packed = LogBlock.unpack_marks(read)
+        return packed.times, packed.levels
+    try:
+        found = _MARKS.decode(records_json(codec, read(-1)))
+        return [mark.time for mark in found], bytes(LEVEL_NUMBER[mark.level] for mark in found)
+    except (msgspec.MsgspecError, UnicodeDecodeError, KeyError) as error:
+        raise DamagedBlock(f"a stored batch can't be read ({error})") from None
+
+
 def batches(id: int, codec: int, data: bytes, whole: bool) -> list[tuple[int, list[dict]]]:
     """The batches that a row holds, each with its number. `whole`: log records, else run output."""
     if codec in FRESH:
@@ -69,10 +94,10 @@ def batches(id: int, codec: int, data: bytes, whole: bool) -> list[tuple[int, li
     return [(number, [read(index) for index in range(start, end)]) for number, start, end in packed.batches]
 
 
-def samples(codec: int, data: bytes) -> list[Sample]:
-    """The samples of a row of hardware metrics."""
+def samples(codec: int, data: bytes, wanted: Wanted | None = None) -> list[Sample]:
+    """The samples of a row of hardware metrics; with `wanted` those metrics at least."""
     if codec not in FRESH:
-        return unpack_samples(data)
+        return unpack_samples(data, wanted)
     return [(record["time"], record["values"]) for record in records(codec, data) if "values" in record]
 
 

@@ -22,7 +22,8 @@ via_option = click.option("--via", type=NodeName(), default="", metavar="NODE",
 @via_option
 @click.option("--password-file", metavar="FILE", help="The password, in the first line of a file (-: standard input).")
 @click.option("--ask-password", is_flag=True, help="Ask for the password.")
-@click.option("--key", "key_file", metavar="FILE", help="Sign in with this private key; a password is then sudo's.")
+@click.option("--key", "key_file", type=click.Path(dir_okay=False), metavar="FILE",
+              help="Sign in with this private key; a password is then sudo's.")
 @click.option("--passphrase-file", metavar="FILE", help="The key's passphrase, in the first line of a file.")
 @click.option("--name", default="", metavar="NAME", help="What the new node is called; else as its host.")
 @click.option("--tag", "tags", type=Pair(), multiple=True, metavar="KEY=VALUE", help="Tag it; repeat for more.")

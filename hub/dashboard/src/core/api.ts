@@ -1,5 +1,6 @@
 // Questions to the hub. The sign-in travels as a cookie that no script sees; whoever it stands for is `session.ts`'s.
 
+import { learnTime } from "./clock.ts"
 import { Problem, problemOf } from "./problems.ts"
 
 type Query = Record<string, string | number | undefined>
@@ -34,6 +35,7 @@ export async function ask<T = void>(method: string, path: string, options: { que
     if (error instanceof DOMException && error.name === "AbortError") throw error
     throw new Problem(0, "unreachable", "The hub does not answer")
   }
+  learnTime(answer.headers.get("Date"))
   const text = await answer.text()
   let body: unknown = null
   try {

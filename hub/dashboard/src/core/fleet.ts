@@ -4,10 +4,12 @@ import { computed, signal } from "@preact/signals"
 import { ask, askAll, part } from "./api.ts"
 import { type LiveEvent, openStream, type Stream } from "./live.ts"
 import { Problem } from "./problems.ts"
-import type { Node } from "./types.ts"
+import { STATES } from "./selector.ts"
+import type { Node, NodeState } from "./types.ts"
 
 const GATHER_MS = 400
 const MANY = 50
+const ALL_AGAIN_MS = 5000
 
 const known = signal<ReadonlyMap<string, Node>>(new Map())
 
@@ -20,8 +22,10 @@ const collator = new Intl.Collator("en", { numeric: true })
 export const byName = (one: string, other: string) => collator.compare(one, other)
 
 let stream: Stream | null = null
-let changed = new Set<string>()
+let changed = new Map<string, string>()
 let timer = 0
+let loading = false
+let allAgain = 0
 
 /** Begin; called once somebody has signed in. */
 export function watchFleet(): void {
@@ -33,13 +37,17 @@ export function watchFleet(): void {
 export function leaveFleet(): void {
   stream?.close()
   stream = null
+  clearTimeout(allAgain)
+  allAgain = 0
   known.value = new Map()
   loaded.value = false
 }
 
+const byNames = computed(() => new Map([...known.value.values()].map((node) => [node.name.toLowerCase(), node])))
+
+/** The node of a name or an id. */
 export function nodeNamed(name: string): Node | undefined {
-  for (const node of known.value.values()) if (node.name === name || node.id === name) return node
-  return undefined
+  return known.value.get(name) ?? byNames.value.get(name.toLowerCase())
 }
 
 /** Ask for one node anew, after something was done to it. */
@@ -54,13 +62,21 @@ export async function reload(id: string): Promise<void> {
   }
 }
 
+/** Ask for all; where this is wanted again meanwhile, once more afterwards, and never without a pause. */
 export async function loadAll(): Promise<void> {
+  if (loading) {
+    allAgain ||= window.setTimeout(() => { allAgain = 0; void loadAll() }, ALL_AGAIN_MS)
+    return
+  }
+  loading = true
   try {
     const all = await askAll<Node>("nodes")
     known.value = new Map(all.map((node) => [node.id, node]))
     loaded.value = true
   } catch {
     // out of reach or signed out: both are told elsewhere, and the stream's return asks again
+  } finally {
+    loading = false
   }
 }
 
@@ -71,14 +87,26 @@ function put(some: Node[]): void {
 }
 
 function hear(events: LiveEvent[]): void {
-  for (const event of events) if (typeof event.node_id === "string") changed.add(event.node_id)
+  for (const event of events) {
+    if (typeof event.node_id === "string") changed.set(event.node_id, typeof event.state === "string" ? event.state : "")
+  }
   if (!timer && changed.size) timer = window.setTimeout(gather, GATHER_MS)
 }
 
+/** States are shown as they were told, at once; what else may have changed of a node is asked for. */
 function gather(): void {
-  const ids = [...changed]
-  changed = new Set()
+  const told = changed
+  changed = new Map()
   timer = 0
-  if (ids.length > MANY) void loadAll()
-  else for (const id of ids) void reload(id)
+  const moved = [...told].flatMap(([id, state]) => {
+    const node = known.value.get(id)
+    return node && isState(state) && node.state !== state ? [{ ...node, state }] : []
+  })
+  if (moved.length) put(moved)
+  if (told.size > MANY) allAgain ||= window.setTimeout(() => { allAgain = 0; void loadAll() }, ALL_AGAIN_MS)
+  else for (const id of told.keys()) void reload(id)
+}
+
+function isState(state: string): state is NodeState {
+  return STATES.some((each) => each === state)
 }

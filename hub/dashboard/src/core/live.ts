@@ -6,6 +6,7 @@
 // After a loss `back` is called once the stream stands again: what came meanwhile is then asked for by the view.
 
 import { signal } from "@preact/signals"
+import { hubTime } from "./clock.ts"
 import { nextWait } from "./waits.ts"
 
 export type Filter = {
@@ -16,6 +17,8 @@ export type Filter = {
   unit?: string
   grep?: string
   run?: string
+  /** Very long log records come cut. */
+  brief?: boolean
 }
 
 export type LiveEvent = { kind: string; [name: string]: unknown }
@@ -25,6 +28,8 @@ export type Listener = {
   events(list: LiveEvent[]): void
   /** The stream stands again after it was lost. */
   back?(): void
+  /** From now on what was asked for is heard: once at the beginning, after each `change`, after each loss. */
+  stands?(): void
 }
 
 /** Since when (ms) the hub is out of reach; 0 while it is there. */
@@ -35,7 +40,7 @@ const open = new Set<Stream>()
 function tellLost(): void {
   const lost = [...open].some((stream) => stream.lost)
   if (!lost) lostSince.value = 0
-  else if (lostSince.value === 0) lostSince.value = Date.now()
+  else if (lostSince.value === 0) lostSince.value = hubTime()
 }
 
 class Stream {
@@ -105,6 +110,7 @@ class Stream {
     const wasLost = this.lost
     this.lost = false
     tellLost()
+    this.#listener.stands?.()
     if (wasLost) this.#listener.back?.()
   }
 }

@@ -1,0 +1,123 @@
+// One node: what it is, how it does, what runs on it, and what can be done with it.
+
+import { useSignal } from "@preact/signals"
+import { useEffect, useRef } from "preact/hooks"
+import { ask, part } from "../core/api.ts"
+import { hubTime } from "../core/clock.ts"
+import { loaded, nodeNamed } from "../core/fleet.ts"
+import { clock, millis, span } from "../core/format.ts"
+import { openStream } from "../core/live.ts"
+import { addressOf } from "../core/pages.ts"
+import type { Node } from "../core/types.ts"
+import { Ago, StateBadge, Tags } from "../ui/badges.tsx"
+import { Empty, Waiting } from "../ui/notices.tsx"
+import { useTitle } from "../ui/shell.tsx"
+import { NodeActions } from "./node_actions.tsx"
+import { NodeCharts, type Sample } from "./node_charts.tsx"
+import { Demos, NodeRuns } from "./node_lists.tsx"
+import "./node.css"
+
+const HOUR_MS = 3600_000
+
+type Latest = { time: string | null; values: Record<string, number> }
+
+const FACTS: readonly (readonly [string, string])[] = [
+  ["os", "Operating system"], ["kernel", "Kernel"], ["arch", "Architecture"], ["model", "Model"], ["hostname", "Host name"], ["machine_id", "Machine id"], ["boot_id", "Boot id"],
+]
+
+/** What comes live of one node: its samples, and that something was heard of its programs. */
+function useLive(id: string) {
+  const names = useSignal<readonly string[] | null>(null)
+  const sample = useSignal<Sample | null>(null)
+  const demos = useSignal(0)
+  const turn = useSignal(0)
+  useEffect(() => {
+    if (!id) return
+    const stop = new AbortController()
+    const know = (more: Iterable<string>) => {
+      const before = names.peek() ?? []
+      const found = new Set([...before, ...more])
+      if (found.size > before.length || names.peek() === null) names.value = [...found]
+    }
+    const look = () => ask<Latest>("GET", `nodes/${part(id)}/metrics/latest`, { signal: stop.signal }).then(
+      (latest) => know(Object.keys(latest.values)), () => { if (!stop.signal.aborted) know([]) })
+    const stream = openStream([{ kinds: ["sample"], selector: `id:${id}` }], {
+      events(list) {
+        for (const event of list) {
+          if (event.stream === "demos") demos.value++
+          if (typeof event.time !== "number" || typeof event.values !== "object" || !event.values) continue
+          const values = new Map(Object.entries(event.values as Record<string, number>))
+          know(values.keys())
+          sample.value = { time: event.time / 1e6, values }
+        }
+      },
+      back() {
+        turn.value++
+        demos.value++
+        void look()
+      },
+    })
+    void look()
+    return () => {
+      stop.abort()
+      stream.close()
+    }
+  }, [id])
+  return { names, sample, demos, turn }
+}
+
+/** Of a machine that has just joined the hour before is empty. */
+const usualOf = (node: Node) => (hubTime() - millis(node.enrolled) < HOUR_MS ? "15m" : "1h")
+
+export function NodePage(props: { params: Record<string, string> }) {
+  const wanted = props.params["node"] ?? ""
+  const id = useRef("")
+  const node = nodeNamed(wanted) ?? nodeNamed(id.current)
+  id.current = node?.id ?? id.current
+  const live = useLive(node?.id ?? "")
+  useTitle(node?.name ?? wanted)
+  if (!loaded.value) return <Waiting />
+  if (!node) return <Empty><h1>There is no node {wanted}</h1><p><a href={addressOf("/fleet")}>The fleet</a></p></Empty>
+  return (
+    <div class="node">
+      <div class="node-head">
+        <h1>{node.name}</h1>
+        <StateBadge state={node.state} />
+        <span class="node-tags"><Tags tags={node.tags} /></span>
+        <NodeActions node={node} />
+      </div>
+      {node.conflict && <div class="notice bad" role="alert"><span>{node.conflict}</span></div>}
+      <Facts node={node} />
+      <section aria-labelledby="measurements">
+        <h2 id="measurements">Measurements</h2>
+        {live.names.value === null ? <Waiting /> : <NodeCharts node={node.id} usual={usualOf(node)} names={live.names.value} live={live.sample} turn={live.turn.value} />}
+      </section>
+      <Demos node={node} turn={live.demos.value} />
+      <NodeRuns node={node} />
+    </div>
+  )
+}
+
+function Facts(props: { node: Node }) {
+  const { node } = props
+  const known = new Set(FACTS.map(([key]) => key))
+  const others = Object.keys(node.facts).filter((key) => !known.has(key)).sort()
+  const enrolled = millis(node.enrolled)
+  const revoked = millis(node.revoked)
+  const lines: (readonly [string, preact.ComponentChildren])[] = [
+    ["Last heard of", <Ago key="seen" time={node.last_seen} />],
+    ["Connection", node.connected ? "connected" : node.period ? `not connected; speaks every ${span(node.period * 1000)}` : "not connected"],
+    ["Address", node.address], ["Agent", node.agent_version], ["Says", node.status],
+    ...FACTS.map(([key, name]) => [name, node.facts[key]] as const),
+    ...others.map((key) => [key, node.facts[key]] as const),
+    ["Enrolled", enrolled ? clock(enrolled) : ""], ["Revoked", revoked ? clock(revoked) : ""], ["Id", <code key="id">{node.id}</code>],
+  ]
+  return (
+    <details class="card node-facts" open={!matchMedia("(max-width: 760px)").matches}>
+      <summary>Facts</summary>
+      <dl>
+        {lines.filter(([, text]) => text !== undefined && text !== "").map(([name, text]) => <div key={name}><dt>{name}</dt><dd>{text}</dd></div>)}
+      </dl>
+    </details>
+  )
+}

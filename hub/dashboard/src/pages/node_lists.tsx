@@ -1,0 +1,92 @@
+// What a node has many of: the processes behind its log files, and its runs.
+
+import { useSignal } from "@preact/signals"
+import { useEffect } from "preact/hooks"
+import { ask, type List, part } from "../core/api.ts"
+import { count } from "../core/format.ts"
+import { shown } from "../core/metric_families.ts"
+import { addressOf } from "../core/pages.ts"
+import { usePolled } from "../core/polled.ts"
+import { textOf } from "../core/problems.ts"
+import { nameTerm } from "../core/selector.ts"
+import { badEnds, commandOf, type RunShort } from "../core/trouble.ts"
+import type { Node } from "../core/types.ts"
+import { Ago } from "../ui/badges.tsx"
+import { ErrorBox } from "../ui/notices.tsx"
+
+type Demo = { name: string; state: string; file?: string; pid?: number; executable?: string; user?: string; owner?: string; since?: string; cpu?: number; memory?: number }
+
+const AT_FIRST = 30
+const RUNS = 10
+const RUNS_EVERY_MS = 15_000
+
+const DEMO_SIGNS: Record<string, string> = { alive: "●", ended: "○", unverified: "?" }
+
+/** `turn` grows when something was heard of them. */
+export function Demos(props: { node: Node; turn: number }) {
+  const demos = useSignal<Demo[] | null>(null)
+  const fault = useSignal("")
+  const all = useSignal(false)
+  useEffect(() => {
+    const stop = new AbortController()
+    ask<List<Demo>>("GET", `nodes/${part(props.node.id)}/demos`, { query: { limit: 1000 }, signal: stop.signal }).then(
+      (list) => { demos.value = list.items; fault.value = "" },
+      (error: unknown) => { if (!stop.signal.aborted) fault.value = textOf(error) },
+    )
+    return () => stop.abort()
+  }, [props.node.id, props.turn])
+  if (fault.value) return <ErrorBox text={fault.value} />
+  if (!demos.value?.length) return null
+  const some = all.value ? demos.value : demos.value.slice(0, AT_FIRST)
+  const base = (file: string) => file.slice(file.lastIndexOf("/") + 1)
+  return (
+    <section aria-labelledby="demos">
+      <h2 id="demos">Programs with a log</h2>
+      <div class="wide-box" role="group" aria-labelledby="demos" tabIndex={0}>
+        <table class="plain-table">
+          <thead><tr><th scope="col">Name</th><th scope="col">State</th><th scope="col" class="number">CPU</th><th scope="col" class="number">Memory</th><th scope="col" class="number">PID</th><th scope="col">User</th><th scope="col">Since</th><th scope="col">Log</th></tr></thead>
+          <tbody>
+            {some.map((demo) => (
+              <tr key={`${demo.file ?? ""}/${demo.name}`}>
+                <td title={demo.executable}>{demo.name || "-"}</td>
+                <td><span class={`badge demo-${demo.state}`}><span aria-hidden="true">{DEMO_SIGNS[demo.state] ?? "·"}</span> {demo.state}</span></td>
+                <td class="number">{shown(demo.cpu, "percent")}</td>
+                <td class="number">{shown(demo.memory, "bytes")}</td>
+                <td class="number">{demo.pid ?? "-"}</td>
+                <td>{demo.user ?? demo.owner ?? "-"}</td>
+                <td>{demo.since ? <Ago time={demo.since} /> : "-"}</td>
+                <td>{demo.file && <a href={addressOf("/logs", {}, { q: nameTerm(props.node.name), source: base(demo.file) })} title={demo.file}>{base(demo.file)}</a>}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      {some.length < demos.value.length && <p class="more"><button type="button" onClick={() => { all.value = true }}>Show all {demos.value.length}</button></p>}
+    </section>
+  )
+}
+
+/** The node's last runs, as often asked for as a person would look. */
+export function NodeRuns(props: { node: Node }) {
+  const runs = usePolled<List<RunShort>>("runs", { node: props.node.id, limit: RUNS }, RUNS_EVERY_MS)
+  if (!runs.value?.items.length) return null
+  return (
+    <section aria-labelledby="runs">
+      <h2 id="runs">Runs</h2>
+      <ul class="run-list">
+        {runs.value.items.map((run) => {
+          const { bad, of } = badEnds(run)
+          return (
+            <li key={run.id}>
+              <a href={addressOf("/runs/{run}", { run: run.id })}><code>{commandOf(run) || run.id}</code></a>
+              <span class="faint">{run.created_by}, <Ago time={run.created} /></span>
+              <span class={bad ? "state-silent" : run.ended ? "state-online" : ""}>
+                {bad ? `failed on ${bad} of ${count(of, "node")}` : run.ended ? "well" : "under way"}
+              </span>
+            </li>
+          )
+        })}
+      </ul>
+    </section>
+  )
+}
