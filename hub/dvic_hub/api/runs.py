@@ -90,8 +90,8 @@ class RunSpecItem(msgspec.Struct):
 
 class RunItem(msgspec.Struct, omit_defaults=True):
     """`kind`: run, update (of a rollout; `argv` then says of what), enroll, or terminal. `counts`: nodes by state.
-    `cancelled`, `ended`: when. `nodes` only where one run is asked for, and `more` where one who may run commands asks: environment and input
-    can hold secrets."""
+    `cancelled`, `ended`: when. `nodes` only where one run is asked for, and `more` where one who may run commands asks:
+    environment and input can hold secrets."""
 
     id: str
     kind: str
@@ -274,8 +274,8 @@ def show_order(run: Run, counts: dict[str, int]) -> RunItem:
     """A run as lists show one."""
     return RunItem(
         id=run.id, kind=run.kind, selector=run.selector, argv=list(run.spec.argv), script=run.spec.script,
-        user=run.spec.user, timeout=run.spec.timeout, created=show_time(run.created), created_by=run.created_by, reason=run.reason,
-        batch=run.batch, max_failures=run.max_failures, queue_until=show_time(run.queue_until),
+        user=run.spec.user, timeout=run.spec.timeout, created=show_time(run.created), created_by=run.created_by,
+        reason=run.reason, batch=run.batch, max_failures=run.max_failures, queue_until=show_time(run.queue_until),
         cancelled=show_time(run.cancelled), ended=show_time(run.ended), counts=counts)
 
 

@@ -18,9 +18,9 @@ from hubctl.options import Desk, NodeName
 @click.pass_obj
 def command(desk: Desk, node: str, argv: tuple[str, ...], user: str, title: str, record: bool | None,
             detach: bool) -> int:
-    """Open a terminal on a node: its login shell, or a command in a terminal.
+    """Open a terminal on a node.
 
-    Keys go to the node, all but these at the beginning of a line: ~. leaves and ends it, ~d leaves it as it is (others
+    It is the user's login shell, or a command in a terminal. Keys go to the node, all but these at the beginning of a line: ~. leaves and ends it, ~d leaves it as it is (others
     may be in it; you have a minute to come back), ~? lists them, ~~ is one ~. A lost connection is made again by
     itself. Others come in with hubctl sessions join. What is shown is recorded unless the hub is set otherwise; what
     is typed never is.
