@@ -105,6 +105,10 @@ class TerminalLink:
             raise item
         return item
 
+    def empty(self) -> bool:
+        """Nothing has come that was not handed out."""
+        return self._items.empty()
+
     async def type(self, data: bytes) -> None:
         """As from a keyboard."""
         if sum(map(len, self._typed)) < MAX_TYPED_BYTES:

@@ -101,7 +101,7 @@ class Window:
         self._left = loop.create_future()
         if os.isatty(self._keyboard):
             self._modes = termios.tcgetattr(self._keyboard)
-            tty.setraw(self._keyboard)
+            tty.setraw(self._keyboard, termios.TCSADRAIN)  # what was typed ahead counts
         async with TerminalLink(self._client, self._id, self._read_only, window_size()) as link:
             with contextlib.suppress(NotImplementedError, ValueError):
                 loop.add_signal_handler(signal.SIGWINCH, lambda: asyncio.ensure_future(self._resized(link)))

@@ -90,17 +90,19 @@ class LiveSession:
         self._waiting: deque[tuple[int, str, int]] = deque()
         self._waiting_bytes = 0
         self._flowing = False
+        self.asked = False
+        """The machine was told to carry it, over its present connection."""
 
     # ---- the machine
 
     def resume(self) -> TerminalResume:
         """What to say when the machine is there (again)."""
-        self._flowing = False
+        self._flowing, self.asked = False, True
         return TerminalResume(self.row.id, min(self.received, self.screen.end))
 
     def lost(self) -> None:
         """The machine is not connected any more."""
-        self._flowing = False
+        self._flowing = self.asked = False
 
     def show(self, offset: int, data: bytes, now: float) -> bool:
         """The machine's output. False where it does not fit: bytes are missing before it, or more is under way than may

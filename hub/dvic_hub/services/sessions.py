@@ -379,7 +379,8 @@ class SessionService:
         if live is None or event.node != live.row.node:
             return
         if event.state == RUNNING:
-            self._start(self._resume(live))
+            if not live.asked:  # else it came from the run's stream as well
+                self._start(self._resume(live))
         elif event.state in ENDS:
             self._start(self._finish(live))
 
