@@ -1,7 +1,7 @@
 """The only place where the agent's parts are put together.
 
     sources -> pump -> window -> link <-> hub            link -> agent -> run desk -> executor
-                                                         supervisor, status server: tell how it goes
+                     link -> terminals -> what holds them    supervisor, status server: tell how it goes
 
 `Agent` is one life: from a config to a stop. `serve` lives as many as SIGHUP asks for and ends at SIGTERM.
 """
@@ -22,6 +22,9 @@ from dvic_wire.messages import (
     RunCancel,
     RunRequest,
     Settings,
+    TerminalAck,
+    TerminalInput,
+    TerminalResume,
     UpdateConfirm,
     Welcome,
 )
@@ -43,6 +46,7 @@ from .sources.run_output import RunOutput
 from .sources.source import Source
 from .status import StatusServer
 from .supervisor import Supervisor
+from .terminals import Terminals
 from .version import VERSION
 from .window import Limits, Window
 
@@ -85,6 +89,7 @@ class Agent:
                           version=VERSION, clock=clock, ca_file=config.ca_file)
         executor = ExecutorClient(config.executor_socket)
         self._desk = RunDesk(executor, config.runs_dir, self._link.send)
+        self._terminals = Terminals(config.runs_dir, self._link.send_terminal)
         self._leaver = Leaver(executor)
         self._window = Window(Limits(config.batch_records, config.batch_bytes, config.stream_batches,
                                      config.flight_bytes, config.batch_delay, config.lines_per_second))
@@ -144,6 +149,10 @@ class Agent:
             self._pump.answered(message)
         elif isinstance(message, RunRequest | RunCancel | RunAnswer):
             self._desk.request(message)
+        elif isinstance(message, TerminalInput | TerminalAck):
+            self._terminals.give(message)
+        elif isinstance(message, TerminalResume):
+            self._terminals.resume(message)
         elif isinstance(message, UpdateConfirm):
             self._desk.confirm(message)
         elif isinstance(message, Leave):
@@ -157,6 +166,7 @@ class Agent:
         if self._session is not None:
             self._session = None
             self._pump.lost()
+            self._terminals.lost()
         state = "not enrolled" if ended.code == "not-enrolled" else "refused" if ended.proved else "disconnected"
         hint = f" ({HINTS[ended.code]})" if ended.proved and ended.code in HINTS else ""
         self._tell(state, f"{ended.reason}{hint}", f", trying again in {wait:.0f} s")
@@ -178,6 +188,7 @@ class Agent:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._terminals.stop()
         await self._desk.stop()
         await self._leaver.stop()
         await self._pump.stop()

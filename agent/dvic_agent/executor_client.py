@@ -39,6 +39,10 @@ class ExecutorClient:
         """Ask to open ssh to another machine; asking again is harmless."""
         return await self._ask({"request": "enroll", "run": run, "jws": jws})
 
+    async def terminal(self, run: str, jws: str) -> dict:
+        """Ask to open a terminal; asking again is harmless."""
+        return await self._ask({"request": "terminal", "run": run, "jws": jws})
+
     async def answer(self, run: str, jws: str) -> dict:
         """Give a run what it asked for."""
         return await self._ask({"request": "answer", "run": run, "jws": jws})

@@ -1,6 +1,7 @@
 """The WebSocket to the hub: drives a Session, one connection after the other, for ever.
 
-- Control messages (keepalives, replies) overtake batches: they go out before the next batch in the queue.
+- Control messages (keepalives, replies) overtake everything: they go out before the next frame in a queue. Terminals
+  and batches take turns, a frame each, so that neither waits behind a flood of the other.
 - The trust is the session's: the hub proves that it holds the pinned key. TLS (https) is checked as well, against the
   system's certificates or a file of the operator's.
 - A connection whose other side is silent is cut: by the kernel when sent bytes are not acknowledged (TCP_USER_TIMEOUT),
@@ -19,6 +20,7 @@ from typing import Protocol
 
 import aiohttp
 
+from dvic_wire.codec import encode
 from dvic_wire.limits import MAX_FRAME_BYTES
 from dvic_wire.messages import Message, Welcome
 
@@ -73,6 +75,7 @@ class Link:
         self._instance = secrets.token_hex(8)
         self._session: Session | None = None
         self._batches: deque[bytes] = deque()
+        self._terminals: deque[str] = deque()
         self._more = asyncio.Event()
         self._cut: asyncio.Future[Ended] | None = None
         self._stopping = asyncio.Event()
@@ -107,6 +110,12 @@ class Link:
         """Send after what waits already. Without a connection it is dropped: its source will be read again."""
         if self._session is not None and self._session.is_open:
             self._batches.append(frame)
+            self._more.set()
+
+    def send_terminal(self, message: Message) -> None:
+        """Send what a terminal says. Without a connection it is dropped: the hub asks for it again."""
+        if self._session is not None and self._session.is_open:
+            self._terminals.append(encode(message))
             self._more.set()
 
     def drop(self, code: str, reason: str) -> None:
@@ -157,6 +166,7 @@ class Link:
         finally:
             self._session = self._cut = None
             self._batches.clear()
+            self._terminals.clear()
         return ended, 0.0 if opened_at is None else self._clock.steady() - opened_at
 
     async def _dial(self, http: aiohttp.ClientSession) -> aiohttp.ClientWebSocketResponse:
@@ -199,9 +209,13 @@ class Link:
             self._more.clear()
             try:
                 await self._flush(ws, session)
-                while self._batches:
-                    await ws.send_bytes(self._batches.popleft())
-                    await self._flush(ws, session)
+                while self._batches or self._terminals:
+                    if self._terminals:
+                        await ws.send_str(self._terminals.popleft())
+                        await self._flush(ws, session)
+                    if self._batches:
+                        await ws.send_bytes(self._batches.popleft())
+                        await self._flush(ws, session)
             except (ConnectionError, aiohttp.ClientError) as error:
                 return Ended("network", f"the connection broke: {explain(error)}")
             await self._more.wait()

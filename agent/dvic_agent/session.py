@@ -33,6 +33,9 @@ from dvic_wire.messages import (
     RunCancel,
     RunRequest,
     Settings,
+    TerminalAck,
+    TerminalInput,
+    TerminalResume,
     UpdateConfirm,
     Welcome,
 )
@@ -52,7 +55,8 @@ ACCEPTS: dict[str, tuple[type, ...]] = {
     NEW: (),
     HELLO_SENT: (HubProof,),
     PROOF_SENT: (Welcome, Leave, Refused, Goodbye),
-    OPEN: (Ack, RunRequest, RunCancel, RunAnswer, UpdateConfirm, Settings, Problem, Leave, Refused, Goodbye),
+    OPEN: (Ack, RunRequest, RunCancel, RunAnswer, UpdateConfirm, TerminalResume, TerminalInput, TerminalAck, Settings,
+           Problem, Leave, Refused, Goodbye),
     CLOSED: (),
 }
 """What the hub may say in each state."""
@@ -79,7 +83,8 @@ class Ended:
     proved: bool = False
 
 
-Event = Welcome | Ack | RunRequest | RunCancel | RunAnswer | UpdateConfirm | Settings | Problem | Leave | Ended
+Event = (Welcome | Ack | RunRequest | RunCancel | RunAnswer | UpdateConfirm | TerminalResume | TerminalInput
+         | TerminalAck | Settings | Problem | Leave | Ended)
 
 
 class Session:

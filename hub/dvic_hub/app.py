@@ -35,6 +35,7 @@ from dvic_hub.services.releases import ReleaseService
 from dvic_hub.services.rollouts import RolloutService
 from dvic_hub.services.run_signing import RunSigner
 from dvic_hub.services.runs import RunService
+from dvic_hub.services.sessions import SessionService
 from dvic_hub.services.watch import FleetService
 from dvic_hub.store.port import Store
 from dvic_hub.store.sqlite import SqliteStore
@@ -94,17 +95,19 @@ def _put_together(config: HubConfig, clock: Callable[[], float], store: Store) -
     host_keys = HostKeyService(store, audit, clock)
     pushes = PushService(store, bus, fleet, agents, audit, runs, signer, enrolment, host_keys, installer, clock,
                          from_hub=config.push_from_hub)
+    sessions = SessionService(store, bus, fleet, agents, audit, runs, config, clock)
     ingest = IngestService(store, bus, fleet.announce)
     maintenance = MaintenanceService(store, config.retention_days, clock)
     doors = Doors(config=config, identity=key, clock=clock, started=clock(), version=VERSION, store=store, audit=audit,
                   people=people, fleet=fleet, agents=agents, ingest=ingest, enrolment=enrolment,
                   releases=releases, release_keys=release_keys, manifests=manifests, runs=runs, rollouts=rollouts,
-                  pushes=pushes, host_keys=host_keys, live=LiveService(bus, fleet))
+                  pushes=pushes, host_keys=host_keys, sessions=sessions, live=LiveService(bus, fleet))
     loops = Loops()
 
     async def watch() -> None:
         fleet.tick(clock())
         await agents.tick(clock())
+        await sessions.tick(clock())
 
     async def run() -> None:
         await runs.woken(1.0)
@@ -130,9 +133,11 @@ async def _running(application: web.Application) -> AsyncIterator[None]:
         doors.runs.start()
         doors.rollouts.start()
         doors.pushes.start()
+        await doors.sessions.start()
         doors.live.start()
         hub.loops.start()
         yield
+        await doors.sessions.stop()
         await doors.pushes.stop()
         doors.rollouts.stop()
         doors.runs.stop()
@@ -145,5 +150,6 @@ async def _say_goodbye(application: web.Application) -> None:
     """While connections still stand: end what drives them, and tell them."""
     hub = application[HUB]
     await hub.loops.stop()
+    hub.doors.sessions.leave_all()
     await hub.doors.agents.close_all()
     hub.doors.live.stop()

@@ -49,6 +49,15 @@ class HubConfig:
     announce: bool = _setting(False, "yes or no", "Announce the hub on the local network (mDNS).")
     push_from_hub: bool = _setting(
         True, "yes or no", "Let operators enrol machines by ssh from the hub's own machine, not only from nodes.")
+    record: bool = _setting(True, "yes or no", "Record what terminals show, unless somebody asks for none.")
+    require_recording: bool = _setting(
+        False, "yes or no", "Open no terminal that can't be recorded, and end one that no longer can be.")
+    recording_days: int = _setting(90, "days", "Recordings of terminals older than this are dropped.", 1, 3650)
+    recording_mib: int = _setting(256, "MiB", "What one terminal's recording may hold.", 1, 65_536)
+    session_idle: int = _setting(
+        3600, "s", "A terminal with neither input nor output for so long is ended.", 10, 604_800)
+    session_hours: int = _setting(24, "h", "A terminal is ended after so long, whatever happens in it.", 1, 720)
+    max_sessions: int = _setting(100, "terminals", "Terminals that may be open at a time.", 1, 10_000)
     max_nodes: int = _setting(10_000, "nodes", "Nodes that may be enrolled.", 1, 1_000_000)
     max_agents: int = _setting(5_000, "connections", "Agents that may be connected at a time.", 1, 100_000)
     max_active_runs: int = _setting(500, "runs", "Runs that may go on at a time.", 1, 10_000)

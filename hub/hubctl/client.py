@@ -71,6 +71,10 @@ class Client:
         except OSError as error:
             raise Usage(f"{file} can't be read: {error.strerror}", "give another file") from None
 
+    def text(self, *path: str) -> str:
+        """An answer that is no JSON but text."""
+        return self._exchanged("GET", path, {}, None, {"Accept": "*/*"})[2].decode("utf-8", "replace")
+
     def delete(self, *path: str, **query: object) -> dict:
         return self._request("DELETE", path, query)
 
@@ -96,6 +100,11 @@ class Client:
 
     def _request(self, method: str, path: tuple[str, ...], query: dict, body: dict | BinaryIO | None = None,
                  more_headers: dict[str, str] | None = None) -> dict:
+        return read_answer(self.context, *self._exchanged(method, path, query, body, more_headers))
+
+    def _exchanged(self, method: str, path: tuple[str, ...], query: dict, body: dict | BinaryIO | None = None,
+                   more_headers: dict[str, str] | None = None) -> tuple:
+        """Status, headers and content of a good answer; what a bad one means is raised."""
         if any(part in ("", ".", "..") for part in path):
             raise Usage("a name is empty", "see --help of this command")
         target = self._base.path.rstrip("/") + API + "".join("/" + quote(part, safe="") for part in path)
@@ -112,7 +121,9 @@ class Client:
         with self._lock:
             status, answer_headers, content = self._exchange(method, target, data, headers)
         self._notice_clock(answer_headers.get("Date", ""))
-        return read_answer(self.context, status, answer_headers, content)
+        if not 200 <= status < 300:
+            read_answer(self.context, status, answer_headers, content)
+        return status, answer_headers, content
 
     def _exchange(self, method: str, target: str, data: bytes | BinaryIO | None, headers: dict) -> tuple:
         for kept in (self._connection is not None, False):

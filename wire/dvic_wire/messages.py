@@ -115,8 +115,9 @@ class Settings:
 class RunRequest:
     """`jws`: RUN, claims `iss` (hub fingerprint), `aud` (node id), `jti` (run id), `spec` (see runs.RunSpec), `by`
     (who asked), optional `operator` (a JWS of the operator's own). Handed to the executor as it is.
-    `request`: what the executor is asked for: run, update (then `jws` is UPDATE, see updates.py), or enroll (then it is
-    ENROLL_SSH, claims `iss`, `aud`, `jti`, `by`, `target` {user, host, port}, see pushing.py)."""
+    `request`: what the executor is asked for: run, update (then `jws` is UPDATE, see updates.py), enroll (then it is
+    ENROLL_SSH, claims `iss`, `aud`, `jti`, `by`, `target` {user, host, port}, see pushing.py), or terminal (then it is
+    TERMINAL, claims `iss`, `aud`, `jti`, `by`, `terminal`, see terminals.TerminalSpec)."""
 
     run: str
     jws: str
@@ -168,6 +169,48 @@ class Leave:
 
 
 @dataclass(frozen=True)
+class TerminalResume:
+    """H: send the output of the terminal `run` from `offset` (bytes from its start) on, or from the oldest byte that is
+    still there. The agent begins with TerminalTaken. Without this it carries nothing of a terminal."""
+
+    run: str
+    offset: int
+
+
+@dataclass(frozen=True)
+class TerminalInput:
+    """H: `jws`: TERMINAL_INPUT by the session's own key (terminals.sign_input). Handed to the terminal as it is."""
+
+    run: str
+    jws: str
+
+
+@dataclass(frozen=True)
+class TerminalAck:
+    """H: all output before `offset` has arrived and is safe; the terminal may write as much more."""
+
+    run: str
+    offset: int
+
+
+@dataclass(frozen=True)
+class TerminalOutput:
+    """A: `data` (base64, at most MAX_TERMINAL_PIECE bytes) is what the terminal wrote at `offset`."""
+
+    run: str
+    offset: int
+    data: str
+
+
+@dataclass(frozen=True)
+class TerminalTaken:
+    """A: the terminal has taken the inputs up to number `n` (0: none yet)."""
+
+    run: str
+    n: int
+
+
+@dataclass(frozen=True)
 class Problem:
     """One message could not be used, the connection goes on. `code` as in errors, `about` names the message."""
 
@@ -187,9 +230,11 @@ KINDS: dict[str, type] = {
     "hello": Hello, "hub_proof": HubProof, "node_proof": NodeProof, "welcome": Welcome, "refused": Refused,
     "batch": Batch, "ack": Ack, "keepalive": KeepAlive, "settings": Settings, "run_request": RunRequest,
     "run_cancel": RunCancel, "run_answer": RunAnswer, "run_reply": RunReply, "update_confirm": UpdateConfirm,
-    "leave": Leave, "problem": Problem, "goodbye": Goodbye,
+    "leave": Leave, "terminal_resume": TerminalResume, "terminal_input": TerminalInput, "terminal_ack": TerminalAck,
+    "terminal_output": TerminalOutput, "terminal_taken": TerminalTaken, "problem": Problem, "goodbye": Goodbye,
 }
 """The name of each message on the wire."""
 
 Message = (Hello | HubProof | NodeProof | Welcome | Refused | Batch | Ack | KeepAlive | Settings | RunRequest
-           | RunCancel | RunAnswer | RunReply | UpdateConfirm | Leave | Problem | Goodbye)
+           | RunCancel | RunAnswer | RunReply | UpdateConfirm | Leave | TerminalResume | TerminalInput
+           | TerminalAck | TerminalOutput | TerminalTaken | Problem | Goodbye)

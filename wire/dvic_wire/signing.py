@@ -66,6 +66,8 @@ class Purpose(StrEnum):
     ENROLL_SSH = "dvic-enroll-ssh+jws"
     ENROLL_ANSWER = "dvic-enroll-answer+jws"
     NODE_LEAVE = "dvic-node-leave+jws"
+    TERMINAL = "dvic-terminal+jws"
+    TERMINAL_INPUT = "dvic-terminal-input+jws"
 
 
 def b64encode(data: bytes) -> str:

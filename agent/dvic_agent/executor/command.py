@@ -7,11 +7,15 @@ A script is never written where it could be changed or not be executed: it is an
 /proc/self/fd by the interpreter that its #! line names.
 """
 
+import fcntl
+import grp
 import json
 import os
 import pwd
 import resource
 import signal
+import termios
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -115,6 +119,39 @@ def start(run: str, spec: RunSpec, account: Account, limit_memory: bool, stdin: 
     return Started(pid, out, err)
 
 
+def start_in_terminal(run: str, spec: RunSpec, account: Account, limit_memory: bool, master: int, slave: int,
+                      login: bool) -> Started:
+    """Start the command on a terminal that becomes its controlling one; `slave` is closed here. `login`: it is a shell
+    that shall behave as after a login. Raises StartFailed. What is returned has `master` as its output."""
+    with suppress(OSError):  # who is not root owns it already
+        os.fchown(slave, account.uid, _terminal_group(account))
+        os.fchmod(slave, 0o620)
+    report, report_end = os.pipe()
+    variables = {**environment(run, account, spec), "TERM": "xterm-256color"}
+    argv = [f"-{os.path.basename(spec.argv[0])}"] if login else list(spec.argv)
+    usual = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    pid = os.fork()
+    if pid == 0:
+        _become_command(argv, spec, account, variables, (slave, slave, slave, report_end, -1),
+                        spec.memory if limit_memory else 0, spec.argv[0], True)
+    signal.pthread_sigmask(signal.SIG_SETMASK, usual)
+    os.close(slave)
+    os.close(report_end)
+    with os.fdopen(report, "rb") as file:
+        problem = file.read()
+    if problem:
+        os.waitpid(pid, 0)
+        raise StartFailed(json.loads(problem))
+    return Started(pid, master, -1)
+
+
+def _terminal_group(account: Account) -> int:
+    try:
+        return grp.getgrnam("tty").gr_gid
+    except KeyError:
+        return account.gid
+
+
 def _memory_file(name: str, text: str) -> int:
     handle = os.memfd_create(f"dvic-{name}", os.MFD_CLOEXEC)
     with os.fdopen(os.dup(handle), "wb") as file:
@@ -124,8 +161,10 @@ def _memory_file(name: str, text: str) -> int:
 
 
 def _become_command(argv: list[str], spec: RunSpec, account: Account, variables: dict[str, str],
-                    handles: tuple[int, int, int, int, int], memory: int) -> None:
-    """In the child: never returns."""
+                    handles: tuple[int, int, int, int, int], memory: int, program: str = "",
+                    terminal: bool = False) -> None:
+    """In the child: never returns. `program`: what is executed, where argv[0] says something else; `terminal`: stdin
+    is one, and becomes the controlling one."""
     stdin, out, err, report, script = handles
     step = "the command could not be prepared"
     try:
@@ -139,6 +178,8 @@ def _become_command(argv: list[str], spec: RunSpec, account: Account, variables:
                 _close_on_exec(int(name), int(name) != script)
         for handle, number in ((stdin, 0), (out, 1), (err, 2)):
             os.dup2(handle, number)
+        if terminal:
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
         os.umask(0o022)
         Path("/proc/self/oom_score_adj").write_text("0")
         if account.switch:
@@ -148,10 +189,10 @@ def _become_command(argv: list[str], spec: RunSpec, account: Account, variables:
             os.setresuid(account.uid, account.uid, account.uid)
         step = f"the working directory {spec.cwd or account.home} can't be entered"
         _enter(spec.cwd, account.home)
-        step = f"{argv[0]} can't be executed"
+        step = f"{program or argv[0]} can't be executed"
         if memory:
             resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-        os.execvpe(argv[0], argv, variables)  # noqa: S606 (no shell, on purpose)
+        os.execvpe(program or argv[0], argv, variables)  # noqa: S606 (no shell, on purpose)
     except BaseException as error:
         reason = error.strerror if isinstance(error, OSError) else repr(error)
         os.write(report, json.dumps(f"{step}: {reason}").encode())

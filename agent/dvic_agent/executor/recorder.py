@@ -23,7 +23,7 @@ from dvic_wire.runs import RunSpec
 
 from . import tree
 from .answers import answer_input
-from .command import Started, resolve_account, start
+from .command import Account, Started, resolve_account, start
 from .ending import Outcome
 from .errors import Refusal, StartFailed
 from .pieces import Pieces
@@ -94,7 +94,7 @@ class Recorder:
             return Outcome(stopped=True)
         try:
             account = resolve_account(spec.user)
-            started = start(self._run.run, spec, account, limit_memory, answer_input(self._run))
+            started = self._begin(spec, account, limit_memory)
         except (Refusal, StartFailed, OSError) as error:
             return Outcome(error=str(error), stopped=self._stopped)
         self._output.write(run_start(self._output.now(), started.pid, account.name))
@@ -102,6 +102,9 @@ class Recorder:
             os.kill(started.pid, signal.SIGTERM)
         self._follow(started, wake)
         return self._outcome()
+
+    def _begin(self, spec: RunSpec, account: Account, limit_memory: bool) -> Started:
+        return start(self._run.run, spec, account, limit_memory, answer_input(self._run))
 
     def _told_to_stop(self, *_: object) -> None:
         self._stopped = True
@@ -193,8 +196,9 @@ def record(run: RunDir, *, limit_memory: bool, keeper: int = -1,
         Path("/proc/self/oom_score_adj").write_text("-1000")
     orphaned = False
     try:
-        spec = RunSpec.from_json(run.request().get("spec"))
-        recorder = Recorder(run, spec, keeper, others)
+        request = run.request()
+        spec = RunSpec.from_json(request.get("spec"))
+        recorder = _carrier(run, spec, request.get("terminal"), keeper, others)
         outcome = recorder.run(spec, limit_memory)
         orphaned = recorder.orphaned
     except Exception as error:  # whatever it is, people must learn it from the run's end
@@ -203,6 +207,17 @@ def record(run: RunDir, *, limit_memory: bool, keeper: int = -1,
     if others:
         tree.end_all(others)
     return orphaned
+
+
+def _carrier(run: RunDir, spec: RunSpec, terminal: object, keeper: int,
+             others: Callable[[], list[tree.Process]] | None) -> Recorder:
+    if terminal is None:
+        return Recorder(run, spec, keeper, others)
+    from dvic_wire.terminals import TerminalSpec  # noqa: PLC0415 (cryptography, which other runs don't need)
+
+    from .terminal import TerminalCarrier  # noqa: PLC0415
+
+    return TerminalCarrier(run, spec, TerminalSpec.from_json(terminal), keeper, others)
 
 
 def note_outcome(run: RunDir, outcome: Outcome) -> None:

@@ -1,8 +1,8 @@
 """One request a process: read a line, decide, answer a line. The door between the agent and root.
 
-Whoever may connect to the socket can ask for anything, so what is asked for (run, update, enroll, answer, cancel,
-confirm, leave) must carry the hub's signature, save `forget` (an ended run's directory) and `ping`. A request is
-bounded in size and in time. The order of a decision (about leaving the hub leaving.py decides):
+Whoever may connect to the socket can ask for anything, so what is asked for (run, update, enroll, terminal, answer,
+cancel, confirm, leave) must carry the hub's signature, save `forget` (an ended run's directory) and `ping`. A request
+is bounded in size and in time. The order of a decision (about leaving the hub leaving.py decides):
 
     the id is a safe name -> the hub signed it for this node and this run -> it is new -> its time -> policy, user,
     operator, room -> entered in the replay list (on the disk) -> started
@@ -22,6 +22,7 @@ from pathlib import Path
 from dvic_wire.errors import WireError
 from dvic_wire.runs import CANCELLED, FAILED, LOST, RUNNING, RunSpec
 from dvic_wire.signing import Purpose
+from dvic_wire.terminals import TerminalSpec
 
 from ..version import VERSION
 from .answers import expect_answer, hand_over
@@ -34,6 +35,7 @@ from .policy import Policy, load_policy
 from .replay import ReplayList
 from .rundir import RunDir, StateDir, check_run_id
 from .sweep import sweep
+from .terminal_order import allowed_terminal
 from .update.download import find_ca
 from .update.folder import goes_on
 from .update.orders import UpdateOrders
@@ -68,8 +70,9 @@ class Executor:
                 return self._ping()
             if kind == "leave":
                 return leave(self.config_dir, self.state, self.backend, _text(request.get("jws")), self.clock())
-            handler = {"run": self._run, "update": self._update, "enroll": self._enroll, "answer": self._answer,
-                       "cancel": self._cancel, "confirm": self._confirm, "forget": self._forget}.get(str(kind))
+            handler = {"run": self._run, "update": self._update, "enroll": self._enroll, "terminal": self._terminal,
+                       "answer": self._answer, "cancel": self._cancel, "confirm": self._confirm,
+                       "forget": self._forget}.get(str(kind))
             if handler is None:
                 raise Refusal("malformed", "unknown request")
             return handler(check_run_id(request.get("run")), request.get("jws"))
@@ -96,6 +99,10 @@ class Executor:
         """Open ssh to another machine (see enrolling.py)."""
         return self._decide(run, jws, Purpose.ENROLL_SSH, self._allowed_enrolling,
                             lambda run, spec, claims: self._start_run(run, spec, claims, expect_answer))
+
+    def _terminal(self, run: str, jws: object) -> dict:
+        """Open a terminal (see terminal.py)."""
+        return self._decide(run, jws, Purpose.TERMINAL, self._allowed_terminal, self._start_terminal)
 
     def _answer(self, run: str, jws: object) -> dict:
         """Give a run what it asked for, once."""
@@ -155,6 +162,12 @@ class Executor:
         self._check_room(policy)
         return spec
 
+    def _allowed_terminal(self, claims: dict, _: PinnedHub, __: ReplayList) -> tuple[RunSpec, TerminalSpec]:
+        policy = load_policy(self.config_dir)
+        allowed = allowed_terminal(claims, policy)
+        self._check_room(policy)
+        return allowed
+
     def _allowed_update(self, claims: dict, hub: PinnedHub, _: ReplayList) -> Journal:
         policy = load_policy(self.config_dir)
         journal = self._updates.allowed(claims, hub, policy, find_ca(self.config_dir), self.clock())
@@ -171,10 +184,15 @@ class Executor:
         if carried >= policy.limits.runs:
             raise Refusal("busy", f"{carried} runs are under way here, {policy.limits.runs} are allowed at once")
 
-    def _start_run(self, run: str, spec: RunSpec, claims: dict,
-                   prepare: Callable[[RunDir], None] = lambda _: None) -> dict:
+    def _start_terminal(self, run: str, allowed: tuple[RunSpec, TerminalSpec], claims: dict) -> dict:
+        spec, terminal = allowed
+        return self._start_run(run, spec, claims, terminal=terminal.to_json())
+
+    def _start_run(self, run: str, spec: RunSpec, claims: dict, prepare: Callable[[RunDir], None] = lambda _: None,
+                   **more: object) -> dict:
+        """`more` is kept with the request."""
         found = self.state.create(run, {"run": run, "spec": spec.to_json(), "by": claims.get("by", ""),
-                                        "accepted": int(self.clock())})
+                                        "accepted": int(self.clock()), **more})
         try:
             prepare(found)
             self.backend.start(found)

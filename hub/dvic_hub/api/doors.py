@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dvic_hub.services.releases import ReleaseService
     from dvic_hub.services.rollouts import RolloutService
     from dvic_hub.services.runs import RunService
+    from dvic_hub.services.sessions import SessionService
     from dvic_hub.services.watch import FleetService
     from dvic_hub.store.port import Store
     from dvic_wire.signing import PrivateKey
@@ -49,6 +50,7 @@ class Doors:
     rollouts: RolloutService
     pushes: PushService
     host_keys: HostKeyService
+    sessions: SessionService
     live: LiveService
 
     def now(self) -> int:

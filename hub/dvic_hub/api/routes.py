@@ -21,6 +21,8 @@ from dvic_hub.api import (
     releases,
     rollouts,
     runs,
+    session_socket,
+    sessions,
     settings,
     status,
     stream_socket,
@@ -156,6 +158,23 @@ ROUTES: tuple[Route, ...] = (
           query=runs.OutputQuery, answer=runs.OutputList),
     Route("POST", f"{API}/runs/{{run}}/cancel", OPERATOR, runs.cancel_run, "Cancel a run, or some nodes of it",
           body=runs.CancelBody, answer=runs.RunItem, max_body=runs.MAX_RUN_BYTES, problems=(409,)),
+
+    # terminals
+    Route("GET", f"{API}/sessions", VIEWER, sessions.list_sessions, "List terminals that are or were open",
+          query=sessions.SessionsQuery, answer=sessions.SessionList),
+    Route("POST", f"{API}/sessions", OPERATOR, sessions.open_session, "Open a terminal on a node",
+          body=sessions.NewSession, answer=sessions.SessionItem, status=201, max_body=sessions.MAX_SESSION_BYTES,
+          problems=(404, 409)),
+    Route("GET", f"{API}/sessions/{{session}}", VIEWER, sessions.show_session, "One terminal and who is in it",
+          answer=sessions.SessionItem),
+    Route("GET", f"{API}/sessions/{{session}}/attach", OPERATOR, session_socket.attach, "Come into a terminal",
+          query=session_socket.AttachQuery, socket=True, problems=(409, 426), description=session_socket.__doc__ or ""),
+    Route("POST", f"{API}/sessions/{{session}}/end", OPERATOR, sessions.end_session_of_all,
+          "End a terminal for all: its starter or an admin", answer=sessions.SessionItem),
+    Route("GET", f"{API}/sessions/{{session}}/recording", OPERATOR, sessions.read_recording,
+          "What a terminal has shown, as asciicast v2", content=sessions.CAST),
+    Route("DELETE", f"{API}/sessions/{{session}}/recording", ADMIN, sessions.remove_recording, "Remove a recording",
+          status=204, problems=(409,)),
 
     # rollouts
     Route("GET", f"{API}/rollouts", VIEWER, rollouts.list_rollouts, "List rollouts",

@@ -12,7 +12,8 @@ from dvic_hub.api.route import Call
 from dvic_hub.domain.dispatch import MAX_QUEUE, MAX_REASON, MAX_TIMEOUT, RunOrder
 from dvic_hub.domain.model import Run, RunNode, RunQuery
 from dvic_hub.domain.people import OPERATOR, Actor, allows
-from dvic_hub.errors import BadRequest, NotFound
+from dvic_hub.errors import BadRequest, Conflict, NotFound
+from dvic_hub.services.run_signing import TERMINAL
 from dvic_wire.limits import MAX_SELECTOR, MAX_SIGNED_BYTES
 from dvic_wire.runs import RunSpec
 
@@ -88,9 +89,9 @@ class RunSpecItem(msgspec.Struct):
 
 
 class RunItem(msgspec.Struct, omit_defaults=True):
-    """`kind`: run, or update (of a rollout; `argv` then says of what). `counts`: nodes by state. `cancelled`, `ended`:
-    when. `nodes` only where one run is asked for, and `more` where one who may run commands asks: environment and input
-    can hold secrets."""
+    """`kind`: run, update (of a rollout; `argv` then says of what), enroll, or terminal. `counts`: nodes by state.
+    `cancelled`, `ended`: when. `nodes` only where one run is asked for, and `more` where one who may run commands asks:
+    environment and input can hold secrets."""
 
     id: str
     kind: str
@@ -190,6 +191,8 @@ async def show_run(doors: Doors, call: Call) -> RunItem:
 async def cancel_run(doors: Doors, call: Call) -> RunItem:
     body: CancelBody = call.body
     run = await find_run(doors, call.path["run"])
+    if run.kind == TERMINAL:  # its starter or an admin may, and nobody else
+        raise Conflict("this run is a terminal: end its session", code="session")
     rows = {row.node for row in await doors.store.runs.nodes(run.id)}
     nodes = None if body.nodes is None else [view.id for view in (find(doors, text) for text in body.nodes)]
     for id in nodes or ():

@@ -154,6 +154,31 @@ class RolloutNode:
 
 
 @dataclass(frozen=True)
+class TerminalSession:
+    """A terminal that people share; its id is that of the run which carries it. `key`: seed of the key that signs what
+    is typed, b"" when it is over. `starts`: how often a hub took it up. `offset`: bytes of output that are safe here;
+    `recording`: bytes of its recording, 0 where there is none (any more). `why` it was ended, where somebody did."""
+
+    id: str
+    node: str
+    node_name: str
+    user: str
+    argv: list[str]
+    title: str
+    created: int
+    created_by: str
+    cols: int
+    rows: int
+    key: bytes
+    starts: int = 1
+    offset: int = 0
+    recorded: bool = False
+    recording: int = 0
+    ended: int = 0
+    why: str = ""
+
+
+@dataclass(frozen=True)
 class SigningKey:
     """Whose manifests count. `id` is the fingerprint, `public_key` 32 bytes."""
 

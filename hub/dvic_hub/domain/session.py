@@ -5,7 +5,8 @@
     challenged   --NodeProof-->   proved       event Proved: the driver makes room for the connection, calls welcome()
                                                (a removed node gets Leave and Refused, a revoked one Refused)
     proved       --welcome()-->   standing     sends Welcome
-    standing     --Batch, KeepAlive, RunReply, Problem-->  event Spoke      --Goodbye-->  ended, event Left
+    standing     --Batch, KeepAlive, RunReply, TerminalOutput, TerminalTaken, Problem-->  event Spoke
+                 --Goodbye-->  ended, event Left
     any          --Refused-->  ended, event Left: the agent does not want this hub
     any          --whatever else-->  ended     sends Refused (docs/protocol.md, section 3)
 
@@ -32,6 +33,8 @@ from dvic_wire.messages import (
     Problem,
     Refused,
     RunReply,
+    TerminalOutput,
+    TerminalTaken,
     Welcome,
 )
 from dvic_wire.signing import PrivateKey, PublicKey, Purpose, b64decode, sign, verify
@@ -65,7 +68,8 @@ ACCEPTS: dict[str, dict[type, str]] = {
     ASKED: {},
     CHALLENGED: {NodeProof: PROVED},
     PROVED: {},
-    STANDING: {Batch: STANDING, KeepAlive: STANDING, RunReply: STANDING, Problem: STANDING, Goodbye: ENDED},
+    STANDING: {Batch: STANDING, KeepAlive: STANDING, RunReply: STANDING, TerminalOutput: STANDING,
+               TerminalTaken: STANDING, Problem: STANDING, Goodbye: ENDED},
     ENDED: {},
 }
 """Which message is taken in which state, and the state after it."""

@@ -3,6 +3,7 @@
     run       dvic_wire.runs.RunSpec: start this
     update    a manifest and the key set: install what they name (dvic_wire.updates)
     enroll    a target: open ssh to it (dvic_wire.pushing)
+    terminal  dvic_wire.terminals.TerminalSpec: open a terminal
 
 The detail of a run of kind update is {rollout, package, version, manifest, older, confirm}: all that its order is made
 of save for the key set, which is the one of the moment, so that an order never rests on a key that was taken out.
@@ -23,6 +24,10 @@ ENROLL = "enroll"
 """The kind of run that enrols another machine by ssh; its detail is {target}."""
 
 
+TERMINAL = "terminal"
+"""The kind of run that is a terminal; its detail is {terminal}."""
+
+
 class RunSigner:
     """`identity` signs; `key_set` gives the signed key set of now; `clock` gives Unix seconds."""
 
@@ -40,6 +45,8 @@ class RunSigner:
             return RunRequest(run.id, await self._sign(Purpose.UPDATE, claims), "update")
         if run.kind == ENROLL:
             return RunRequest(run.id, await self._sign(Purpose.ENROLL_SSH, {**claims, **run.detail}), "enroll")
+        if run.kind == TERMINAL:
+            return RunRequest(run.id, await self._sign(Purpose.TERMINAL, {**claims, **run.detail}), TERMINAL)
         claims["spec"] = run.spec.to_json()
         if run.operator:
             claims["operator"] = run.operator

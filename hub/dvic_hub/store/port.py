@@ -33,6 +33,7 @@ from dvic_hub.domain.model import (
     RunQuery,
     Series,
     SigningKey,
+    TerminalSession,
     Token,
     User,
 )
@@ -204,6 +205,24 @@ class Releases(Protocol):
     async def remove_manifest(self, name: str) -> bool: ...
 
 
+class Sessions(Protocol):
+    """Terminals."""
+
+    async def add(self, session: TerminalSession) -> None: ...
+    async def get(self, id: str) -> TerminalSession | None: ...
+
+    async def open(self) -> list[TerminalSession]:
+        """Those that have not ended."""
+
+    async def list(self, limit: int, before: str = "") -> Page:
+        """Newest first."""
+
+    async def recorded_before(self, time: int) -> list[TerminalSession]:
+        """Those that ended before `time` and have a recording."""
+
+    async def update(self, id: str, **changes: object) -> None: ...
+
+
 class People(Protocol):
     async def add_user(self, user: User) -> None: ...
     async def user(self, name: str) -> User | None: ...
@@ -234,6 +253,7 @@ class Store(Protocol):
     runs: Runs
     rollouts: Rollouts
     releases: Releases
+    sessions: Sessions
     people: People
     audit: Audit
 

@@ -104,7 +104,16 @@ CREATE TABLE glance (node TEXT PRIMARY KEY, number INTEGER NOT NULL, time INTEGE
     minute INTEGER NOT NULL, history BLOB NOT NULL) WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (_STATE, _UPDATES, _WHO_REMOVED, _GLANCE)
+_TERMINALS = """
+CREATE TABLE terminal (id TEXT PRIMARY KEY, node TEXT NOT NULL, node_name TEXT NOT NULL, user TEXT NOT NULL,
+    argv TEXT NOT NULL, title TEXT NOT NULL, created INTEGER NOT NULL, created_by TEXT NOT NULL, cols INTEGER NOT NULL,
+    rows INTEGER NOT NULL, key BLOB NOT NULL, starts INTEGER NOT NULL, offset INTEGER NOT NULL,
+    recorded INTEGER NOT NULL, recording INTEGER NOT NULL, ended INTEGER NOT NULL, why TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX terminal_created ON terminal (created, id);
+CREATE INDEX terminal_open ON terminal (id) WHERE ended = 0;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_STATE, _UPDATES, _WHO_REMOVED, _GLANCE, _TERMINALS)
 """The database's user_version counts how many of these it has been through."""
 
 _DAY = """

@@ -1,0 +1,112 @@
+"""The agent's connection to a terminal: one JSON object a line, both ways, bounded. Never blocks.
+
+    agent     {"from": offset}  first, then  {"input": JWS}  and  {"ack": offset}
+    terminal  {"taken": n}  first and after inputs,  {"out": offset, "data": base64}
+
+The socket lies in the run's directory, for the agent's group alone; whoever connects may read the terminal, and type
+only what the session's key has signed.
+"""
+
+import json
+import os
+import socket
+from collections.abc import Iterator
+
+from .rundir import RunDir
+
+SOCKET = "terminal.sock"
+"""Its name in the run's directory; it appears when somebody listens."""
+
+MAX_CLIENT_LINE = 160 * 1024
+"""Bytes of one line from the agent: the JWS of the largest input."""
+
+MAX_UNSENT_BYTES = 128 * 1024
+"""Bytes made ready for the agent beyond what the kernel takes."""
+
+_READ = 64 * 1024
+
+
+def listen(run: RunDir) -> socket.socket:
+    """The listening socket, in the place of a dead one's. Raises OSError."""
+    server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    folder, beside = f"/proc/self/fd/{run.handle}", f".{SOCKET}"  # a path of any length would not fit into an address
+    try:
+        os.unlink(beside, dir_fd=run.handle)
+    except FileNotFoundError:
+        pass
+    umask = os.umask(0o177)
+    try:
+        server.bind(f"{folder}/{beside}")
+    finally:
+        os.umask(umask)
+    os.chown(beside, -1, os.fstat(run.handle).st_gid, dir_fd=run.handle, follow_symlinks=False)
+    os.chmod(f"{folder}/{beside}", 0o660)
+    server.listen(4)
+    os.rename(beside, SOCKET, src_dir_fd=run.handle, dst_dir_fd=run.handle)
+    return server
+
+
+class Client:
+    """One connection. What it does wrong ends it (`closed`), nothing else."""
+
+    def __init__(self, connection: socket.socket):
+        connection.setblocking(False)
+        self._socket = connection
+        self._incoming = bytearray()
+        self._outgoing = bytearray()
+        self.resumed = False
+        """It has said from where on it wants output."""
+        self.closed = False
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def close(self) -> None:
+        self.closed = True
+        self._socket.close()
+
+    @property
+    def has_room(self) -> bool:
+        """Whether more may be put to it now."""
+        return not self.closed and len(self._outgoing) < MAX_UNSENT_BYTES
+
+    @property
+    def has_unsent(self) -> bool:
+        return bool(self._outgoing)
+
+    def put(self, message: dict) -> None:
+        """Send as soon as it can be."""
+        self._outgoing += json.dumps(message, separators=(",", ":")).encode() + b"\n"
+        self.flush()
+
+    def flush(self) -> None:
+        while self._outgoing and not self.closed:
+            try:
+                del self._outgoing[:self._socket.send(self._outgoing)]
+            except BlockingIOError:
+                return
+            except OSError:
+                self.close()
+
+    def read(self) -> Iterator[dict]:
+        """What has come: whole lines that are objects; at most one buffer of them."""
+        try:
+            data = self._socket.recv(_READ)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        self._incoming += data
+        *lines, rest = self._incoming.split(b"\n")
+        self._incoming = rest
+        for line in lines:
+            try:
+                message = json.loads(line)
+            except (ValueError, RecursionError):
+                message = None
+            if not isinstance(message, dict):
+                self.close()
+                return
+            yield message
+        if not data or len(rest) > MAX_CLIENT_LINE:
+            self.close()
