@@ -2,8 +2,8 @@
 
     python benchmarks/keystroke.py [--keys N]
 
-A key is typed after the echo of the one before; `cat` in the terminal leaves the echoing to the kernel's line discipline,
-so what is measured is DVIC's own way, there and back. Beside it: the same through a bare pseudo-terminal, without DVIC.
+A key is typed after the echo of the one before; `cat` in the terminal leaves the echoing to the kernel's line
+discipline, so what is measured is DVIC's own way, there and back. Beside it: the same through a bare pseudo-terminal, without DVIC.
 """
 
 import argparse
