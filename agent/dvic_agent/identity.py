@@ -115,6 +115,8 @@ def adopt_new_key(private_dir: Path) -> None:
         with as_owner_of(private_dir):
             os.replace(private_dir / NEW_KEY_FILE, private_dir / KEY_FILE)
             _sync_folder(private_dir)
+    except FileNotFoundError:
+        pass  # the agent and `enroll` both finish it; the other one was faster
     except OSError as error:
         raise IdentityError(f"the new key can't take the place of the old one: {error}") from None
 

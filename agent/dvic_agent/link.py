@@ -45,7 +45,10 @@ UNSENT_BYTES = 128 * 1024
 """Bytes that the kernel may hold unsent: on a slow line what is in there can't be overtaken by a keepalive."""
 
 ENROLMENT_POLL = 2.0
-"""Seconds between looks whether this machine has been enrolled, while there is no connection."""
+"""Seconds between looks whether this machine has been enrolled, or enrolled anew, or has left its hub."""
+
+ANOTHER = "another"
+"""Why a connection ended: this machine is somebody else now."""
 
 PATH = "/api/v1/agent"
 
@@ -87,6 +90,8 @@ class Link:
             wait = self._backoff.next(stood, ended.retry if ended.proved else 0.0)
             if ended.code == "not-enrolled":
                 wait = ENROLMENT_POLL
+            if ended.code == ANOTHER:
+                wait = 0.0
             if not self._stopping.is_set():
                 self._handler.closed(ended, wait)
                 await self._rest(wait)
@@ -182,7 +187,15 @@ class Link:
         self._session = session
         session.open(self._clock.steady())
         self._more.set()
-        return await _first_of(self._read(ws, session), self._write(ws, session), self._cut)
+        return await _first_of(self._read(ws, session), self._write(ws, session), self._watch_identity(session),
+                               self._cut)
+
+    async def _watch_identity(self, session: Session) -> Ended:
+        while True:
+            await asyncio.sleep(ENROLMENT_POLL)
+            if self._is_another():
+                session.close()
+                return Ended(ANOTHER, "this machine was enrolled anew, or left its hub")
 
     async def _read(self, ws: aiohttp.ClientWebSocketResponse, session: Session) -> Ended:
         while True:

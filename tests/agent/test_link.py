@@ -270,6 +270,22 @@ def test_a_machine_that_is_enrolled_anew_does_not_wait_for_what_the_old_hub_aske
     asyncio.run(scene())
 
 
+def test_a_connected_machine_that_is_enrolled_anew_goes_over_at_once():
+    async def scene():
+        async with FakeHub() as hub, FakeHub() as other:
+            key = PrivateKey.generate()
+            current = [PinnedHub(hub.url, hub.memory.key.public, key.public.node_id, "ada")]
+            for each in (hub, other):
+                each.memory.enrolled(key)
+            async with linked(hub, identity=lambda: Identity(key, current[0])) as (link, notes):
+                await notes.until(lambda n: n.welcomes)
+                current[0] = PinnedHub(other.url, other.memory.key.public, key.public.node_id, "ada")
+                await notes.until(lambda n: len(n.welcomes) == 2)
+                assert [(ended.code, wait) for ended, wait in notes.ends] == [("another", 0.0)]
+                assert isinstance(hub.memory.heard[-1], messages.Goodbye) and other.connections == 1
+    asyncio.run(scene())
+
+
 def test_a_file_of_certificates_that_is_none_is_named():
     with pytest.raises(ConfigError, match="hub.ca_file"):
         Link(lambda: None, None, facts=dict, version="1", clock=Clock(), ca_file=Path("/nonexistent.pem"))

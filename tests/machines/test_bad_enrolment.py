@@ -16,7 +16,7 @@ pytestmark = pytest.mark.machines
 STATE = "var/lib/dvic-agent/state"
 
 MOMENTS = (
-    Moment("the repository's key is half written", "mv", "*/dvic.asc"),
+    Moment("the key of the repository is half written", "mv", "*/dvic.asc"),
     Moment("the repository is not written yet", "mv", "*/dvic.sources"),
     Moment("its index is to be fetched", "apt-get", "*update"),
     Moment("the package is to be fetched", "apt-get", "*install*"),

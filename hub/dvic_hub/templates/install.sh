@@ -49,6 +49,7 @@ check_machine() {
 
 add_repository() {
     put "$KEYRING" "$APT_KEY"
+    trusted=$(cat "$CA_FILE" 2>/dev/null || true)
     if [ -n "$CA" ]; then
         put "$CA_FILE" "$CA"
         host=${URL#*://}
@@ -88,6 +89,9 @@ join() {
 start_agent() {
     quietly systemctl enable --now dvic-executor.socket dvic-agent.service ||
         fail "dvic-agent does not start" "systemctl status dvic-agent dvic-executor.socket"
+    # One that ran before has read its authority already.
+    [ "$trusted" = "$(cat "$CA_FILE" 2>/dev/null || true)" ] || quietly systemctl reload-or-restart dvic-agent.service ||
+        fail "dvic-agent does not start again" "systemctl status dvic-agent"
 }
 
 wait_online() {
