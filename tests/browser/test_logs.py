@@ -151,6 +151,14 @@ def test_a_pause_holds_the_view_and_nothing_is_missing_afterwards(open_page, rig
     expect(rows(page)).to_have_count(1)
     page.get_by_role("button", name="Go on").click()
     expect(rows(page)).to_have_count(5)
+    page.get_by_role("button", name="Pause").click()
+    rig.hub.stop()
+    write(rig, "ada", "pause", "pause while nobody serves")
+    rig.start_hub()
+    stored(rig, "pause", 6)
+    expect(page.get_by_text("out of reach")).to_have_count(0, timeout=30_000)
+    page.get_by_role("button", name="Go on").click()
+    expect(rows(page)).to_have_count(6)
 
 
 def test_lines_are_walked_through_by_the_keyboard(open_page, rig):

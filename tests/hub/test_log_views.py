@@ -86,6 +86,21 @@ def test_very_long_records_come_cut_where_that_is_asked_for_and_whole_alone(tmp_
     played(scene, tmp_path)
 
 
+def test_what_a_stream_has_missed_is_asked_for_by_the_place_of_the_last_record(tmp_path):
+    async def scene(hub):
+        web, cam = await two_reporters(hub)
+        now = hub.doors.now()
+        await web.send("journal", "journal", records.log(now, "info", "first"))
+        await web.send("journal", "journal", records.log(now + 1, "info", "last heard"))
+        await cam.send("journal", "journal", records.log(now - 3600 * SECOND, "info", "old, but it came late"))
+        [last] = (await get(hub, "logs", grep="last heard"))["items"]
+        missed = await get(hub, "logs", arrived=last["place"])
+        assert [item["message"] for item in missed["items"]] == ["last heard", "old, but it came late"]
+        assert (await hub.ask("GET", "/api/v1/logs", "vera", params={"arrived": "x"}))[0] == 400
+
+    played(scene, tmp_path)
+
+
 def test_a_record_has_the_same_place_in_the_search_and_in_live_events(tmp_path):
     async def scene(hub):
         web, _ = await two_reporters(hub)

@@ -105,6 +105,35 @@ def test_a_search_that_has_no_time_goes_on_page_by_page(tmp_path, clock):
     run(steps)
 
 
+def test_what_arrived_since_a_batch_is_found_however_old_it_is_and_wherever_it_lies(store, clock):
+    async def steps():
+        async with store() as it:
+            places = []
+            for number in range(140):
+                if number == 100:
+                    clock.now += 86400  # the next day
+                node = ("n-ada", "n-bob")[number % 2]
+                held = (await it.streams.cursors(node)).get("journal", "")
+                late = lines(-1000 * number, 3, f"{number}.{{}}")  # what comes later is older
+                verdict = await it.streams.commit(batch(node, "journal", late, held, f"{number}"))
+                places.append(verdict.number)
+
+            async def found(number, **more):
+                texts = await all_pages(it, arrived=places[number], **more)
+                assert len(set(texts)) == len(texts)
+                return sorted({int(text.split(".")[0]) for text in texts})
+
+            for joined in (False, True, True):
+                for number in (0, 1, 51, 98, 99, 100, 139):
+                    expected = list(range(number, 140))
+                    assert await found(number, limit=50) == expected
+                    assert await found(number, nodes=frozenset({"n-bob"})) == [each for each in expected if each % 2]
+                assert await all_pages(it, arrived=places[-1] + 1) == []
+                await (compact(it) if joined else it.streams.compact())
+
+    run(steps)
+
+
 def test_records_of_one_moment_keep_their_order_over_pages(store):
     async def steps():
         async with store() as it:

@@ -72,7 +72,8 @@ class MemoryStreams(_Table):
         """Key and item of what a query wants, oldest first."""
         wanted = Wanted.of(query)
         found = [((record["time"], number, place), LogItem(batch.node, batch.source, record, f"{number:x}.{place:x}"))
-                 for number, batch in enumerate(self.batches, 1) if kind_of(batch.stream) is Kind.LOG
+                 for number, batch in enumerate(self.batches, 1)
+                 if kind_of(batch.stream) is Kind.LOG and number >= query.arrived
                  and (query.nodes is None or batch.node in query.nodes) and fnmatch(batch.source, query.source or "*")
                  for place, record in enumerate(json.loads(batch.records_json))
                  if wanted.since <= record["time"] <= wanted.until

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from dvic_hub.api.doors import Doors
-from dvic_hub.api.logs import Glob, Grep, LogEntry, TextLimit, selected, show_record
+from dvic_hub.api.logs import Glob, Grep, LogEntry, Place, TextLimit, selected, show_record
 from dvic_hub.api.params import NO_NUL, SelectorText, Time, TimeText, read_time, show_time
 from dvic_hub.api.route import Call
 from dvic_hub.domain.log_levels import MAX_BUCKETS
@@ -56,7 +56,7 @@ class AroundQuery(msgspec.Struct, forbid_unknown_fields=True):
 
     node: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
     time: Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
-    place: Annotated[str, msgspec.Meta(max_length=32, pattern=NO_NUL)] = ""
+    place: Place = ""
     source: Annotated[str, msgspec.Meta(max_length=200, pattern=NO_NUL)] = ""
     before: Lines = 20
     after: Lines = 20

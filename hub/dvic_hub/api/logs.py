@@ -7,6 +7,7 @@ import msgspec
 from dvic_hub.api.doors import Doors
 from dvic_hub.api.params import NO_NUL, Cursor, Limit, SelectorText, Time, TimeText, read_time, show_time
 from dvic_hub.api.route import Call
+from dvic_hub.domain.log_search import read_place
 from dvic_hub.domain.long_records import is_long, shortened
 from dvic_hub.domain.model import LogItem, LogQuery
 from dvic_wire.limits import MAX_RECORD_TEXT
@@ -15,12 +16,14 @@ from dvic_wire.streams import LEVELS
 Glob = Annotated[str, msgspec.Meta(max_length=200, pattern=NO_NUL, description="A shell glob; empty: all.")]
 
 Grep = Annotated[str, msgspec.Meta(max_length=1000, pattern=NO_NUL)]
+Place = Annotated[str, msgspec.Meta(max_length=32, pattern=NO_NUL)]
 TextLimit = Annotated[int, msgspec.Meta(ge=0, le=MAX_RECORD_TEXT)]
 
 
 class LogsQuery(msgspec.Struct, forbid_unknown_fields=True):
     """`grep`: text that the message holds, in capitals or not. `text`: characters of each message, and of each field,
-    that are wanted at most (0: all); a longer message comes cut and with its `length`."""
+    that are wanted at most (0: all); a longer message comes cut and with its `length`. `arrived`: the `place` of a
+    record; only what came in its batch or later is wanted, however old it is: what a live stream has missed."""
 
     selector: SelectorText = "all"
     since: TimeText = ""
@@ -30,6 +33,7 @@ class LogsQuery(msgspec.Struct, forbid_unknown_fields=True):
     unit: Glob = ""
     grep: Grep = ""
     text: TextLimit = 0
+    arrived: Place = ""
     limit: Limit = 100
     cursor: Cursor = ""
 
@@ -77,7 +81,8 @@ async def search_logs(doors: Doors, call: Call) -> LogList:
     page = await doors.store.streams.search(LogQuery(
         nodes=selected(doors, query.selector), since=read_time(query.since, now, "since"),
         until=read_time(query.until, now, "until"), level=query.level, source=query.source, unit=query.unit,
-        grep=query.grep, limit=query.limit, before=query.cursor))
+        grep=query.grep, limit=query.limit, before=query.cursor,
+        arrived=read_place(query.arrived)[0] if query.arrived else 0))
     names = {view.id: view.name for view in doors.fleet.views()}
     return LogList([show_record(item, names.get(item.node, item.node), query.text) for item in page.items], page.next)
 

@@ -80,6 +80,7 @@ class Wanted:
     pieces: tuple[bytes, ...]
     before: Key | None
     limit: int
+    arrived: int = 0
 
     @classmethod
     def of(cls, query: LogQuery) -> "Wanted":
@@ -91,7 +92,7 @@ class Wanted:
         least = LEVEL_NUMBER[query.level] if query.level else 0
         return cls(query.since, until, (1 << len(LEVELS)) - (1 << least), query.source,
                    re.compile(fnmatch.translate(query.unit)) if query.unit else None, token_filter.fold(query.grep),
-                   token_filter.pieces_of(query.grep), before, query.limit)
+                   token_filter.pieces_of(query.grep), before, query.limit, query.arrived)
 
     def pick(self, block: Block, since: int = 0) -> list[tuple[Key, int]]:
         """The records of a block that are wanted and not older than `since` either."""
@@ -102,6 +103,8 @@ class Wanted:
         times, levels, until, mask = block.times, block.levels, self.until, self.levels
         picked = [(block.key(index), index) for index in indexes
                   if since <= times[index] <= until and mask >> levels[index] & 1]
+        if self.arrived:
+            picked = [entry for entry in picked if entry[0][1] >= self.arrived]
         if self.before:
             picked = [entry for entry in picked if entry[0] < self.before]
         if self.unit:

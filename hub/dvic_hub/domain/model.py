@@ -263,7 +263,8 @@ class AuditEntry:
 @dataclass(frozen=True)
 class LogQuery:
     """Which log records. Empty fields don't filter. `nodes`: ids (None: all). `level`: least level. `grep`: text that
-    the message holds, case ignored. `sources`/`units`: globs. `before`: paging cursor, opaque."""
+    the message holds, case ignored. `sources`/`units`: globs. `before`: paging cursor, opaque. `arrived`: the number of
+    a batch, of which and of later ones the records are wanted, whatever their time."""
 
     nodes: frozenset[str] | None = None
     since: int = 0
@@ -274,6 +275,7 @@ class LogQuery:
     grep: str = ""
     limit: int = 100
     before: str = ""
+    arrived: int = 0
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from dvic_hub.errors import BadRequest
 from dvic_wire.streams import RUN_PREFIX
 
 from . import schema
+from .codecs import Codec
 from .sqlite_reading import batches, block, matching, number_of, texts
 
 PAGE_BYTES = 64 * 1024 * 1024
@@ -71,8 +72,17 @@ def candidates(connection: apsw.Connection, wanted: Wanted, nodes: frozenset[str
                oldest_first: bool = False) -> Iterator[Candidate]:
     """The rows of all days that may hold what is wanted: by their last record, newest first, or by their first, oldest
     first."""
-    days = [_candidates(connection, day, wanted, nodes, oldest_first) for day in reversed(schema.days(connection))]
+    days = [_candidates(connection, day, wanted, nodes, oldest_first) for day in _days(connection, wanted.arrived)]
     return heapq.merge(*days, key=lambda row: row.first if oldest_first else -row.last)
+
+
+def _days(connection: apsw.Connection, arrived: int) -> Iterator[str]:
+    """Days, newest first, back to the one in which batch number `arrived` came."""
+    for day in reversed(schema.days(connection)):
+        yield day
+        first = connection.execute(f"SELECT min(id) FROM index_{day}").get  # noqa: S608
+        if first is not None and first <= arrived:
+            return
 
 
 def _candidates(connection: apsw.Connection, day: str, wanted: Wanted, nodes: frozenset[str] | None,
@@ -87,6 +97,11 @@ def _candidates(connection: apsw.Connection, day: str, wanted: Wanted, nodes: fr
         if numbers is not None:
             where.append(f"i.{column} IN (SELECT value FROM json_each(?))")  # noqa: S608
             values.append(numbers)
+    if wanted.arrived:
+        # A block is numbered by its first batch: of those before, the last of its sort and the open ones may hold more.
+        where.append(f"(i.id >= ? OR i.codec = {int(Codec.OPEN)} OR i.id IN (SELECT max(id) FROM index_{day} "  # noqa: S608
+                     "WHERE kind = 0 AND id < ? GROUP BY node, source))")
+        values += [wanted.arrived, wanted.arrived]
     bits, join = ("d.filter", f"JOIN data_{day} d USING (id)") if wanted.pieces else ("x''", "")
     rows = connection.execute(
         f"SELECT i.id, i.node, i.source, i.first, i.last, i.levels, i.count, i.codec, {bits} "  # noqa: S608

@@ -1,14 +1,13 @@
 // Log lines of one filter, kept up to date: the newest at first, older ones on demand, new ones as they come.
 //
 // The order of things leaves no gap: the stream stands first, then the search is asked. After a loss, a pause, or when the hub
-// says that this page was too slow, the search is asked again from a little before the newest line; doubles fall away (Lines).
+// says that this page was too slow, the search is asked for what arrived since; doubles fall away (Lines).
 
 import { signal } from "@preact/signals"
 import { ask, type List } from "./api.ts"
 import { type LiveEvent, openStream, type Stream } from "./live.ts"
 import { isLive, liveFilter, type LogFilter, searchQuery } from "./log_filter.ts"
 import { compare, fromEntry, fromEvent, holeBefore, KEPT_TEXT, Lines, type LogEntry, type LogLine, missedSince } from "./log_lines.ts"
-import { rfc3339 } from "./moments.ts"
 import { textOf } from "./problems.ts"
 
 const PAGE = 1000
@@ -17,8 +16,6 @@ const CATCH_UP_PAGES = 10
 const FLUSH_MS = 60
 /** Without a stream so long, the search is asked all the same. */
 const STREAM_MS = 2000
-/** Nodes heard of so short before count for where to catch up from. */
-const RECENT_MS = 300_000
 const SLOW_MS = 3000
 
 export class LogFeed {
@@ -45,10 +42,15 @@ export class LogFeed {
   #pending: LogLine[] = []
   #flush = 0
   #patience = 0
-  #nodes = new Map<string, { newest: number; heard: number }>()
+  /** The newest batch of which something was taken in. */
+  #batch = 0
+  /** Behind this batch something may be missing; Infinity when nothing is. */
+  #missing = Infinity
   #stop = new AbortController()
   #catching = false
   #catchAgain = false
+  /** Something may have been missed while new lines were not taken in. */
+  #behind = false
   #slow = 0
   #started = false
 
@@ -116,7 +118,9 @@ export class LogFeed {
   /** Ask for what may have been missed since the newest line that is held. */
   async catchUp(): Promise<void> {
     if (!this.loaded.peek()) return
-    if (this.#held()) return
+    this.#missing = Math.min(this.#missing, this.#batch)
+    this.#behind = this.#held()
+    if (this.#behind) return
     if (this.#catching) {
       this.#catchAgain = true
       return
@@ -132,11 +136,9 @@ export class LogFeed {
 
   /** Load what a hole stands for; what is still missing then is a hole again. */
   async fill(hole: LogLine): Promise<void> {
-    const { since } = hole.hole ?? { since: 0 }
-    await this.#guarded(async () => {
-      this.lines.remove(hole)
-      await this.#fetchBetween(since, hole.time)
-    })
+    const { arrived, cursor } = hole.hole ?? { arrived: "", cursor: "" }
+    this.lines.remove(hole)
+    if (!(await this.#guarded(() => this.#fetchArrived(arrived, cursor)))) this.#take([hole])
   }
 
   async #load(): Promise<void> {
@@ -154,32 +156,39 @@ export class LogFeed {
   }
 
   async #fetchMissed(): Promise<void> {
-    const recent = [...this.#nodes.values()].filter((node) => Date.now() - node.heard < RECENT_MS).map((node) => node.newest)
-    const newest = this.lines.items.at(-1)?.time ?? 0
+    const from = this.#missing
+    this.#missing = Infinity
     this.waiting.value = 0
-    await this.#fetchBetween(missedSince(newest, recent), 0)
+    try {
+      await this.#fetchArrived(missedSince(from), "")
+    } catch (error) {
+      this.#missing = Math.min(this.#missing, from)
+      throw error
+    }
   }
 
-  /** Pages from the newest backwards until `since`; a hole where they end before it. */
-  async #fetchBetween(since: number, until: number): Promise<void> {
-    let cursor = ""
+  /** Pages of what arrived from a place on, newest first; a hole where there are too many of them. */
+  async #fetchArrived(arrived: string, from: string): Promise<void> {
+    let cursor = from
     let oldest: LogLine | undefined
     for (let page = 0; page < CATCH_UP_PAGES; page++) {
-      const found = await this.#ask({ cursor, ...(since ? { since: rfc3339(since) } : {}), ...(until ? { until: rfc3339(until) } : {}) })
+      const found = await this.#ask({ cursor, arrived })
       const lines = found.items.map(fromEntry)
       oldest = lines.at(-1) ?? oldest
       this.#take(lines)
       cursor = found.next
-      if (!cursor || !since) return
+      if (!cursor || !arrived) return
     }
-    if (oldest && compare(oldest, this.lines.items[0] ?? oldest) > 0) this.#take([holeBefore(oldest, since)])
+    if (oldest) this.#take([holeBefore(oldest, { arrived, cursor })])
   }
 
   #hear(events: LiveEvent[]): void {
     for (const event of events) {
       if (event.kind === "log") this.#pending.push(fromEvent(event))
-      else if (event.kind === "gap") this.#slow ||= window.setTimeout(() => this.#catchUpSlowly(), SLOW_MS)
-      else if (event.kind === "problem") {
+      else if (event.kind === "gap") {
+        this.#missing = Math.min(this.#missing, this.#batch)
+        this.#slow ||= window.setTimeout(() => this.#catchUpSlowly(), SLOW_MS)
+      } else if (event.kind === "problem") {
         this.#stream?.close()
         this.#stream = null
         void this.#load()
@@ -201,15 +210,7 @@ export class LogFeed {
       this.waiting.value += lines.length
       return
     }
-    const heard = Date.now()
-    const added = this.#take(lines)
-    for (const line of added) {
-      const known = this.#nodes.get(line.nodeId)
-      if (known) {
-        known.newest = Math.max(known.newest, line.time)
-        known.heard = heard
-      } else this.#nodes.set(line.nodeId, { newest: line.time, heard })
-    }
+    this.#take(lines)
   }
 
   /** New lines are not taken in: the hub keeps them, and they are fetched when they are wanted. */
@@ -219,10 +220,11 @@ export class LogFeed {
 
   #release(): void {
     this.unseen.value = 0
-    if (this.waiting.peek() && !this.#held()) void this.catchUp()
+    if ((this.waiting.peek() || this.#behind) && !this.#held()) void this.catchUp()
   }
 
   #take(lines: LogLine[]): LogLine[] {
+    for (const line of lines) if (line.batch > this.#batch) this.#batch = line.batch
     const newest = this.lines.items.at(-1)
     const added = this.lines.add(lines)
     if (!added.length) {

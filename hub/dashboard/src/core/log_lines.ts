@@ -27,8 +27,8 @@ export type LogLine = {
   length: number
   /** Bytes that the node had left out already. */
   cut: number
-  /** Lines that are not loaded lie from `since` (microseconds) up to here. */
-  hole?: { since: number }
+  /** Older lines that came meanwhile are not loaded: how to ask for them. */
+  hole?: { arrived: string; cursor: string }
 }
 
 /** A record as GET /logs tells it. */
@@ -59,7 +59,7 @@ export function fromEntry(entry: LogEntry): LogLine {
 
 /** A live event of the kind `log`. */
 export function fromEvent(event: Record<string, unknown>): LogLine {
-  return made(Number(event["time"]), event)
+  return made(Number(event["time"]) || 0, event)
 }
 
 function made(time: number, from: Record<string, unknown>): LogLine {
@@ -87,11 +87,11 @@ function copied(text: string): string {
   return JSON.parse(JSON.stringify(text)) as string
 }
 
-/** A mark that lines between two moments are not loaded; it stands before the line `before`. */
-export function holeBefore(before: LogLine, since: number): LogLine {
+/** A mark that older lines are not loaded; it stands before the line `before`. */
+export function holeBefore(before: LogLine, hole: { arrived: string; cursor: string }): LogLine {
   return {
     time: before.time, batch: before.batch, position: before.position - 0.5, node: "", nodeId: "", source: "", unit: "", level: "info",
-    message: "", length: 0, cut: 0, hole: { since },
+    message: "", length: 0, cut: 0, hole,
   }
 }
 
@@ -208,14 +208,12 @@ function joined(onto: LogLine[], held: LogLine[], more: LogLine[]): LogLine[] {
   return added
 }
 
-/** Since when (microseconds) to ask again for what may have been missed: `newest` is the newest line held, `nodes` the newest
- * of each node that was heard of late. Nodes whose clock is behind, or that hand in old lines, are covered from where they were;
- * and lines arrive late, so that some are asked for twice. 0: nothing is known. */
-export function missedSince(newest: number, nodes: Iterable<number>): number {
-  if (!newest) return 0
-  let since = newest - 60_000_000
-  for (const time of nodes) since = Math.min(since, time - 5_000_000)
-  return Math.max(1, since)
+/** Batches before the newest from which on what may have been missed is asked for: they are told about in their order, nearly. */
+const OVERLAP = 100
+
+/** The place from which on to ask for what may have been missed, when `batch` is the newest that came; "" when none has. */
+export function missedSince(batch: number): string {
+  return batch ? `${Math.max(1, batch - OVERLAP).toString(16)}.0` : ""
 }
 
 /** A line as plain text, as it is copied and downloaded. */

@@ -254,7 +254,7 @@ function firstLines(message: string): string {
 function Hole(props: { line: LogLine; clicked: (line: LogLine) => void }) {
   return (
     <div class="log-hole" role="option" aria-selected="false" onClick={() => props.clicked(props.line)}>
-      Lines from {timeOfDay(props.line.hole?.since ?? 0)} to {timeOfDay(props.line.time)} are not loaded: click to load them
+      Older lines that came meanwhile are not loaded: click to load them
     </div>
   )
 }
