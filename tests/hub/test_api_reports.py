@@ -1,11 +1,11 @@
 """What nodes report, read through the API: logs, metrics, demos, the hub's own state."""
 
 import asyncio
-import json
 
 import pytest
 from api_hub import ApiHub
 from prometheus_client.parser import text_string_to_metric_families
+from reporter import two_reporters
 
 from dvic_hub.api.metrics import MAX_POINTS, choose_step
 from dvic_hub.errors import BadRequest
@@ -20,28 +20,6 @@ def played(scene, tmp_path, **settings):
             await scene(hub)
 
     asyncio.run(run())
-
-
-class Reporter:
-    """A node whose batches go straight into the hub's ingest."""
-
-    def __init__(self, hub, node):
-        self.hub, self.node, self.cursors = hub, node, {}
-
-    async def send(self, stream: str, source: str, *sent: dict, closed: bool = False,
-                   about: dict | None = None) -> None:
-        held = self.cursors.get(stream, "")
-        following = str(int(held or 0) + 1)
-        batch = {"kind": "batch", "stream": stream, "from_cursor": held, "to_cursor": following, "source": source,
-                 "records": list(sent), "about": about or {}, "closed": closed}
-        ack = await self.hub.doors.ingest.commit(self.node.id, json.dumps(batch).encode())
-        assert ack.stored, ack
-        self.cursors[stream] = following
-
-
-async def two_reporters(hub) -> tuple[Reporter, Reporter]:
-    return (Reporter(hub, await hub.new_node("web-1", tags={"room": "lab"})),
-            Reporter(hub, await hub.new_node("cam-1", tags={"room": "hall"})))
 
 
 def test_logs_are_found_by_node_level_source_unit_text_and_time(tmp_path):
@@ -74,7 +52,7 @@ def test_logs_are_found_by_node_level_source_unit_text_and_time(tmp_path):
         assert item == {
             "time": item["time"], "node": "web-1", "node_id": web.node.id, "source": "journal", "level": "error",
             "message": "Disk is FULL", "unit": "nginx.service", "pid": 7, "identifier": "nginx", "uid": 0, "boot": "b",
-            "priority": 3, "fields": {"free": 0}}
+            "priority": 3, "fields": {"free": 0}, "place": item["place"]}
         _, answer = await hub.ask("GET", "/api/v1/logs", "vera", params={"source": "dvic_log_cam"})
         assert (answer["items"][0]["cut"], answer["items"][0]["binary"]) == (5, "/w==")
 
@@ -216,7 +194,15 @@ def test_what_a_run_wrote_is_read_in_pages_node_by_node(tmp_path):
             *((name, "out", f"{name} {each}\n") for each in range(5)), (name, "err", "/w=="))]
         _, answer = await hub.ask("GET", f"/api/v1/runs/{run['id']}/output", "vera", params={"node": "cam-1"})
         assert {item["node"] for item in answer["items"]} == {"cam-1"} and len(answer["items"]) == 6
-        for query, status in (({"cursor": "x"}, 400), ({"cursor": "9.x"}, 400), ({"node": "nobody"}, 404)):
+        last = answer["items"][2]["place"]
+        _, rest = await hub.ask("GET", f"/api/v1/runs/{run['id']}/output", "vera",
+                                params={"node": "cam-1", "after": last, "limit": 2})
+        assert rest["items"] == answer["items"][3:5] and rest["next"]
+        _, rest = await hub.ask("GET", f"/api/v1/runs/{run['id']}/output", "vera",
+                                params={"node": "cam-1", "after": last, "limit": 2, "cursor": rest["next"]})
+        assert rest == {"items": answer["items"][5:], "next": ""}
+        for query, status in (({"after": last}, 400), ({"after": "x", "node": "cam-1"}, 400), ({"cursor": "x"}, 400),
+                              ({"cursor": "9.x"}, 400), ({"node": "nobody"}, 404)):
             assert (await hub.ask("GET", f"/api/v1/runs/{run['id']}/output", "vera", params=query))[0] == status
         _, shown = await hub.ask("GET", f"/api/v1/runs/{run['id']}", "vera")
         states = {row["node"]: (row["state"], row["exit_code"]) for row in shown["nodes"]}

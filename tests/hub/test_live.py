@@ -10,6 +10,7 @@ import pytest
 from dvic_hub.bus.local import LocalBus
 from dvic_hub.domain.events import LogsStored, NodeChanged, RunChanged, RunOutputStored, SamplesStored
 from dvic_hub.domain.liveness import NodeView
+from dvic_hub.domain.long_records import BRIEF_TEXT
 from dvic_hub.domain.model import Node
 from dvic_hub.domain.subscriptions import MAX_CHUNK, Filter, join_lines
 from dvic_hub.errors import TooMany
@@ -334,6 +335,41 @@ async def test_records_written_over_several_lines_still_come_as_one_line(scene):
     scene.bus.publish(LogsStored("n-web", "journal", [b'{"time":1,\n "level":"info",\r\n "message":"a\\nb"}'], 2))
     await scene.settle()
     assert box.messages == ["a\nb"]
+
+
+@played
+async def test_every_record_of_a_numbered_batch_has_a_place_of_its_own(scene):
+    box = scene.box(Filter(grep="b"))
+    event = logs("n-web", "a", "b", "ab")
+    scene.bus.publish(LogsStored(event.node, event.source, event.records, event.levels, number=255))
+    scene.bus.publish(RunOutputStored("n-web", "r1", [b'{"time":1,"out":"x"}'], number=256))
+    await scene.settle()
+    assert [event["place"] for event in box.events] == ["ff.1", "ff.2", "100.0"]
+
+
+@played
+async def test_very_long_records_come_cut_to_those_who_want_them_brief(scene):
+    whole, short = scene.box(Filter(grep="xx")), scene.box(Filter(grep="xx", brief=True))
+    giant = {"time": 1, "level": "info", "message": "x" * 1_000_000, "binary": "A" * 99, "cut": 5,
+             "fields": {"a": "y" * 9999, "b": 1}}
+    small = {"time": 2, "level": "info", "message": "x" * 60_000}
+    scene.bus.publish(LogsStored("n-web", "journal", [msgspec.json.encode(each) for each in (giant, small)], 2, 7))
+    await scene.settle()
+    assert [len(event["message"]) for event in whole.events] == [1_000_000, 60_000]
+    assert [len(event["message"]) for event in short.events] == [BRIEF_TEXT, 60_000]
+    cut = short.events[0]
+    assert (cut["length"], cut["cut"], cut["place"], cut["node"]) == (1_000_000, 5, "7.0", "web-1")
+    assert "binary" not in cut and len(cut["fields"]["a"]) == BRIEF_TEXT and "length" not in short.events[1]
+
+
+@played
+async def test_states_of_runs_can_be_heard_without_their_output(scene):
+    box = scene.box(Filter(kinds=("state",), run="r1"))
+    scene.bus.publish(RunOutputStored("n-web", "r1", [b'{"time":1,"out":"x"}']))
+    scene.bus.publish(RunChanged("r1", "n-web", "running"))
+    scene.bus.publish(RunChanged("r2", "n-web", "running"))
+    await scene.settle()
+    assert [(event["kind"], event["run"], event["state"]) for event in box.events] == [("run", "r1", "running")]
 
 
 @played

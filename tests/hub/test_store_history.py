@@ -42,9 +42,10 @@ def test_the_output_of_a_run_is_kept_in_order_and_its_end_is_the_nodes_end(store
             page = await it.streams.run_output(RUN_ID, "n-ada", "", 2)
             rest = await it.streams.run_output(RUN_ID, "n-ada", page.next, 10)
             assert [*page.items, *rest.items] == [
-                {"time": at, "start": {"pid": 7, "user": "root"}}, {"time": at + 1, "out": "a\n"},
-                {"time": at + 2, "err": "", "binary": "/w=="},
-                {"time": at + 3, "end": {"state": FAILED, "exit_code": 3, "reason": "x", "cut": 9}}]
+                {"time": at, "start": {"pid": 7, "user": "root"}, "place": "1.0"},
+                {"time": at + 1, "out": "a\n", "place": "1.1"},
+                {"time": at + 2, "err": "", "binary": "/w==", "place": "2.0"},
+                {"time": at + 3, "end": {"state": FAILED, "exit_code": 3, "reason": "x", "cut": 9}, "place": "2.1"}]
             assert rest.next == "" and (await it.streams.run_output(RUN_ID, "n-bob", "", 10)).items == []
             assert await all_pages(it) == [], "output of runs is no log"
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 from batches import batch, lines
 
-from dvic_hub.domain.model import ApiToken, AuditEntry, Node, Run, RunNode, Token, User
+from dvic_hub.domain.model import ApiToken, AuditEntry, Node, Run, RunNode, RunQuery, Token, User
 from dvic_hub.errors import BadRequest, Conflict
-from dvic_wire.runs import CANCELLED, DISPATCHED, FINISHED, QUEUED, RUNNING, RunSpec
+from dvic_wire.runs import CANCELLED, DISPATCHED, FAILED, FINISHED, QUEUED, RUNNING, RunSpec
 
 EVE = Node("n-eve", "eve", b"e" * 32, {"room": "lab"}, {"os": "debian 12"}, "1.0", "10.0.0.1", enrolled=5, last_seen=6,
            period=10, serial=7, serial_window=2**64 - 1, status="fine")
@@ -212,6 +212,30 @@ def test_runs_are_listed_newest_first_in_pages(store):
             for bad in ("x", "zz.r1", "1", "-1.r1", "1."):
                 with pytest.raises(BadRequest):
                     await it.runs.list(3, bad)
+
+    run(steps)
+
+
+def test_runs_are_found_by_who_node_text_and_how_they_go(store):
+    async def steps():
+        async with store() as it:
+            await it.runs.add(replace(order("r1", 1, reason="Weekly CHECK", ended=5), created_by="otto"),
+                              [RunNode("r1", "n-ada", 0, FAILED), RunNode("r1", "n-bob", 1, FINISHED)])
+            script = RunSpec(script="#!/bin/sh\nreboot", stdin="secret", env=(("TOKEN", "secret"),), timeout=9)
+            await it.runs.add(replace(order("r2", 2), spec=script), [RunNode("r2", "n-bob", 0, RUNNING)])
+
+            async def found(**query):
+                return [run.id for run in (await it.runs.list(9, "", RunQuery(**query))).items]
+
+            assert await found() == ["r2", "r1"]
+            assert await found(by="otto") == await found(node="n-ada") == await found(failed=True) == ["r1"]
+            assert await found(active=True) == await found(text="REBOOT") == ["r2"]
+            assert await found(text="weekly check") == await found(text="echo ü") == await found(text="r1") == ["r1"]
+            assert await found(text="tag:a") == ["r2", "r1"] and await found(text="tag:a", by="otto") == ["r1"]
+            assert await found(text="secret") == [], "environment and input are not searched"
+            assert await found(text="%") == await found(by="' OR 1=1 --") == []
+            assert await it.runs.counts(["r1", "r2", "r3"]) == {
+                "r1": {FAILED: 1, FINISHED: 1}, "r2": {RUNNING: 1}, "r3": {}}
 
     run(steps)
 

@@ -6,10 +6,17 @@ Every method answers after one turn of the event loop, as the real one does, so 
 
 import asyncio
 import json
+from collections import Counter
 from dataclasses import replace
+from fnmatch import fnmatch
 
+from dvic_hub.domain.decoding import Kind, kind_of
+from dvic_hub.domain.dispatch import BAD_ENDS
 from dvic_hub.domain.glance import EMPTY, Glance, extended, figures_of
-from dvic_hub.domain.model import LogItem, Page, Series
+from dvic_hub.domain.log_levels import LevelCounter
+from dvic_hub.domain.log_search import Wanted, write_cursor
+from dvic_hub.domain.model import EVERY_RUN, Around, LogItem, Page, Series
+from dvic_hub.domain.record_types import LEVEL_NUMBER
 from dvic_hub.errors import Conflict, StoreFull
 from dvic_wire.runs import TERMINAL
 from dvic_wire.streams import RUN_PREFIX, accept
@@ -46,6 +53,7 @@ class MemoryStreams(_Table):
         else:
             self.held[key] = batch.to_cursor
         self.batches.append(batch)
+        verdict = replace(verdict, number=len(self.batches))
         if batch.run_end is not None:
             run = batch.stream.removeprefix(RUN_PREFIX)
             row = self._store.runs.rows.get((run, batch.node))
@@ -60,17 +68,46 @@ class MemoryStreams(_Table):
         return [record for batch in self.batches if (batch.node, batch.stream) == (node, stream)
                 for record in json.loads(batch.records_json)]
 
+    def _found(self, query):
+        """Key and item of what a query wants, oldest first."""
+        wanted = Wanted.of(query)
+        found = [((record["time"], number, place), LogItem(batch.node, batch.source, record, f"{number:x}.{place:x}"))
+                 for number, batch in enumerate(self.batches, 1) if kind_of(batch.stream) is Kind.LOG
+                 and (query.nodes is None or batch.node in query.nodes) and fnmatch(batch.source, query.source or "*")
+                 for place, record in enumerate(json.loads(batch.records_json))
+                 if wanted.since <= record["time"] <= wanted.until
+                 and wanted.levels >> LEVEL_NUMBER[record["level"]] & 1
+                 and query.grep.lower() in record["message"].lower()
+                 and fnmatch(record.get("unit", ""), query.unit or "*")]
+        return sorted(found, key=lambda entry: entry[0])
+
     async def search(self, query):
         await self._turn(False)
-        found = [LogItem(batch.node, batch.source, record) for batch in self.batches
-                 for record in json.loads(batch.records_json) if "message" in record
-                 and (query.nodes is None or batch.node in query.nodes)
-                 and query.grep.lower() in record["message"].lower()]
-        return Page(sorted(found, key=lambda item: -item.record["time"])[:query.limit])
+        before = Wanted.of(query).before
+        found = [entry for entry in reversed(self._found(query)) if before is None or entry[0] < before]
+        more = len(found) > query.limit
+        return Page([item for _, item in found[:query.limit]],
+                    write_cursor(found[query.limit - 1][0]) if more and query.limit else "")
+
+    async def around(self, query, key, after):
+        await self._turn(False)
+        found = self._found(replace(query, since=0, until=0, before=""))
+        before, behind = [item for at, item in found if at <= key], [item for at, item in found if at > key]
+        return Around(before[-query.limit:] + behind[:after], len(before) > query.limit, len(behind) > after)
+
+    async def levels(self, query, buckets):
+        await self._turn(False)
+        found = self._found(replace(query, before=""))
+        since = query.since or min([query.until, *(key[0] for key, _ in found)])
+        counter = LevelCounter(since, query.until, Wanted.of(query).levels, buckets)
+        counter.add((key[0], LEVEL_NUMBER[item.record["level"]]) for key, item in found)
+        return counter.result()
 
     async def run_output(self, run, node, after, limit):
         await self._turn(False)
-        records = self.records(node, RUN_PREFIX + run)
+        records = [{**record, "place": f"{number:x}.{place:x}"} for number, batch in enumerate(self.batches, 1)
+                   if (batch.node, batch.stream) == (node, RUN_PREFIX + run)
+                   for place, record in enumerate(json.loads(batch.records_json))]
         start = int(after or 0)
         more = start + limit < len(records)
         return Page(records[start:start + limit], str(start + limit) if more else "")
@@ -227,9 +264,24 @@ class MemoryRuns(_Table):
         await self._turn(False)
         return self.runs.get(id)
 
-    async def list(self, limit, before=""):
+    async def list(self, limit, before="", query=EVERY_RUN):
         await self._turn(False)
-        return Page(sorted(self.runs.values(), key=lambda run: run.id, reverse=True)[:limit])
+
+        def wanted(run):
+            rows = [row for row in self.rows.values() if row.run == run.id]
+            text = "\n".join([run.id, run.selector, run.reason, run.spec.script, *run.spec.argv]).lower()
+            return (query.by in ("", run.created_by) and query.text.lower() in text
+                    and (not query.node or any(row.node == query.node for row in rows))
+                    and not (query.active and run.ended)
+                    and (not query.failed or any(row.state in BAD_ENDS for row in rows)))
+
+        found = sorted(filter(wanted, self.runs.values()), key=lambda run: run.id, reverse=True)
+        found = [run for run in found if not before or run.id < before]
+        return Page(found[:limit], found[limit - 1].id if len(found) > limit else "")
+
+    async def counts(self, runs):
+        await self._turn(False)
+        return {run: dict(Counter(row.state for row in self.rows.values() if row.run == run)) for run in runs}
 
     async def nodes(self, run):
         await self._turn(False)

@@ -15,7 +15,7 @@ Names of streams and the records that they carry:
     run:<run id>                output and end of one run
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 JOURNAL = "journal"
 HARDWARE = "hardware"
@@ -50,11 +50,12 @@ GAP_REASONS = ("vacuumed", "truncated", "deleted", "replaced", "overrun", "corru
 @dataclass(frozen=True)
 class Verdict:
     """What to do with a batch: store it (`accepted`), and the `cursor` to answer with. `closed`: nobody is interested
-    in this stream (any more)."""
+    in this stream (any more). `number`: the hub's own for the stored batch, growing as batches arrive."""
 
     accepted: bool
     cursor: str
     closed: bool = False
+    number: int = field(default=0, compare=False)
 
 
 def accept(held: str, from_cursor: str, to_cursor: str) -> Verdict:

@@ -21,6 +21,9 @@ const VIEWS: Partial<Record<Page, Source>> = {
   "/": () => Promise.resolve(Home),
   "/fleet": () => import("./pages/fleet.tsx").then((m) => m.Fleet),
   "/nodes/{node}": () => import("./pages/node.tsx").then((m) => m.NodePage),
+  "/logs": () => import("./pages/logs.tsx").then((m) => m.Logs),
+  "/runs": () => import("./pages/runs.tsx").then((m) => m.Runs),
+  "/runs/{run}": () => import("./pages/run.tsx").then((m) => m.RunPage),
 }
 
 const arrived = new Map<Page, View>()

@@ -9,6 +9,7 @@ from dvic_hub.api import (
     enrolment,
     install,
     keepalive,
+    log_views,
     logs,
     metrics,
     nodes,
@@ -106,6 +107,10 @@ ROUTES: tuple[Route, ...] = (
     # what nodes report
     Route("GET", f"{API}/logs", VIEWER, logs.search_logs, "Search stored log records",
           query=logs.LogsQuery, answer=logs.LogList),
+    Route("GET", f"{API}/logs/levels", VIEWER, log_views.count_levels, "Count stored log records over time, by level",
+          query=log_views.LevelsQuery, answer=log_views.LevelsAnswer),
+    Route("GET", f"{API}/logs/around", VIEWER, log_views.lines_around, "The lines before and after a log record",
+          query=log_views.AroundQuery, answer=log_views.AroundAnswer),
     Route("GET", f"{API}/metrics/series", VIEWER, metrics.metric_series, "Metrics over time",
           query=metrics.SeriesQuery, answer=metrics.SeriesList, problems=(404,)),
     Route("GET", f"{API}/stream", VIEWER, stream_socket.stream, "Live events over WebSocket", socket=True,

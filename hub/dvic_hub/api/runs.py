@@ -1,15 +1,17 @@
 """Runs: ordering commands on nodes, following them, reading their output, cancelling them."""
 
-from typing import Annotated, Any
+from collections import Counter
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from dvic_hub.api.doors import Doors
 from dvic_hub.api.nodes import find
-from dvic_hub.api.params import Cursor, Limit, Time, show_time
+from dvic_hub.api.params import NO_NUL, Cursor, Limit, Time, show_time
 from dvic_hub.api.route import Call
 from dvic_hub.domain.dispatch import MAX_QUEUE, MAX_REASON, MAX_TIMEOUT, RunOrder
-from dvic_hub.domain.model import Run, RunNode
+from dvic_hub.domain.model import Run, RunNode, RunQuery
+from dvic_hub.domain.people import OPERATOR, Actor, allows
 from dvic_hub.errors import BadRequest, NotFound
 from dvic_wire.limits import MAX_SELECTOR, MAX_SIGNED_BYTES
 from dvic_wire.runs import RunSpec
@@ -73,8 +75,21 @@ class RunNodeItem(msgspec.Struct):
     cut: int
 
 
+class RunSpecItem(msgspec.Struct):
+    """The rest of what was ordered, so that it can be ordered again; see NewRun."""
+
+    cwd: str
+    env: dict[str, str]
+    stdin: str
+    memory: int
+    cpu: int
+    output: int
+    queue: int
+
+
 class RunItem(msgspec.Struct, omit_defaults=True):
-    """`counts`: nodes by state. `cancelled`, `ended`: when. `nodes` only where one run is asked for."""
+    """`counts`: nodes by state. `cancelled`, `ended`: when. `nodes` only where one run is asked for, and `more` where
+    one who may run commands asks: environment and input can hold secrets."""
 
     id: str
     selector: str
@@ -92,9 +107,17 @@ class RunItem(msgspec.Struct, omit_defaults=True):
     ended: Time | None
     counts: dict[str, int]
     nodes: list[RunNodeItem] | None = None
+    more: RunSpecItem | None = None
 
 
 class RunsQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """`by`: who ordered it. `node`: id or name of one that it was ordered for. `grep`: text that its command, selector,
+    reason or id holds, in capitals or not. `state`: `active` (not over yet) or `failed` (a node of it ended badly)."""
+
+    by: Annotated[str, msgspec.Meta(max_length=200, pattern=NO_NUL)] = ""
+    node: Annotated[str, msgspec.Meta(max_length=200, pattern=NO_NUL)] = ""
+    grep: Annotated[str, msgspec.Meta(max_length=1000, pattern=NO_NUL)] = ""
+    state: Literal["", "active", "failed"] = ""
     limit: Limit = 50
     cursor: Cursor = ""
 
@@ -107,19 +130,24 @@ class RunList(msgspec.Struct):
 
 
 class OutputQuery(msgspec.Struct, forbid_unknown_fields=True):
-    """`node`: id or name; absent: one node after the other."""
+    """`node`: id or name; absent: one node after the other. `after`: of this node, only what came after the piece of
+    that `place`."""
 
     node: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    after: Annotated[str, msgspec.Meta(max_length=32, pattern=NO_NUL)] = ""
     limit: Limit = 500
     cursor: Cursor = ""
 
 
 class OutputItem(msgspec.Struct, omit_defaults=True):
-    """A piece of output. `stream`: out or err. `binary`: base64 where it was not UTF-8; `text` is empty then."""
+    """A piece of output. `stream`: out or err. `binary`: base64 where it was not UTF-8; `text` is empty then. `place`:
+    no other piece has it, and live events of the same piece have the same."""
 
     time: Time | None
     node: str
+    node_id: str
     stream: str
+    place: str
     text: str = ""
     binary: str | None = None
 
@@ -137,16 +165,21 @@ async def add_run(doors: Doors, call: Call) -> RunItem:
         "argv", "script", "user", "cwd", "env", "stdin", "timeout", "memory", "cpu", "output")})
     order = RunOrder(selector=body.selector, spec=spec, batch=body.batch, max_failures=body.max_failures,
                      queue=body.queue, reason=body.reason, operator=body.operator)
-    return await shown(doors, await doors.runs.create(order, call.actor), True)
+    return await shown(doors, await doors.runs.create(order, call.actor), call.actor)
 
 
 async def list_runs(doors: Doors, call: Call) -> RunList:
-    page = await doors.store.runs.list(call.query.limit, call.query.cursor)
-    return RunList([await shown(doors, run, False) for run in page.items], page.next)
+    query: RunsQuery = call.query
+    node = doors.fleet.view(query.node) if query.node else None
+    wanted = RunQuery(query.by, node.id if node else query.node, query.grep, query.state == "active",
+                      query.state == "failed")
+    page = await doors.store.runs.list(query.limit, query.cursor, wanted)
+    counts = await doors.store.runs.counts([run.id for run in page.items])
+    return RunList([show_order(run, counts[run.id]) for run in page.items], page.next)
 
 
 async def show_run(doors: Doors, call: Call) -> RunItem:
-    return await shown(doors, await find_run(doors, call.path["run"]), True)
+    return await shown(doors, await find_run(doors, call.path["run"]), call.actor)
 
 
 async def cancel_run(doors: Doors, call: Call) -> RunItem:
@@ -158,7 +191,7 @@ async def cancel_run(doors: Doors, call: Call) -> RunItem:
         if id not in rows:
             raise BadRequest(f"{id} is not in this run", field="nodes")
     await doors.runs.cancel(run.id, call.actor, nodes)
-    return await shown(doors, await find_run(doors, run.id), True)
+    return await shown(doors, await find_run(doors, run.id), call.actor)
 
 
 async def run_output(doors: Doors, call: Call) -> OutputList:
@@ -170,7 +203,9 @@ async def run_output(doors: Doors, call: Call) -> OutputList:
         rows = [row for row in rows if row.node == wanted]
         if not rows:
             raise NotFound(f"the node {query.node} is not in this run")
-    place, inner = read_output_cursor(query.cursor, len(rows))
+    if query.after and not query.node:
+        raise BadRequest("`after` needs a `node`", field="after")
+    place, inner = read_output_cursor(query.cursor, len(rows)) if query.cursor else (0, query.after)
     items: list[OutputItem] = []
     names = node_names(doors)
     for _ in range(READS_A_PAGE):
@@ -179,7 +214,7 @@ async def run_output(doors: Doors, call: Call) -> OutputList:
         row = rows[place]
         page = await doors.store.streams.run_output(run.id, row.node, inner, query.limit - len(items))
         name = names.get(row.node, row.node)
-        items += [item for record in page.items if (item := show_piece(record, name))]
+        items += [item for record in page.items if (item := show_piece(record, name, row.node))]
         place, inner = (place, page.next) if page.next else (place + 1, "")
     return OutputList(items, f"{place}.{inner}" if place < len(rows) else "")
 
@@ -194,11 +229,12 @@ def read_output_cursor(text: str, count: int) -> tuple[int, str]:
     return int(place), inner
 
 
-def show_piece(record: dict[str, Any], node: str) -> OutputItem | None:
+def show_piece(record: dict[str, Any], name: str, node: str) -> OutputItem | None:
     """A record of a run's stream as a piece of output; None for its start and end."""
     for stream in ("out", "err"):
         if stream in record:
-            return OutputItem(show_time(record["time"]), node, stream, record[stream], record.get("binary"))
+            return OutputItem(show_time(record["time"]), name, node, stream, record["place"], record[stream],
+                              record.get("binary"))
     return None
 
 
@@ -210,19 +246,25 @@ async def find_run(doors: Doors, id: str) -> Run:
     return run
 
 
-async def shown(doors: Doors, run: Run, with_nodes: bool) -> RunItem:
-    """A run as the API shows one."""
+async def shown(doors: Doors, run: Run, actor: Actor) -> RunItem:
+    """A run with all that the actor may see of it."""
     rows = sorted(await doors.store.runs.nodes(run.id), key=lambda row: row.position)
-    counts: dict[str, int] = {}
-    for row in rows:
-        counts[row.state] = counts.get(row.state, 0) + 1
-    names = node_names(doors) if with_nodes else {}
+    names, spec = node_names(doors), run.spec
+    item = show_order(run, dict(Counter(row.state for row in rows)))
+    item.nodes = [show_row(row, names.get(row.node, row.node)) for row in rows]
+    if allows(actor.role, OPERATOR):
+        item.more = RunSpecItem(spec.cwd, dict(spec.env), spec.stdin, spec.memory, spec.cpu, spec.output,
+                                (run.queue_until - run.created) // 1_000_000)
+    return item
+
+
+def show_order(run: Run, counts: dict[str, int]) -> RunItem:
+    """A run as lists show one."""
     return RunItem(
         id=run.id, selector=run.selector, argv=list(run.spec.argv), script=run.spec.script, user=run.spec.user,
         timeout=run.spec.timeout, created=show_time(run.created), created_by=run.created_by, reason=run.reason,
         batch=run.batch, max_failures=run.max_failures, queue_until=show_time(run.queue_until),
-        cancelled=show_time(run.cancelled), ended=show_time(run.ended), counts=counts,
-        nodes=[show_row(row, names.get(row.node, row.node)) for row in rows] if with_nodes else None)
+        cancelled=show_time(run.cancelled), ended=show_time(run.ended), counts=counts)
 
 
 def show_row(row: RunNode, name: str) -> RunNodeItem:

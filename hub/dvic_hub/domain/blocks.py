@@ -112,6 +112,18 @@ class LogBlock:
             raise DamagedBlock("a block has an unknown version or another size than its header says")
         return cls(count, batches, tuple(data[start:end] for start, end in zip(bounds[1:-1], bounds[2:], strict=True)))
 
+    @classmethod
+    def unpack_marks(cls, read: Callable[[int], bytes]) -> "LogBlock":
+        """A block of which `read(bytes)` gives the beginning piece by piece: times and levels are all that it knows,
+        and no more is read."""
+        try:
+            version, count, batches, marks, *_ = _HEADER.unpack(read(_HEADER.size))
+        except struct.error:
+            raise DamagedBlock("a block is shorter than its header") from None
+        if version != _VERSION:
+            raise DamagedBlock("a block has an unknown version")
+        return cls(count, batches, (read(marks), b"", b""))
+
     @cached_property
     def _marks(self) -> tuple[list[int], list[int], list[int], list[int], bytes]:
         data, wide, few = memoryview(self._section(0)), self.count * 8, self._batches * 8

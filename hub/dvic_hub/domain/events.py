@@ -35,12 +35,14 @@ class RawRecords(Sequence):
 
 @dataclass(frozen=True)
 class LogsStored:
-    """Log records of one batch were committed. `records` are raw JSON objects (bytes), as they came."""
+    """Log records of one batch were committed. `records` are raw JSON objects (bytes), as they came; `number`: the
+    batch's, which makes each record's place."""
 
     node: str
     source: str
     records: Sequence[bytes]
     levels: int
+    number: int = 0
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class RunOutputStored:
     node: str
     run: str
     records: Sequence[bytes]
+    number: int = 0
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from dvic_wire.streams import LEVELS
 
 from . import token_filter
 from .blocks import Key
-from .model import LogQuery
+from .model import LogItem, LogQuery
 from .record_types import LEVEL_NUMBER, MAX_TIME
 
 _CURSOR = re.compile(r"([0-9a-f]{1,14})\.([0-9a-f]{1,16})\.([0-9a-f]{1,8})\Z")
@@ -37,10 +37,25 @@ class Block(Protocol):
     def unit(self, index: int) -> str: ...
     def record(self, index: int) -> dict: ...
     def holding(self, needle: str) -> list[int]: ...
+_PLACE = re.compile(r"([0-9a-f]{1,16})\.([0-9a-f]{1,8})\Z")
 
 
 def write_cursor(key: Key) -> str:
     return ".".join(f"{number:x}" for number in key)
+
+
+def place_of(key: Key) -> str:
+    """The part of a key that no two records share."""
+    return f"{key[1]:x}.{key[2]:x}"
+
+
+def read_place(text: str) -> tuple[int, int]:
+    """Batch and position; raises BadRequest when the text is no place."""
+    found = _PLACE.match(text)
+    if not found:
+        raise BadRequest("is not the place of a record", field="place")
+    batch, position = (int(number, 16) for number in found.groups())
+    return min(batch, 2**63 - 1), position
 
 
 def read_cursor(text: str) -> Key:
@@ -128,8 +143,8 @@ class Newest:
         """Whether a page that ends before `newest_left` is a step forward."""
         return newest_left + 1 < self._wanted.until
 
-    def page(self, newest_left: int | None = None) -> tuple[list[tuple[str, str, dict]], str]:
-        """Node, source and record of each, newest first; and the cursor of the next page, "" at the end.
+    def page(self, newest_left: int | None = None) -> tuple[list[LogItem], str]:
+        """The records, newest first; and the cursor of the next page, "" at the end.
 
         `newest_left`: blocks up to that time were not looked into yet; the page ends before it.
         """
@@ -140,4 +155,5 @@ class Newest:
         following = write_cursor(cut[-1][0]) if len(entries) > len(cut) and cut else ""
         if not following and newest_left is not None:
             following = write_cursor((newest_left + 1, 0, 0))
-        return [(node, source, block.record(index)) for _, node, source, block, index in cut], following
+        return [LogItem(node, source, block.record(index), place_of(key)) for key, node, source, block, index in cut], \
+            following

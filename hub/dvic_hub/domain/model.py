@@ -91,6 +91,21 @@ class RunNode:
 
 
 @dataclass(frozen=True)
+class RunQuery:
+    """Which runs. Empty fields don't filter. `by`: who ordered it. `node`: an id. `text`: what its command, selector,
+    reason or id holds, case ignored. `active`: not over yet; `failed`: a node of it ended badly."""
+
+    by: str = ""
+    node: str = ""
+    text: str = ""
+    active: bool = False
+    failed: bool = False
+
+
+EVERY_RUN = RunQuery()
+
+
+@dataclass(frozen=True)
 class User:
     name: str
     role: str
@@ -148,11 +163,35 @@ class LogQuery:
 
 @dataclass(frozen=True)
 class LogItem:
-    """A stored log record: `record` is as in dvic_wire.records."""
+    """A stored log record: `record` is as in dvic_wire.records. `place`: the batch that brought it and where in it
+    (hexadecimal numbers joined by a dot); no other record has it, and it grows as records arrive."""
 
     node: str
     source: str
     record: dict
+    place: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True)
+class Around:
+    """The records before and after one moment or record, oldest first, and whether there are more on either side."""
+
+    items: list[LogItem]
+    more_before: bool = False
+    more_after: bool = False
+
+
+@dataclass(frozen=True)
+class LevelCounts:
+    """How many records of each level there were over time: `counts[level][bucket]`, levels as in LEVELS. Buckets are
+    `step` microseconds long, from `start` on. Before `complete_since` there may be more than was counted."""
+
+    start: int
+    step: int
+    counts: list[list[int]]
+    since: int
+    until: int
+    complete_since: int = 0
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ import msgspec
 
 from dvic_hub.domain.events import Event, LogsStored, RunChanged, RunOutputStored, SamplesStored
 from dvic_hub.domain.liveness import NodeView
+from dvic_hub.domain.long_records import brief
 from dvic_wire import selectors
 from dvic_wire.limits import MAX_SELECTOR
 from dvic_wire.streams import LEVELS
@@ -26,9 +27,9 @@ MAX_FILTERS = 16
 MAX_CHUNK = 64 * 1024
 """Bytes of lines that are joined into one piece; a single line may be longer."""
 
-Kind = Literal["log", "run", "node", "sample"]
+Kind = Literal["log", "run", "state", "node", "sample"]
 KINDS: tuple[str, ...] = Kind.__args__
-"""What can be subscribed to; `run` brings both the states of runs and their output."""
+"""What can be subscribed to; `run` brings both the states of runs and their output, `state` their states alone."""
 
 _ALL_LEVELS = (1 << len(LEVELS)) - 1
 _LEVEL_NUMBER = {level: number for number, level in enumerate(LEVELS)}
@@ -40,7 +41,8 @@ Chunk = tuple[bytes, int]
 
 class Filter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One thing to hear of. Empty members don't filter. `level` (least), `source`, `unit` (globs) and `grep` (text,
-    capitals or not) hold for logs, `run` for runs and their output, `selector` for all that is about a node."""
+    capitals or not) hold for logs, `run` for runs and their output, `selector` for all that is about a node. `brief`:
+    very long log records come cut, with the `length` that their message has."""
 
     kinds: Annotated[tuple[Kind, ...], msgspec.Meta(max_length=len(KINDS))] = ()
     selector: Annotated[str, msgspec.Meta(max_length=MAX_SELECTOR)] = "all"
@@ -49,6 +51,7 @@ class Filter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     unit: Glob = ""
     grep: Annotated[str, msgspec.Meta(max_length=1000)] = ""
     run: Annotated[str, msgspec.Meta(max_length=32)] = ""
+    brief: bool = False
 
 
 class _Peek(msgspec.Struct, gc=False):
@@ -75,15 +78,22 @@ class Happening:
     source: str = ""
     run: str = ""
     levels: int = 0
+    number: int = 0
     _lines: list[bytes] | None = None
     _chunks: list[Chunk] | None = None
     _peeked: list[_Peek] | None = None
     _lowered: list[str] | None = None
 
     @property
+    def tells_state(self) -> bool:
+        """A run or a node in it changed its state."""
+        return self.kind == "run" and self.records is None
+
+    @property
     def lines(self) -> list[bytes]:
         if self._lines is None:
-            self._lines = [msgspec.json.encode(self.own)] if self.records is None else lines_of(self.own, self.records)
+            own, records = self.own, self.records
+            self._lines = [msgspec.json.encode(own)] if records is None else lines_of(own, records, self.number)
         return self._lines
 
     def chunks(self) -> list[Chunk]:
@@ -110,10 +120,10 @@ def happening_of(event: Event, view_of: Callable[[str], NodeView | None]) -> Hap
     about = {"node": view.name if view else event.node, "node_id": event.node}
     if isinstance(event, LogsStored):
         return Happening("log", event.node, view, {"kind": "log", **about, "source": event.source}, event.records,
-                         source=event.source, levels=event.levels)
+                         source=event.source, levels=event.levels, number=event.number)
     if isinstance(event, RunOutputStored):
         return Happening("run", event.node, view, {"kind": "output", "run": event.run, **about}, event.records,
-                         run=event.run)
+                         run=event.run, number=event.number)
     if isinstance(event, SamplesStored):
         return Happening("sample", event.node, view, {"kind": "sample", "stream": event.stream, **about}, event.records)
     if isinstance(event, RunChanged):
@@ -145,9 +155,14 @@ class Picker:
 
     def __init__(self, filters: Iterable[Filter]):
         self._parts = [_Compiled(part) for part in filters]
+        self._brief = all(part.brief for part in self._parts)
 
     def pick(self, happening: Happening) -> list[Chunk]:
         """The lines that any of the filters wants, in order, each once."""
+        chunks = self._whole(happening)
+        return [brief(*chunk) for chunk in chunks] if self._brief and happening.kind == "log" else chunks
+
+    def _whole(self, happening: Happening) -> list[Chunk]:
         wanted: set[int] | None = None
         for part in self._parts:
             if not part.concerns(happening):
@@ -174,6 +189,7 @@ class _Compiled:
     def __init__(self, wanted: Filter):
         self.kinds = frozenset(wanted.kinds or KINDS)
         self.run = wanted.run
+        self.brief = wanted.brief
         self.selector = selectors.parse(wanted.selector or "all")
         self.everyone = isinstance(self.selector, selectors.All)
         self.levels = _ALL_LEVELS & -(1 << _LEVEL_NUMBER[wanted.level]) if wanted.level else _ALL_LEVELS
@@ -185,7 +201,7 @@ class _Compiled:
 
     def concerns(self, happening: Happening) -> bool:
         """What can be said without looking at single lines."""
-        if happening.kind not in self.kinds:
+        if happening.kind not in self.kinds and not ("state" in self.kinds and happening.tells_state):
             return False
         if happening.kind == "log":
             if not happening.levels & self.levels or (self.source and not self.source(happening.source)):
@@ -222,11 +238,15 @@ def _glob(pattern: str) -> Callable[[str], object] | None:
     return regex(translate(pattern), IGNORECASE).match if pattern else None
 
 
-def lines_of(own: dict, records: Sequence[bytes]) -> list[bytes]:
-    """Records, each with the hub's own members put before its own. No line holds a newline, so that any number of them
-    can travel joined by newlines."""
+def lines_of(own: dict, records: Sequence[bytes], number: int = 0) -> list[bytes]:
+    """Records, each with the hub's own members put before its own, among them its `place` in the batch `number`. No
+    line holds a newline, so that any number of them can travel joined by newlines."""
     prefix = msgspec.json.encode(own)[:-1] + b","
-    lines = [prefix + record[1:] for record in records]
+    if number:
+        prefix += b'"place":"%x.' % number
+        lines = [b'%b%x",%b' % (prefix, index, record[1:]) for index, record in enumerate(records)]
+    else:
+        lines = [prefix + record[1:] for record in records]
     joined = b"".join(lines)
     if b"\n" in joined or b"\r" in joined:
         lines = [msgspec.json.format(line, indent=-1) for line in lines]

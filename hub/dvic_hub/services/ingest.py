@@ -70,7 +70,7 @@ class IngestService:
             return Ack(decoded.stream, verdict.cursor, stored=False, closed=verdict.closed)
         self.records += batch.count
         self.batches += 1
-        self._tell(node, decoded, batch)
+        self._tell(node, decoded, batch, verdict.number)
         if batch.facts and self._announce:
             await self._announce(node)
         return Ack(decoded.stream, verdict.cursor, closed=verdict.closed)
@@ -81,12 +81,12 @@ class IngestService:
             self._warned_full = True
         return Ack(decoded.stream, decoded.from_cursor, stored=False, reason=reason, retry=retry)
 
-    def _tell(self, node: str, decoded: DecodedBatch, batch: IncomingBatch) -> None:
+    def _tell(self, node: str, decoded: DecodedBatch, batch: IncomingBatch, number: int) -> None:
         publish, records = self._bus.publish, RawRecords(decoded.records_json)
         if batch.count and decoded.kind is Kind.LOG:
-            publish(LogsStored(node, decoded.source, records, decoded.levels))
+            publish(LogsStored(node, decoded.source, records, decoded.levels, number))
         elif batch.count and decoded.kind is Kind.RUN:
-            publish(RunOutputStored(node, decoded.run, records))
+            publish(RunOutputStored(node, decoded.run, records, number))
         elif batch.count:
             publish(SamplesStored(node, decoded.stream, records))
         if batch.run_end:

@@ -12,16 +12,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from dvic_hub.domain.blocks import Key
 from dvic_hub.domain.glance import Glance
 from dvic_hub.domain.model import (
+    EVERY_RUN,
     ApiToken,
+    Around,
     AuditEntry,
     IncomingBatch,
+    LevelCounts,
     LogQuery,
     Node,
     Page,
     Run,
     RunNode,
+    RunQuery,
     Series,
     Token,
     User,
@@ -45,8 +50,17 @@ class Streams(Protocol):
     async def search(self, query: LogQuery) -> Page:
         """Log records (LogItem), newest first."""
 
+    async def around(self, query: LogQuery, key: Key, after: int) -> Around:
+        """The last `query.limit` records up to `key` (time, batch, position), that one included, and the first `after`
+        records behind it, of those that the query wants; its times and cursor don't count."""
+
+    async def levels(self, query: LogQuery, buckets: int) -> LevelCounts:
+        """How many records of each level there were over time, in at most `buckets` (3 or more) buckets; `until` must
+        be given. Without `since` from the first day that there is."""
+
     async def run_output(self, run: str, node: str, after: str, limit: int) -> Page:
-        """Records of a run's stream on one node, oldest first, as dicts; `after` is the paging cursor."""
+        """Records of a run's stream on one node, oldest first, as dicts with their `place`; `after` is the paging
+        cursor."""
 
     async def series(self, nodes: list[str], names: list[str], since: int, until: int, step: int) -> list[Series]:
         """Metrics; `names` are globs (empty: all), `step` seconds of each bucket (0: as sampled)."""
@@ -107,7 +121,13 @@ class Tokens(Protocol):
 class Runs(Protocol):
     async def add(self, run: Run, nodes: list[RunNode]) -> None: ...
     async def get(self, id: str) -> Run | None: ...
-    async def list(self, limit: int, before: str = "") -> Page: ...
+
+    async def list(self, limit: int, before: str = "", query: RunQuery = EVERY_RUN) -> Page:
+        """Newest first, those that the query wants."""
+
+    async def counts(self, runs: list[str]) -> dict[str, dict[str, int]]:
+        """Of each run, how many of its nodes are in which state."""
+
     async def nodes(self, run: str) -> list[RunNode]: ...
 
     async def active(self) -> list[str]:

@@ -55,16 +55,15 @@ class Batches:
             self.refused += 1
             return verdict
         if kind is Kind.LOG:
-            if batch.count:
-                self._take(connection, kind, batch)
+            number = self._take(connection, kind, batch) if batch.count else 0
         else:
             with connection:  # a savepoint: all that the batch changes, or nothing
-                self._write(connection, kind, batch)
+                number = self._write(connection, kind, batch)
         ended = batch.closed or batch.run_end is not None
         self._cursors.move(batch, msgspec.json.encode(batch.about).decode() if batch.about else "", ended)
         self._group_batches += 1
         self._group_records += batch.count
-        return replace(verdict, closed=ended)
+        return replace(verdict, closed=ended, number=number)
 
     def flush(self, connection: apsw.Connection) -> None:
         for day, rows in self._index.items():
@@ -88,34 +87,37 @@ class Batches:
         self._cursors.forget()
         self._days.rolled_back()
 
-    def _take(self, connection: apsw.Connection, kind: Kind, batch: IncomingBatch) -> None:
+    def _take(self, connection: apsw.Connection, kind: Kind, batch: IncomingBatch) -> int:
         day, number, id = self._days.today(connection), self._days.number, self._days.next_id()
         stream = number(connection, day, batch.stream) if kind is Kind.RUN else 0
         self._index.setdefault(day, []).append((
             id, int(kind), number(connection, day, batch.node), number(connection, day, batch.source), stream,
             batch.first_time, batch.last_time, batch.levels, batch.count, _codec_of(batch)))
         self._data.setdefault(day, []).append((id, b"", _bytes_of(batch)))
+        return id
 
-    def _write(self, connection: apsw.Connection, kind: Kind, batch: IncomingBatch) -> None:
+    def _write(self, connection: apsw.Connection, kind: Kind, batch: IncomingBatch) -> int:
         """What is not logs comes seldom, and goes into the database at once."""
+        number = 0
         if kind is Kind.RUN:
             _move_run(connection, batch)
             if batch.count:
-                self._take(connection, kind, batch)
+                number = self._take(connection, kind, batch)
         elif batch.count:
-            day, id = self._days.today(connection), self._days.next_id()
+            day, number = self._days.today(connection), self._days.next_id()
             connection.execute(
                 f"INSERT INTO metrics_{day} VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?)",  # noqa: S608
-                (id, int(kind), self._days.number(connection, day, batch.node), batch.first_time, batch.last_time,
-                 batch.count, _codec_of(batch), _bytes_of(batch)))
+                (number, int(kind), self._days.number(connection, day, batch.node), batch.first_time,
+                 batch.last_time, batch.count, _codec_of(batch), _bytes_of(batch)))
             records = decode_records(kind, batch.records_json)
             if kind is Kind.HARDWARE:
-                _keep_latest(connection, batch.node, id, records)
+                _keep_latest(connection, batch.node, number, records)
             else:
                 _keep_demos(connection, batch.node, records)
         if batch.facts:
             connection.execute("UPDATE node SET facts = json_patch(facts, ?) WHERE id = ?",
                                (msgspec.json.encode(batch.facts).decode(), batch.node))
+        return number
 
 
 def _codec_of(batch: IncomingBatch) -> int:

@@ -19,6 +19,11 @@ def day_of(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y%m%d")
 
 
+def time_of_day(day: str) -> int:
+    """When a day began, in microseconds since 1970."""
+    return int(datetime.strptime(day, "%Y%m%d").replace(tzinfo=UTC).timestamp()) * 1_000_000
+
+
 def days_between(day: str, later: str) -> int:
     """From one day to another."""
     start, end = (datetime.strptime(each, "%Y%m%d").replace(tzinfo=UTC) for each in (day, later))

@@ -3,6 +3,7 @@
 import fnmatch
 import re
 import zlib
+from collections.abc import Callable
 
 import apsw
 import msgspec
@@ -12,11 +13,22 @@ from dvic_hub.domain.blocks import DamagedBlock, FreshBlock, LogBlock
 from dvic_hub.domain.decoding import records_of_message
 from dvic_hub.domain.metric_blocks import Sample, Wanted
 from dvic_hub.domain.metric_blocks import unpack as unpack_samples
+from dvic_hub.domain.record_types import LEVEL_NUMBER
 
 from .codecs import FRESH, Codec
 
 _DICTS = msgspec.json.Decoder(list[dict])
 _LINES = msgspec.json.Decoder(tuple[int, list[dict]])
+
+
+class _Mark(msgspec.Struct, gc=False):
+    """What of a log record is counted."""
+
+    time: int
+    level: str
+
+
+_MARKS = msgspec.json.Decoder(list[_Mark])
 
 
 def texts(connection: apsw.Connection, day: str) -> dict[int, str]:
@@ -58,6 +70,19 @@ def block(id: int, codec: int, data: bytes) -> LogBlock | FreshBlock:
     if codec not in FRESH:
         return LogBlock.unpack(data)
     return FreshBlock(id, records_json(codec, data), _load)
+
+
+def marks(codec: int, read: Callable[[int], bytes]) -> tuple[list[int], bytes]:
+    """Times and levels of the records of a row of logs, of whose bytes `read` gives the next so many (-1: all that are
+    left); raises DamagedBlock."""
+    if codec not in FRESH:
+        packed = LogBlock.unpack_marks(read)
+        return packed.times, packed.levels
+    try:
+        found = _MARKS.decode(records_json(codec, read(-1)))
+        return [mark.time for mark in found], bytes(LEVEL_NUMBER[mark.level] for mark in found)
+    except (msgspec.MsgspecError, UnicodeDecodeError, KeyError) as error:
+        raise DamagedBlock(f"a stored batch can't be read ({error})") from None
 
 
 def batches(id: int, codec: int, data: bytes, whole: bool) -> list[tuple[int, list[dict]]]:

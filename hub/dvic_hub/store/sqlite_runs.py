@@ -5,7 +5,8 @@ from collections.abc import Iterable
 
 import apsw
 
-from dvic_hub.domain.model import Page, Run, RunNode
+from dvic_hub.domain.dispatch import BAD_ENDS
+from dvic_hub.domain.model import EVERY_RUN, Page, Run, RunNode, RunQuery
 from dvic_hub.errors import BadRequest, Conflict
 from dvic_wire.runs import TERMINAL, RunSpec
 
@@ -16,6 +17,10 @@ from .sqlite_writer import Writer
 SPEC = Form(lambda spec: json.dumps(spec.to_json()), lambda text: RunSpec.from_json(json.loads(text)))
 RUNS = Table("run", Run, {"spec": SPEC})
 RUN_NODES = Table("run_node", RunNode)
+
+_SEARCHED = ("concat_ws(char(10), id, selector, reason, json_extract(spec, '$.script'), "
+             "(SELECT group_concat(value, ' ') FROM json_each(spec, '$.argv')))")
+"""What a text is looked for in: not what may be secret (environment and input)."""
 
 
 class SqliteRuns:
@@ -62,11 +67,32 @@ class SqliteRuns:
     async def _nodes(self, rest: str, values: Iterable[object]) -> list[RunNode]:
         return await self._readers.run(lambda connection: RUN_NODES.select(connection, rest, values))
 
-    async def list(self, limit: int, before: str = "") -> Page:
+    async def counts(self, runs: list[str]) -> dict[str, dict[str, int]]:
+        def read(connection: apsw.Connection) -> dict[str, dict[str, int]]:
+            found: dict[str, dict[str, int]] = {run: {} for run in runs}
+            rows = connection.execute("SELECT run, state, count(*) FROM run_node WHERE run IN (SELECT value FROM "
+                                      "json_each(?)) GROUP BY run, state", (json.dumps(runs),))
+            for run, state, count in rows:
+                found[run][state] = count
+            return found
+
+        return await self._readers.run(read)
+
+    async def list(self, limit: int, before: str = "", query: RunQuery = EVERY_RUN) -> Page:
         """Newest first; the cursor is time and id of the last one."""
-        created, id = read_place(before) if before else (2**62, "")
-        rest = "WHERE (created, id) < (?, ?) ORDER BY created DESC, id DESC LIMIT ?"
-        rows = await self._readers.run(lambda connection: RUNS.select(connection, rest, (created, id, limit + 1)))
+        where, values = ["(created, id) < (?, ?)"], [*(read_place(before) if before else (2**62, ""))]
+        for wanted, condition, value in (
+                (query.by, "created_by = ?", query.by),
+                (query.node, "EXISTS (SELECT 1 FROM run_node WHERE run = run.id AND node = ?)", query.node),
+                (query.text, f"instr(lower({_SEARCHED}), lower(?))", query.text),
+                (query.active, "ended = ?", 0),
+                (query.failed, "EXISTS (SELECT 1 FROM run_node WHERE run = run.id AND state IN (SELECT value FROM "
+                               "json_each(?)))", json.dumps(sorted(BAD_ENDS)))):
+            if wanted:
+                where.append(condition)
+                values.append(value)
+        rest = f"WHERE {' AND '.join(where)} ORDER BY created DESC, id DESC LIMIT ?"
+        rows = await self._readers.run(lambda connection: RUNS.select(connection, rest, (*values, limit + 1)))
         more = len(rows) > limit > 0
         return Page(rows[:limit], f"{rows[limit - 1].created:x}.{rows[limit - 1].id}" if more else "")
 

@@ -3,15 +3,15 @@
 import heapq
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import apsw
 
 from dvic_hub.domain import token_filter
 from dvic_hub.domain.blocks import DamagedBlock
-from dvic_hub.domain.log_search import Newest, Wanted
-from dvic_hub.domain.model import LogItem, LogQuery, Page
+from dvic_hub.domain.log_search import Block, Newest, Wanted
+from dvic_hub.domain.model import LogQuery, Page
 from dvic_hub.errors import BadRequest
 from dvic_wire.streams import RUN_PREFIX
 
@@ -33,7 +33,10 @@ class Candidate:
     id: int
     node: str
     source: str
+    first: int
     last: int
+    levels: int
+    count: int
     codec: int
 
 
@@ -43,26 +46,37 @@ def search(connection: apsw.Connection, query: LogQuery, seconds: float, page_by
     until = time.monotonic() + seconds
     wanted = Wanted.of(query)
     newest, left = Newest(wanted), None
-    days = [_candidates(connection, day, wanted, query.nodes) for day in reversed(schema.days(connection))]
-    for candidate in heapq.merge(*days, key=lambda candidate: -candidate.last):
+    for candidate in candidates(connection, wanted, query.nodes):
         if newest.settled(candidate.last):
             break
         if (time.monotonic() > until or newest.held > page_bytes) and newest.may_pause(candidate.last):
             left = candidate.last
             break
-        data = connection.execute(f"SELECT bytes FROM data_{candidate.day} WHERE id = ?", (candidate.id,)).get  # noqa: S608
-        try:
-            if data is None:
-                raise DamagedBlock("its bytes are gone")
-            newest.offer(candidate.node, candidate.source, block(candidate.id, candidate.codec, data))
-        except DamagedBlock as error:
-            log.error("block %d of %s is left out of a search: %s", candidate.id, candidate.day, error)
-    items, following = newest.page(left)
-    return Page([LogItem(node, source, record) for node, source, record in items], following)
+        look_into(connection, candidate, newest.offer)
+    return Page(*newest.page(left))
 
 
-def _candidates(connection: apsw.Connection, day: str, wanted: Wanted,
-                nodes: frozenset[str] | None) -> Iterator[Candidate]:
+def look_into(connection: apsw.Connection, candidate: Candidate, offer: Callable[[str, str, Block], None]) -> None:
+    """Hand over a row's node, source and block. One that is damaged is left out, and logged."""
+    data = connection.execute(f"SELECT bytes FROM data_{candidate.day} WHERE id = ?", (candidate.id,)).get  # noqa: S608
+    try:
+        if data is None:
+            raise DamagedBlock("its bytes are gone")
+        offer(candidate.node, candidate.source, block(candidate.id, candidate.codec, data))
+    except DamagedBlock as error:
+        log.error("block %d of %s is left out of a search: %s", candidate.id, candidate.day, error)
+
+
+def candidates(connection: apsw.Connection, wanted: Wanted, nodes: frozenset[str] | None, *,
+               oldest_first: bool = False) -> Iterator[Candidate]:
+    """The rows of all days that may hold what is wanted: by their last record, newest first, or by their first, oldest
+    first."""
+    days = [_candidates(connection, day, wanted, nodes, oldest_first) for day in reversed(schema.days(connection))]
+    return heapq.merge(*days, key=lambda row: row.first if oldest_first else -row.last)
+
+
+def _candidates(connection: apsw.Connection, day: str, wanted: Wanted, nodes: frozenset[str] | None,
+                oldest_first: bool) -> Iterator[Candidate]:
     names = texts(connection, day)
     of_nodes, of_sources = matching(names, nodes, ""), matching(names, None, wanted.source)
     where = ["i.kind = 0", "i.last >= ?", "i.first <= ?", "i.levels & ?"]
@@ -75,16 +89,18 @@ def _candidates(connection: apsw.Connection, day: str, wanted: Wanted,
             values.append(numbers)
     bits, join = ("d.filter", f"JOIN data_{day} d USING (id)") if wanted.pieces else ("x''", "")
     rows = connection.execute(
-        f"SELECT i.id, i.node, i.source, i.last, i.codec, {bits} FROM index_{day} i {join} "  # noqa: S608
-        f"WHERE {' AND '.join(where)} ORDER BY i.last DESC", values)
-    for id, node, source, last, codec, bits in rows:
+        f"SELECT i.id, i.node, i.source, i.first, i.last, i.levels, i.count, i.codec, {bits} "  # noqa: S608
+        f"FROM index_{day} i {join} WHERE {' AND '.join(where)} "
+        f"ORDER BY {'i.first' if oldest_first else 'i.last DESC'}", values)
+    for id, node, source, *about, bits in rows:
         if token_filter.may_hold(bits, wanted.pieces):
-            yield Candidate(day, id, names[node], names[source], last, codec)
+            yield Candidate(day, id, names[node], names[source], *about)
 
 
 def run_output(connection: apsw.Connection, run: str, node: str, after: str, limit: int,
                page_bytes: int = PAGE_BYTES) -> Page:
-    """Records of a run on one node, oldest first. Blocks of one stream follow one another as its batches did."""
+    """Records of a run on one node, oldest first, each with its `place`. Blocks of one stream follow one another as its
+    batches did."""
     place_after = _read_place(after)
     found: list[dict] = []
     last, size = place_after, 0
@@ -94,7 +110,7 @@ def run_output(connection: apsw.Connection, run: str, node: str, after: str, lim
                 continue
             if len(found) >= limit or size > page_bytes:
                 return Page(found, "{:x}.{:x}".format(*last) if found else "")
-            found.append(record)
+            found.append({**record, "place": "{:x}.{:x}".format(*place)})
             size += sum(len(record.get(part, "")) for part in ("out", "err", "binary"))
             last = place
     return Page(found, "")

@@ -6,12 +6,13 @@ from typing import TypeVar
 
 import apsw
 
+from dvic_hub.domain.blocks import Key
 from dvic_hub.domain.glance import Glance
-from dvic_hub.domain.model import IncomingBatch, LogQuery, Page, Series
+from dvic_hub.domain.model import Around, IncomingBatch, LevelCounts, LogQuery, Page, Series
 from dvic_hub.errors import StoreFull
 from dvic_wire.streams import Verdict
 
-from . import sqlite_metrics, sqlite_search
+from . import sqlite_metrics, sqlite_search, sqlite_surroundings
 from .rows import JSON
 from .sqlite_compaction import Compaction
 from .sqlite_days import Days
@@ -23,6 +24,9 @@ T = TypeVar("T")
 
 SEARCHERS = 3
 """Threads for what may take long, apart from those that answer quickly: nobody waits for a search to sign in."""
+
+COUNT_SECONDS = 4.0
+"""After so long the counting of records ends with what was counted by then."""
 
 
 class SqliteStreams:
@@ -58,6 +62,14 @@ class SqliteStreams:
     async def search(self, query: LogQuery) -> Page:
         return await self._searchers.run(
             lambda connection: sqlite_search.search(connection, query, self._search_seconds, self._page_bytes))
+
+    async def around(self, query: LogQuery, key: Key, after: int) -> Around:
+        return await self._searchers.run(lambda connection: sqlite_surroundings.around(
+            connection, query, key, after, self._search_seconds, self._page_bytes))
+
+    async def levels(self, query: LogQuery, buckets: int) -> LevelCounts:
+        return await self._searchers.run(lambda connection: sqlite_surroundings.levels(
+            connection, query, buckets, min(self._search_seconds, COUNT_SECONDS)))
 
     async def run_output(self, run: str, node: str, after: str, limit: int) -> Page:
         return await self._searchers.run(

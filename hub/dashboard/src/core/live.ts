@@ -17,6 +17,8 @@ export type Filter = {
   unit?: string
   grep?: string
   run?: string
+  /** Very long log records come cut. */
+  brief?: boolean
 }
 
 export type LiveEvent = { kind: string; [name: string]: unknown }
@@ -26,6 +28,8 @@ export type Listener = {
   events(list: LiveEvent[]): void
   /** The stream stands again after it was lost. */
   back?(): void
+  /** From now on what was asked for is heard: once at the beginning, after each `change`, after each loss. */
+  stands?(): void
 }
 
 /** Since when (ms) the hub is out of reach; 0 while it is there. */
@@ -106,6 +110,7 @@ class Stream {
     const wasLost = this.lost
     this.lost = false
     tellLost()
+    this.#listener.stands?.()
     if (wasLost) this.#listener.back?.()
   }
 }
