@@ -4,7 +4,7 @@ import json
 import time
 
 import pytest
-from hostile import HOSTILE, PLAIN, is_untouched
+from hostile_lines import HOSTILE, PLAIN, is_untouched
 from playwright.sync_api import expect
 from rig import until
 

@@ -6,7 +6,7 @@ import threading
 
 import aiohttp
 import pytest
-from hostile import HOSTILE, PLAIN, is_untouched
+from hostile_lines import HOSTILE, PLAIN, is_untouched
 from playwright.sync_api import expect
 from rig import until
 from simulated_agent import SimulatedAgent

@@ -167,6 +167,7 @@ def test_each_field_alone_with_hostile_values_never_breaks_the_hub(tmp_path):
     right = {
         "/api/v1/login": {"user": "vera", "password": "no such password"},
         "/api/v1/session": {"user": "vera", "password": "no such password"},
+        "/api/v1/me/password": {"password": "no such password", "new_password": "quite a good one"},
         "/api/v1/users": {"name": "eve", "role": "viewer", "password": "quite a good one"},
         "/api/v1/users/{user}": {"role": "viewer"},
         "/api/v1/api-tokens": {"note": "x", "role": "viewer", "ttl": 60},

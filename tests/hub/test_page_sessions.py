@@ -107,6 +107,49 @@ def test_signing_out_everywhere_ends_all_pages_and_leaves_programs_alone(tmp_pat
     played(test, tmp_path)
 
 
+def test_ones_own_password_is_changed_by_who_knows_it_and_other_sign_ins_end(tmp_path):
+    async def test(hub):
+        desk, phone = Page(hub), Page(hub)
+        await desk.sign_in()
+        await phone.sign_in()
+        fresh = "an entirely new phrase"
+        wrong = {"password": "not this one", "new_password": fresh}
+        status, problem = await desk.ask("POST", "/api/v1/me/password", wrong)
+        assert (status, problem["code"], problem["field"]) == (400, "wrong-password", "password")
+        poor = {"password": PASSWORD, "new_password": "short"}
+        assert (await desk.ask("POST", "/api/v1/me/password", poor))[1]["field"] == "new_password"
+        right = {"password": PASSWORD, "new_password": fresh}
+        assert (await desk.ask("POST", "/api/v1/me/password", right))[0] == 204
+        assert [(await page.ask("GET", "/api/v1/me"))[0] for page in (desk, phone)] == [200, 401]
+        assert (await hub.ask("GET", "/api/v1/me", "vera"))[0] == 200  # a program's token
+        await phone.sign_in({"user": "vera", "password": fresh})
+        trail = [(item["action"], item["outcome"].partition(":")[0])
+                 for item in (await hub.ask("GET", "/api/v1/audit?actor=vera&action=user.password", "ada"))[1]["items"]]
+        assert trail == [("user.password", "ok"), ("user.password", "wrong-password")]
+    played(test, tmp_path)
+
+
+def test_guessing_the_present_password_is_limited_as_signing_in_is(tmp_path):
+    async def test(hub):
+        guess = {"password": "a guess", "new_password": "an entirely new phrase"}
+        statuses = [(await hub.ask("POST", "/api/v1/me/password", "vera", guess))[0] for _ in range(7)]
+        assert statuses == [400] * 5 + [429] * 2
+        assert (await hub.ask("POST", "/api/v1/session", "", VERA))[0] == 429
+    played(test, tmp_path)
+
+
+def test_an_admin_sees_the_settings_in_force_and_nobody_else_does(tmp_path):
+    async def test(hub):
+        _, found = await hub.ask("GET", "/api/v1/settings", "ada")
+        settings = {item["name"]: item for item in found["items"]}
+        assert (settings["retention_days"]["value"], settings["retention_days"]["changed"]) == (7, True)
+        assert (settings["max_nodes"]["value"], settings["max_nodes"]["changed"]) == (10_000, False)
+        assert settings["trusted_proxies"]["value"] == ["127.0.0.1"] and settings["announce"]["value"] is False
+        assert settings["keepalive_period"]["unit"] == "s" and settings["keepalive_period"]["about"]
+        assert [(await hub.ask("GET", "/api/v1/settings", who))[0] for who in ("vera", "otto", "")] == [403, 403, 401]
+    played(test, tmp_path, retention_days=7, trusted_proxies=("127.0.0.1",))
+
+
 def test_a_header_counts_before_the_cookie(tmp_path):
     async def test(hub):
         page = Page(hub)

@@ -10,11 +10,13 @@ import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from nginx_front import NGINX, Front
 from private_authority import PrivateAuthority
+from probe_debs import make_deb
 from rig import BIN, Rig, RigAgent, free_port, until
 
 from dvic_hub import site
@@ -72,8 +74,30 @@ def test_a_file_that_a_person_wrote_or_changed_is_left_alone(tmp_path):
     assert place.read_text() == changed
 
 
-@pytest.mark.parametrize("url", ["https://hub.test;include /etc/passwd", "https://hub.test/dvic", "https://h{x}",
-                                 "https://hub.test\n", "https://hub test"])
+def test_an_address_with_a_path_gets_a_place_in_the_site_of_that_host(tmp_path):
+    for name in ("conf.d", "snippets"):
+        (tmp_path / name).mkdir()
+    wanted = site.site_for("https://www.test/lab.1/dvic", "unix:/run/x.sock")
+    place, served = site.write(wanted, tmp_path)
+    assert place == tmp_path / "snippets" / "dvic-hub.conf" and served
+    assert "location ^~ /lab.1/dvic/ {" in place.read_text()
+    assert r"rewrite ^/lab\.1/dvic(/.*)$ $1 break;" in place.read_text()
+    assert "server unix:/run/x.sock" in (tmp_path / "conf.d" / "dvic-hub.conf").read_text()
+    assert "include snippets/dvic-hub.conf;" in site.advice(wanted, served)
+    assert "@" not in re.sub(r"@[^A-Z]", "", place.read_text())
+    place.write_text(place.read_text() + "# mine\n")
+    with pytest.raises(Conflict, match="changed by hand"):
+        site.write(wanted, tmp_path)
+
+
+def test_a_certificate_is_the_business_of_the_site_in_which_the_hub_has_a_place(tmp_path):
+    with pytest.raises(HubError, match="certificate"):
+        site.site_for("https://www.test/dvic", "unix:/run/x.sock", *certificate(tmp_path))
+
+
+@pytest.mark.parametrize("url", ["https://hub.test;include /etc/passwd", "https://hub.test/dv(ic", "https://h{x}",
+                                 "https://hub.test\n", "https://hub test", "https://hub.test/a/../b",
+                                 "https://hub.test/a//b", "https://hub.test/[x]", "https://hub.test/@URL@"])
 def test_what_nginx_would_misread_is_refused(url):
     with pytest.raises(HubError):
         site.site_for(url, "unix:/run/x.sock")
@@ -81,17 +105,26 @@ def test_what_nginx_would_misread_is_refused(url):
 
 # ---- in front of a hub
 
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Front]:
+    """A hub below a path of somebody's site."""
+    yield from fronted(tmp_path, "/lab/dvic")
+
 
 @pytest.fixture
 def front(tmp_path: Path) -> Iterator[Front]:
+    yield from fronted(tmp_path, "")
+
+
+def fronted(tmp_path: Path, path: str) -> Iterator[Front]:
     assert NGINX, "Debian's nginx is needed: apt-get install nginx"
     port = free_port()
     authority = PrivateAuthority(tmp_path)
     authority.issue("localhost", tmp_path / "hub.pem", tmp_path / "hub.key")
     settings = f'ca_file = "{authority.ca}"\ntrusted_proxies = ["127.0.0.1"]\n'
-    with Rig(tmp_path, url=f"https://localhost:{port}", settings=settings) as rig:
+    with Rig(tmp_path, url=f"https://localhost:{port}{path}", settings=settings) as rig:
         rig.start_hub()
-        running = Front(tmp_path, rig, port, authority)
+        running = Front(tmp_path, rig, port, authority, path=path)
         running.start()
         yield running
         running.stop()
@@ -119,6 +152,33 @@ def test_agent_and_hubctl_work_through_nginx_and_across_a_reload(front):
         assert f"turn {old}" in through(front, "run", "ada", "--", "echo", f"turn {old}")
     [node] = json.loads(through(front, "nodes", "-o", "json"))
     assert node["state"] == "online" and node["address"] == "127.0.0.1"
+
+
+def test_a_hub_below_a_path_serves_agents_hubctl_the_install_script_and_apt(place):
+    through(place, "login", place.url, "--user", "admin", "--password-file", str(place.folder / "password"),
+            "--ca", str(place.authority.ca))
+    _agent(place)
+    assert "hello" in through(place, "run", "ada", "--", "echo", "hello")
+    through(place, "release", "add", str(make_deb(place.folder, "dvic-agent", "9.9+x")))
+    made = json.loads(through(place, "token", "create", "-o", "json"))
+    token = made[0] if isinstance(made, list) else made
+    assert f"{place.url}/install/{token['token']}" in token["install_command"]
+    status, script = place.ask(f"/install/{token['token']}")
+    assert status == 200 and f"URL={place.url}\n" in script
+    assert "Filename: pool/dvic-agent_9.9+x_all.deb" in place.ask("/apt/Packages")[1]
+    for name in ("dvic-agent_9.9+x_all.deb", "dvic-agent_9.9%2bx_all.deb"):  # apt writes + so
+        assert place.ask_bytes(f"/apt/pool/{name}")[:7] == b"!<arch>"
+    assert place.ask("/")[1].count('<base href="/lab/dvic/">') == 1
+    assert place.ask("/../../")[1] == "<title>somebody else</title>"
+    assert token["token"][6:60] not in until(lambda: "/install/(token)" in place.log() and place.log(), "it is logged")
+
+
+def test_nobody_reaches_the_hub_beside_its_path(place):
+    front = replace(place, path="")
+    for path in ("/api/v1/hub-key", "/healthz", "/lab/dvicx/healthz", "/lab/healthz"):
+        assert front.ask(path)[1] == "<title>somebody else</title>"
+    assert front.ask("/lab/dvic")[0] == 200  # led to /lab/dvic/
+    assert json.loads(front.ask("/lab/dvic//healthz")[1])["status"] == "ok"
 
 
 def _agent(front: Front):

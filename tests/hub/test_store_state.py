@@ -121,6 +121,19 @@ def test_a_node_that_asks_again_with_its_token_uses_nothing_up(store):
     run(steps)
 
 
+def test_who_joined_with_a_token_is_known_newest_first(store):
+    async def steps():
+        async with store(nodes=()) as it:
+            await it.tokens.add(token(uses=-1))
+            for number in range(3):
+                eve = replace(EVE, id=f"n-{number}", name=f"eve{number}")
+                assert await it.tokens.enrol("t", eve, 10 + number) == "ok"
+            assert await it.tokens.used_by("t", 2) == [("n-2", 12), ("n-1", 11)]
+            assert await it.tokens.used_by("other", 2) == []
+
+    run(steps)
+
+
 def test_a_token_that_does_not_count_is_told_apart(store):
     async def steps():
         async with store(nodes=()) as it:

@@ -199,7 +199,7 @@ class MemoryTokens(_Table):
     def __init__(self, store):
         super().__init__(store)
         self.rows: dict = {}
-        self.used: set[tuple[str, str]] = set()
+        self.used: dict[tuple[str, str], int] = {}
 
     async def add(self, token):
         await self._turn()
@@ -229,9 +229,14 @@ class MemoryTokens(_Table):
         if nodes._named(node.name) is not None and nodes._named(node.name).id != node.id:
             return "name-taken"
         self.rows[id] = replace(token, uses=token.uses - 1 if token.uses > 0 else -1)
-        self.used.add((id, node.id))
+        self.used[id, node.id] = now
         nodes.rows.setdefault(node.id, node)
         return "ok"
+
+    async def used_by(self, id, limit):
+        await self._turn(False)
+        found = [(node, time) for (token, node), time in self.used.items() if token == id]
+        return sorted(found, key=lambda use: (-use[1], use[0]))[:limit]
 
     async def revoke(self, id, now):
         await self._turn()

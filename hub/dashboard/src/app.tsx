@@ -24,6 +24,12 @@ const VIEWS: Partial<Record<Page, Source>> = {
   "/logs": () => import("./pages/logs.tsx").then((m) => m.Logs),
   "/runs": () => import("./pages/runs.tsx").then((m) => m.Runs),
   "/runs/{run}": () => import("./pages/run.tsx").then((m) => m.RunPage),
+  "/enrol": () => import("./pages/enrol.tsx").then((module) => module.Enrol),
+  "/people": () => import("./pages/people.tsx").then((module) => module.People),
+  "/tokens": () => import("./pages/tokens.tsx").then((module) => module.Tokens),
+  "/audit": () => import("./pages/audit.tsx").then((module) => module.Audit),
+  "/hub": () => import("./pages/hub.tsx").then((module) => module.Hub),
+  "/account": () => import("./pages/account.tsx").then((module) => module.Account),
 }
 
 const arrived = new Map<Page, View>()

@@ -47,6 +47,13 @@ class Me(msgspec.Struct):
     address: str
 
 
+class OwnPassword(msgspec.Struct, forbid_unknown_fields=True):
+    """`password` is the one that holds."""
+
+    password: Password
+    new_password: Password
+
+
 class UserItem(msgspec.Struct):
     """`must_change`: the password is good for one sign-in. `disabled`: since when, or null."""
 
@@ -160,6 +167,12 @@ async def end_logins(doors: Doors, call: Call) -> web.Response:
 
 async def me(doors: Doors, call: Call) -> Me:
     return Me(call.actor.name, call.actor.role, call.actor.token_id, call.address)
+
+
+async def change_own_password(doors: Doors, call: Call) -> None:
+    """Other sign-ins end, this one and tokens for programs go on."""
+    body: OwnPassword = call.body
+    await doors.people.change_own_password(call.actor, body.password, body.new_password)
 
 
 async def list_users(doors: Doors, call: Call) -> UserList:

@@ -18,6 +18,7 @@ from dvic_hub.api import (
     people,
     releases,
     runs,
+    settings,
     status,
     stream_socket,
     streams,
@@ -40,9 +41,13 @@ ROUTES: tuple[Route, ...] = (
     Route("DELETE", f"{API}/session", VIEWER, people.end_session, "Sign the page out", status=204),
     Route("DELETE", f"{API}/logins", VIEWER, people.end_logins, "End all of one's own sign-ins", status=204),
     Route("GET", f"{API}/me", VIEWER, people.me, "Who the sent token stands for", answer=people.Me),
+    Route("POST", f"{API}/me/password", VIEWER, people.change_own_password, "Change one's own password",
+          body=people.OwnPassword, status=204, problems=(429,)),
 
     # the hub
     Route("GET", f"{API}/hub", VIEWER, status.hub_status, "The hub's identity and state", answer=status.HubStatus),
+    Route("GET", f"{API}/settings", ADMIN, settings.list_settings, "The settings that are in force",
+          answer=settings.SettingList),
     Route("GET", f"{API}/hub-key", PUBLIC, enrolment.hub_key, "The hub's public key", answer=enrolment.HubKey),
     Route("GET", f"{API}/openapi.json", PUBLIC, openapi.openapi_document, "This document",
           content="application/vnd.oai.openapi+json"),
@@ -102,6 +107,8 @@ ROUTES: tuple[Route, ...] = (
           query=PageQuery, answer=tokens.TokenList),
     Route("POST", f"{API}/tokens", OPERATOR, tokens.add_token, "Make an enrolment token",
           body=tokens.NewToken, answer=tokens.TokenAnswer, status=201, problems=(409,)),
+    Route("GET", f"{API}/tokens/{{token}}", OPERATOR, tokens.show_one_token,
+          "One enrolment token, and who joined with it", answer=tokens.TokenDetail),
     Route("DELETE", f"{API}/tokens/{{token}}", OPERATOR, tokens.revoke_token, "Revoke an enrolment token", status=204),
 
     # what nodes report

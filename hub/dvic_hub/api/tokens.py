@@ -9,6 +9,7 @@ from dvic_hub.api.install import install_command
 from dvic_hub.api.nodes import TagKey
 from dvic_hub.api.params import Name, Note, Time, page_of, show_time
 from dvic_hub.api.route import Call
+from dvic_hub.domain.model import Token
 from dvic_hub.errors import NotFound
 
 MAX_ENROL_TTL = 366 * 86400
@@ -51,6 +52,22 @@ class TokenItem(msgspec.Struct):
     revoked: Time | None
 
 
+class TokenUse(msgspec.Struct):
+    """A node that joined with a token; `name` and `state` are empty when it was removed since."""
+
+    node_id: str
+    name: str
+    state: str
+    joined: Time | None
+
+
+class TokenDetail(msgspec.Struct):
+    """`nodes`: who joined with it, the newest first, at most 1000."""
+
+    token: TokenItem
+    nodes: list[TokenUse]
+
+
 class TokenList(msgspec.Struct):
     """Oldest first."""
 
@@ -68,11 +85,21 @@ async def add_token(doors: Doors, call: Call) -> TokenAnswer:
 async def list_tokens(doors: Doors, call: Call) -> TokenList:
     tokens = await doors.enrolment.tokens()
     shown, following = page_of(tokens, lambda token: f"{token.created:020d}/{token.id}", call.query)
-    items = [TokenItem(token.id, show_time(token.expires), token.uses, token.tags, show_time(token.created),
-                       token.created_by, token.note, show_time(token.revoked)) for token in shown]
-    return TokenList(items, following)
+    return TokenList([_item(token) for token in shown], following)
+
+
+async def show_one_token(doors: Doors, call: Call) -> TokenDetail:
+    token, uses = await doors.enrolment.token_and_nodes(call.path["token"])
+    views = [(doors.fleet.view(id), id, joined) for id, joined in uses]
+    return TokenDetail(_item(token), [TokenUse(id, view.name if view else "", view.state if view else "",
+                                               show_time(joined)) for view, id, joined in views])
 
 
 async def revoke_token(doors: Doors, call: Call) -> None:
     if not await doors.enrolment.revoke_token(call.path["token"], call.actor):
         raise NotFound("there is no such enrolment token, or it is revoked already")
+
+
+def _item(token: Token) -> TokenItem:
+    return TokenItem(token.id, show_time(token.expires), token.uses, token.tags, show_time(token.created),
+                     token.created_by, token.note, show_time(token.revoked))

@@ -28,6 +28,9 @@ from dvic_wire.tokens import EnrolmentToken
 MAX_TOKENS = 10_000
 """Enrolment tokens that the hub keeps; those that let nobody in any more make room when it is full."""
 
+MAX_JOINED_SHOWN = 1000
+"""Nodes told of one enrolment token, of all that joined with it."""
+
 MAX_TOKEN_TTL = 366 * 86_400
 """Seconds that an enrolment token may last."""
 
@@ -107,6 +110,13 @@ class EnrolmentService:
 
     async def tokens(self) -> list[Token]:
         return await self._store.tokens.all()
+
+    async def token_and_nodes(self, id: str) -> tuple[Token, list[tuple[str, int]]]:
+        """A token, and (node id, when) of those that joined with it, the newest first. Raises NotFound."""
+        token = await self._store.tokens.get(id)
+        if token is None:
+            raise NotFound(f"there is no enrolment token {id}")
+        return token, await self._store.tokens.used_by(id, MAX_JOINED_SHOWN)
 
     async def revoke_token(self, id: str, actor: Actor) -> bool:
         """False when there is no such token, or it was revoked before."""

@@ -122,6 +122,18 @@ class PeopleService:
                 if token.kind == "login":
                     await self._store.remove_token(token.id)
 
+    async def change_own_password(self, actor: Actor, password: str, new_password: str) -> None:
+        """Replace one's own password; the actor's other logins end. Raises BadRequest `wrong-password` or for a poor
+        new one, TooMany: guesses here count as attempts to sign in."""
+        books = self._count_attempt(actor.name, actor.address)
+        user = await self._user(actor.name)
+        if not await self._password_holds(password, user):
+            await self._audit.note(actor, "user.password", actor.name, outcome="wrong-password: refused")
+            raise BadRequest("that is not your present password", code="wrong-password", field="password")
+        for book, key in books:
+            book.give_back(key, self._clock())
+        await self._change_own_password(actor, user, password, new_password)
+
     async def authenticate(self, text: str, address: str = "") -> Actor:
         """Who comes with this token; raises NotSignedIn when it is wrong, expired, revoked or its user disabled."""
         parts = rules.split_token(text)
@@ -292,12 +304,12 @@ class PeopleService:
             changes = {"password_hash": await self._hash(new), "must_change": False}
             if not await self._store.update_user(user.name, **changes):
                 raise NotFound(f"there is no user {user.name}")
-            await self._end_logins(user.name)
+            await self._end_logins(user.name, spare=actor.token_id)
         return replace(user, **changes)
 
-    async def _end_logins(self, name: str) -> None:
+    async def _end_logins(self, name: str, spare: str = "") -> None:
         for token in await self._store.tokens(name):
-            if token.kind == "login":
+            if token.kind == "login" and token.id != spare:
                 await self._store.remove_token(token.id)
 
     async def _make_room(self, name: str) -> None:

@@ -112,6 +112,9 @@ class Tokens(Protocol):
         """Use the token once and add the node, in one transaction. Returns "ok", "known" (this very node had used it
         before: nothing is used up), "expired", "used-up", "revoked", "unknown", "name-taken"."""
 
+    async def used_by(self, id: str, limit: int) -> list[tuple[str, int]]:
+        """(node id, when) of those that used the token, newest first, removed ones too."""
+
     async def revoke(self, id: str, now: int) -> bool: ...
 
     async def forget_over(self, now: int) -> int:

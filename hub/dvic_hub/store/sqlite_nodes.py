@@ -90,6 +90,11 @@ class SqliteTokens:
     async def enrol(self, id: str, node: Node, now: int) -> str:
         return await self._writer.run(lambda connection: _enrol(connection, id, node, now))
 
+    async def used_by(self, id: str, limit: int) -> list[tuple[str, int]]:
+        return await self._readers.run(lambda connection: connection.execute(
+            "SELECT node, time FROM token_use WHERE token = ? ORDER BY time DESC, node LIMIT ?",
+            (id, limit)).fetchall())
+
     async def revoke(self, id: str, now: int) -> bool:
         return await self._writer.run(lambda connection: TOKENS.update(
             connection, {"revoked": now}, "id = ? AND revoked = 0", (id,)) > 0)

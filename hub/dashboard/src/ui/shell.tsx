@@ -30,7 +30,7 @@ const WAYS: readonly Way[] = [
 
 /** Where the first segment of the address leads, so that a node's page lights up Fleet. */
 const HOME_OF: Partial<Record<Page, Page>> = {
-  "/nodes/{node}": "/fleet", "/runs/{run}": "/runs", "/updates/{rollout}": "/updates", "/sessions/{session}": "/sessions", "/tokens": "/enrol",
+  "/nodes/{node}": "/fleet", "/runs/{run}": "/runs", "/updates/{rollout}": "/updates", "/sessions/{session}": "/sessions", "/tokens": "/account",
 }
 
 function Lost() {
@@ -77,7 +77,7 @@ export function Shell(props: { children: ComponentChildren }) {
           ))}
         </nav>
         <div class="who">
-          <a href={addressOf("/account")} title={`signed in as ${me.value?.role}`}>{me.value?.user}</a>
+          <a href={addressOf("/account")} title={`signed in as ${me.value?.role}`} {...(current === "/account" ? { "aria-current": "page" as const } : {})}>{me.value?.user}</a>
           <button type="button" class="plain" onClick={() => void signOut().catch(() => {})}>Sign out</button>
         </div>
       </header>

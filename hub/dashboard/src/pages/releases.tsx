@@ -1,0 +1,74 @@
+// The packages that the hub serves to machines. An admin adds and removes them.
+
+import { useSignal } from "@preact/signals"
+import { useRef } from "preact/hooks"
+import type { Release } from "../core/admin_types.ts"
+import { ask, askAll, part } from "../core/api.ts"
+import { bytes } from "../core/format.ts"
+import { textOf } from "../core/problems.ts"
+import { may } from "../core/session.ts"
+import { upload } from "../core/upload.ts"
+import { useAnswer } from "../ui/answer.ts"
+import { Ago } from "../ui/badges.tsx"
+import { confirmFirst, say } from "../ui/dialogs.tsx"
+import { Empty, ErrorBox, Waiting } from "../ui/notices.tsx"
+import { type Column, Rows } from "../ui/rows.tsx"
+
+/** A button that takes a package from this desk to the hub; nothing for who may not. */
+export function AddRelease(props: { added: () => void }) {
+  const picker = useRef<HTMLInputElement>(null)
+  const done = useSignal<number | null>(null)
+  const fault = useSignal("")
+  if (!may("admin")) return <p class="faint">An admin can add it.</p>
+  const send = async (file: File | undefined) => {
+    if (!file) return
+    fault.value = ""
+    done.value = 0
+    try {
+      const added = await upload<Release>("releases", file, "application/vnd.debian.binary-package", (share) => { done.value = share })
+      say(`${added.package} ${added.version} is served now`)
+      props.added()
+    } catch (error) {
+      fault.value = textOf(error)
+    } finally {
+      done.value = null
+      if (picker.current) picker.current.value = ""
+    }
+  }
+  return (
+    <div class="add-release">
+      <input ref={picker} type="file" accept=".deb" class="hidden" aria-label="Package file" tabIndex={-1} onChange={(event) => void send(event.currentTarget.files?.[0])} />
+      <button type="button" disabled={done.value !== null} onClick={() => picker.current?.click()}>Add a package …</button>
+      {done.value !== null && <progress max={1} value={done.value} aria-label="Sent" />}
+      {fault.value && <p class="fault" role="alert">{fault.value}</p>}
+    </div>
+  )
+}
+
+export function Releases() {
+  const list = useAnswer((signal) => askAll<Release>("releases", {}, signal))
+  const remove = (release: Release) => {
+    confirmFirst(`Serve ${release.name} no longer?`, "Machines that have it keep it.", "Remove", async () => {
+      await ask("DELETE", `releases/${part(release.name)}`)
+      list.again()
+      say(`${release.name} is served no longer`)
+    }, true)
+  }
+  const columns: Column<Release>[] = [
+    { name: "Package", cell: (release) => release.package },
+    { name: "Version", cell: (release) => <span title={release.name}>{release.version}</span> },
+    { name: "For", cell: (release) => release.architecture },
+    { name: "Size", cell: (release) => bytes(release.size) },
+    { name: "Added", cell: (release) => <Ago time={release.added} /> },
+    ...(may("admin") ? [{ name: "Actions", actions: true, cell: (release: Release) => <button type="button" aria-label={`Remove ${release.name}`} onClick={() => remove(release)}>Remove</button> }] : []),
+  ]
+  return (
+    <section>
+      <div class="head"><h2>Packages that machines get</h2>{may("admin") && <AddRelease added={list.again} />}</div>
+      {list.fault && <ErrorBox text={list.fault} again={list.again} />}
+      {!list.value ? !list.fault && <Waiting /> : list.value.length
+        ? <Rows label="Packages" items={list.value} columns={columns} keyOf={(release) => release.name} />
+        : <Empty>The hub serves no package yet.</Empty>}
+    </section>
+  )
+}

@@ -1,0 +1,42 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import type { EnrolToken } from "../src/core/admin_types.ts"
+import { tagsOf } from "../src/core/tags.ts"
+import { inOrder, isLoopback, stateOf, usesText } from "../src/core/tokens.ts"
+
+const NOW = Date.parse("2026-11-20T10:00:00Z")
+
+function token(id: string, changes: Partial<EnrolToken> = {}): EnrolToken {
+  return {
+    id, uses: 1, tags: {}, note: "", created_by: "anna", created: "2026-11-20T09:00:00Z", expires: "2026-11-20T11:00:00Z",
+    revoked: null, ...changes,
+  }
+}
+
+test("a token lets in until it is used up, out of time or revoked, whichever is said first", () => {
+  assert.equal(stateOf(token("a"), NOW), "open")
+  assert.equal(stateOf(token("a", { uses: -1 }), NOW), "open")
+  assert.equal(stateOf(token("a", { uses: 0 }), NOW), "used up")
+  assert.equal(stateOf(token("a", { expires: "2026-11-20T10:00:00Z" }), NOW), "expired")
+  assert.equal(stateOf(token("a", { uses: 0, revoked: "2026-11-20T09:30:00Z" }), NOW), "revoked")
+})
+
+test("tokens that let somebody in stand first, the newest at the top", () => {
+  const all = [token("old"), token("over", { uses: 0, created: "2026-11-20T09:50:00Z" }), token("new", { created: "2026-11-20T09:40:00Z" })]
+  assert.deepEqual(inOrder(all, NOW).map((each) => each.id), ["new", "old", "over"])
+})
+
+test("uses are written as machines", () => {
+  assert.deepEqual([1, 30, -1].map(usesText), ["1 machine", "30 machines", "any number"])
+})
+
+test("an address that only its own machine reaches is known as one", () => {
+  for (const url of ["http://127.0.0.1:8420", "http://localhost", "https://hub.localhost/x", "http://[::1]:1", "http://127.1.2.3"]) assert.ok(isLoopback(url), url)
+  for (const url of ["https://dvic.example.org", "http://192.168.1.4", "https://127.example.org.evil.example", "", "nonsense"]) assert.ok(!isLoopback(url), url)
+})
+
+test("tags are what a selector can name", () => {
+  assert.deepEqual(tagsOf(" room=lab, beamline  host=a:1 "), { room: "lab", beamline: "", host: "a:1" })
+  assert.deepEqual(tagsOf(""), {})
+  for (const wrong of ["=x", "a=<script>", "<b>", "a=1 a=2", "\u202Ea=1"]) assert.throws(() => tagsOf(wrong), Error, wrong)
+})

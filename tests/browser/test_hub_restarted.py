@@ -1,0 +1,56 @@
+"""The hub goes away under an open page, and comes back."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.browser
+
+
+def test_the_page_says_at_once_that_the_hub_is_away_keeps_what_it_shows_and_catches_up_without_a_reload(open_page, rig):
+    home, tokens, hub = open_page("/", "anna"), open_page("/enrol", "anna"), open_page("/hub", "anna")
+    pages = (home, tokens, hub)
+    lost = [page.get_by_role("alert").filter(has_text="out of reach") for page in pages]
+    expect(home.get_by_role("link", name="2 nodes")).to_be_visible()
+    expect(tokens.get_by_role("button", name="Make the line")).to_be_visible()
+    expect(hub.get_by_role("region", name="Identity")).to_be_visible()
+    started = hub.get_by_text("Up for").locator("xpath=following-sibling::dd[1]").get_attribute("title")
+    for page in pages:
+        page.evaluate("window.sameDocument = true")
+
+    rig.hub.kill()
+    for banner in lost:
+        expect(banner).to_contain_text("as old as that")
+    expect(home.get_by_role("link", name="2 nodes")).to_be_visible()
+    expect(lost[0]).to_contain_text(re.compile("for [2-9]"))  # the age moves on
+    expect(hub.get_by_role("region", name="Identity")).to_be_visible()
+
+    # What is asked of a hub that is away is refused with words, and nothing typed is lost.
+    tokens.get_by_label("Note").fill("while it was away")
+    tokens.get_by_role("button", name="Make the line").click()
+    expect(tokens.get_by_text("The hub does not answer").first).to_be_visible()
+    expect(tokens.get_by_label("Note")).to_have_value("while it was away")
+
+    rig.start_hub()
+    rig.request("POST", "/api/v1/nodes", {"name": "newcomer", "generate": True})
+    rig.request("POST", "/api/v1/tokens", {"ttl": 3600, "uses": 1, "note": "made meanwhile"})
+    for banner in lost:
+        expect(banner).to_have_count(0, timeout=20_000)
+    expect(home.get_by_role("link", name="3 nodes")).to_be_visible()
+    expect(tokens.get_by_role("row").filter(has_text="made meanwhile")).to_be_visible()
+    expect(hub.get_by_text("Up for").locator("xpath=following-sibling::dd[1]")).not_to_have_attribute("title", started)
+    tokens.get_by_role("button", name="Make the line").click()
+    expect(tokens.get_by_role("region", name="The new token")).to_be_visible()
+    assert all(page.evaluate("window.sameDocument") for page in pages)
+
+
+def test_a_page_that_is_opened_while_the_hub_is_away_goes_on_when_it_is_back(open_page, rig):
+    page = open_page("/hub", "vera")
+    expect(page.get_by_role("region", name="Identity")).to_be_visible()
+    rig.hub.stop()
+    page.get_by_role("navigation").get_by_role("link", name="Home").click()
+    page.get_by_role("navigation").get_by_role("link", name="Hub").click()
+    expect(page.get_by_text("The hub does not answer")).to_be_visible()
+    rig.start_hub()
+    expect(page.get_by_role("region", name="Identity")).to_be_visible(timeout=20_000)
