@@ -49,6 +49,8 @@ export class LogFeed {
   #stop = new AbortController()
   #catching = false
   #catchAgain = false
+  /** Something may have been missed while new lines were not taken in. */
+  #behind = false
   #slow = 0
   #started = false
 
@@ -116,7 +118,8 @@ export class LogFeed {
   /** Ask for what may have been missed since the newest line that is held. */
   async catchUp(): Promise<void> {
     if (!this.loaded.peek()) return
-    if (this.#held()) return
+    this.#behind = this.#held()
+    if (this.#behind) return
     if (this.#catching) {
       this.#catchAgain = true
       return
@@ -133,10 +136,8 @@ export class LogFeed {
   /** Load what a hole stands for; what is still missing then is a hole again. */
   async fill(hole: LogLine): Promise<void> {
     const { since } = hole.hole ?? { since: 0 }
-    await this.#guarded(async () => {
-      this.lines.remove(hole)
-      await this.#fetchBetween(since, hole.time)
-    })
+    this.lines.remove(hole)
+    if (!(await this.#guarded(() => this.#fetchBetween(since, hole.time)))) this.#take([hole])
   }
 
   async #load(): Promise<void> {
@@ -219,7 +220,7 @@ export class LogFeed {
 
   #release(): void {
     this.unseen.value = 0
-    if (this.waiting.peek() && !this.#held()) void this.catchUp()
+    if ((this.waiting.peek() || this.#behind) && !this.#held()) void this.catchUp()
   }
 
   #take(lines: LogLine[]): LogLine[] {

@@ -59,7 +59,7 @@ export function fromEntry(entry: LogEntry): LogLine {
 
 /** A live event of the kind `log`. */
 export function fromEvent(event: Record<string, unknown>): LogLine {
-  return made(Number(event["time"]), event)
+  return made(Number(event["time"]) || 0, event)
 }
 
 function made(time: number, from: Record<string, unknown>): LogLine {

@@ -48,6 +48,7 @@ export function LevelChart(props: Props) {
     }
     state.busy = false
     state.next = Date.now() + Math.max(AGAIN_MS, (Date.now() - began) * PATIENCE)
+    if (fault.value && !state.stop.signal.aborted) later()
   }
   const later = () => { state.timer ||= window.setTimeout(() => void load(), Math.max(500, state.next - Date.now())) }
 
