@@ -1,0 +1,93 @@
+"""A picture of every view. `tox -e screens` puts them into docs/screens (DVIC_SCREENS); else they are only drawn."""
+
+import asyncio
+import re
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import exhibition
+import pytest
+from browsing import PASSWORD
+from playwright.sync_api import expect
+from rig import Rig
+
+pytestmark = pytest.mark.browser
+
+MOST = 2 * 1024 * 1024
+"""Bytes of all pictures together."""
+
+VIEWS = {
+    "home": "/", "fleet": "/fleet", "node": "/nodes/detector-2", "logs": "/logs?since=6h", "runs": "/runs",
+    "run": "/runs/{run}", "updates": "/updates", "sessions": "/sessions", "enrol": "/enrol", "people": "/people",
+    "tokens": "/tokens", "audit": "/audit", "hub": "/hub", "account": "/account",
+}
+ON_A_PHONE = ("home", "fleet", "node", "logs")
+IN_THE_DARK = ("fleet", "node", "logs", "hub")
+
+
+@pytest.fixture(scope="module")
+def rig(tmp_path_factory) -> Iterator[Rig]:
+    """The museum's hub, with two machines that are really there."""
+    folder = tmp_path_factory.mktemp("museum")
+    with ThreadPoolExecutor() as aside:  # the browser's driver has an event loop in this thread
+        aside.submit(asyncio.run, exhibition.furnish(folder / "hub" / "dvic.db", time.time())).result()
+    with Rig(folder, settings="hardware_period = 1") as made:
+        made.start_hub()
+        for name, role in (("anna", "admin"), ("otto", "operator"), ("vera", "viewer"), ("guest", "viewer")):
+            made.request("POST", "/api/v1/users", {"name": name, "role": role, "password": PASSWORD})
+        made.request("POST", "/api/v1/tokens", {"ttl": 86400 * 7, "uses": 12, "tags": {"room": "library"},
+                                                "note": "new kiosks in the library"})
+        made.request("POST", "/api/v1/api-tokens", {"note": "grafana", "role": "viewer", "ttl": 86400 * 365})
+        for name in ("daq-1", "daq-2"):
+            agent = made.new_agent(name).start().online()
+            made.request("PATCH", f"/api/v1/nodes/{name}", {"tags": {"room": "lab", "daq": ""}})
+            (agent.logs / "dvic_log_readout").write_text("readout begins\n")
+        yield made
+
+
+@pytest.fixture(scope="module")
+def run(rig) -> str:
+    """A run that has ended well on two machines."""
+    said = rig.hubctl("run", "daq-*", "--reason", "after the power cut", "--", "sh", "-c",
+                      "for n in 1 2 3 4 5; do echo step $n of 5: $(uname -s) ready; done", "-o", "json")
+    assert said is not None
+    return rig.request("GET", "/api/v1/runs")[1]["items"][0]["id"]
+
+
+@pytest.fixture(scope="module")
+def pictures(screens, tmp_path_factory) -> Path:
+    where = screens or tmp_path_factory.mktemp("screens")
+    where.mkdir(parents=True, exist_ok=True)
+    return where
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_a_view_is_drawn(open_page, pictures, run, name):
+    address = VIEWS[name].replace("{run}", run)
+    draw(open_page, pictures / f"{name}.png", address)
+    if name in IN_THE_DARK:
+        draw(open_page, pictures / f"{name}-dark.png", address, scheme="dark")
+    if name in ON_A_PHONE:
+        draw(open_page, pictures / f"{name}-phone.png", address, width=375, height=740)
+
+
+def test_all_pictures_together_are_small(pictures):
+    assert sum(file.stat().st_size for file in pictures.glob("*.png")) < MOST
+
+
+def draw(open_page, file: Path, address: str, **look) -> None:
+    page = open_page(address, "anna", **look)
+    expect(page.get_by_role("heading", level=1).first).to_be_visible()
+    if page.get_by_text("There is nothing at this address").count():
+        return  # a view that is not built yet
+    if address == "/enrol":
+        page.get_by_label("Tags that they get").fill("room=library")
+        page.get_by_role("button", name="Make the line").click()
+        expect(page.get_by_text("Waiting for")).to_be_visible()
+    if address == "/audit":
+        page.get_by_role("row").filter(has_text=re.compile("node.tag")).first.locator("summary").click()
+    expect(page.locator(".waiting")).to_have_count(0)
+    page.wait_for_load_state("load")
+    page.screenshot(path=file, animations="disabled", caret="hide")
