@@ -47,9 +47,7 @@ export function Home() {
   const found = troubles.value
   return (
     <>
-      <h1 class="headline">
-        {found.length ? `${count(found.length, "thing needs", "things need")} a look` : <><span class="well" aria-hidden="true">✓</span> All is well</>}
-      </h1>
+      <h1 class={found.length ? "headline" : "headline well"}>{found.length ? `${count(found.length, "thing needs", "things need")} a look` : "All is well"}</h1>
       <Figures active={hub.value?.runs_active ?? 0} />
       {found.length > 0 && (
         <ul class="wrong">

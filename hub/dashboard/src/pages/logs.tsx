@@ -12,6 +12,7 @@ import { LEVELS } from "../core/types.ts"
 import { LevelChart } from "../ui/level_chart.tsx"
 import { LogDialog, readName, writeName } from "../ui/log_dialog.tsx"
 import { LogPanel } from "../ui/log_panel.tsx"
+import { SelectorInput } from "../ui/selector_input.tsx"
 import { useTitle } from "../ui/shell.tsx"
 import { useTyping } from "../ui/typing.ts"
 import "../styles/logs.css"
@@ -62,7 +63,7 @@ function Filters(props: { filter: LogFilter }) {
     if (value !== "custom") set({ since: value, until: "" })
   }
   // Fields are the browser's own while one types; another address (back, a link) sets them anew.
-  const text = (name: "q" | "source" | "unit" | "text", label: string, hint: string, search = false) => (
+  const text = (name: "source" | "unit" | "text", label: string, hint: string, search = false) => (
     <label class={`field-${name}`}>
       <span>{label}</span>
       <Field label={label} value={filter[name]} hint={hint} search={search} changed={(value) => set({ [name]: value }, "soon")} done={() => typing.now()} address={given.value} />
@@ -71,7 +72,10 @@ function Filters(props: { filter: LogFilter }) {
   return (
     <form class="log-filters" role="search" aria-label="Filter lines" onSubmit={(event) => { event.preventDefault(); typing.now() }}>
       {text("text", "Text", "in the message", true)}
-      {text("q", "Nodes", "all, web-*, tag:room=lab")}
+      <div class="field-q">
+        <span class="label" aria-hidden="true">Nodes</span>
+        <Nodes value={filter.q} address={given.value} changed={(q) => set({ q }, "soon")} done={() => typing.now()} />
+      </div>
       <label>
         <span>Level</span>
         <select aria-label="Level" value={filter.level} onChange={(event) => set({ level: event.currentTarget.value as LogFilter["level"] })}>
@@ -96,6 +100,20 @@ function Filters(props: { filter: LogFilter }) {
       )}
       <a class="button" href={addressOf("/logs")}>Reset</a>
     </form>
+  )
+}
+
+/** What is typed stands until another address sets it anew. */
+function Nodes(props: { value: string; address: string; changed: (value: string) => void; done: () => void }) {
+  const typed = useSignal(props.value)
+  const box = useRef<HTMLDivElement>(null)
+  useEffect(() => {
+    if (!box.current?.contains(document.activeElement)) typed.value = props.value
+  }, [props.address])
+  return (
+    <div ref={box} onFocusOut={props.done}>
+      <SelectorInput label="Nodes" value={typed.value} change={(text) => { typed.value = text; props.changed(text) }} enter={props.done} placeholder="all, web-*, tag:room=lab" />
+    </div>
   )
 }
 

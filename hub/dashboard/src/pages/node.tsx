@@ -15,6 +15,7 @@ import { useTitle } from "../ui/shell.tsx"
 import { NodeActions } from "./node_actions.tsx"
 import { NodeCharts, type Sample } from "./node_charts.tsx"
 import { Demos, NodeRuns } from "./node_lists.tsx"
+import { NodeLog } from "./node_log.tsx"
 import "./node.css"
 
 const HOUR_MS = 3600_000
@@ -93,6 +94,7 @@ export function NodePage(props: { params: Record<string, string> }) {
         {live.names.value === null ? <Waiting /> : <NodeCharts node={node.id} usual={usualOf(node)} names={live.names.value} live={live.sample} turn={live.turn.value} />}
       </section>
       <Demos node={node} turn={live.demos.value} />
+      <NodeLog node={node} />
       <NodeRuns node={node} />
     </div>
   )

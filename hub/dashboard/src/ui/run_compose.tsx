@@ -16,6 +16,7 @@ import { splitWords } from "../core/shell_words.ts"
 import type { Node } from "../core/types.ts"
 import { confirmFirst } from "./dialogs.tsx"
 import { ErrorBox } from "./notices.tsx"
+import { SelectorInput } from "./selector_input.tsx"
 
 const TYPING_MS = 300
 /** Names that are shown of the nodes that a selector means. */
@@ -83,7 +84,11 @@ export function RunCompose(props: { selector: string; again: string; close: () =
     <form ref={box} class="card run-compose" aria-label="New run" onSubmit={submit} noValidate>
       <div class="page-head"><h2>New run</h2><button type="button" class="plain" aria-label="Close" onClick={props.close}>✕</button></div>
       {fault.value && <ErrorBox text={fault.value} />}
-      {text("selector", "Nodes", "web-1, tag:room=lab and state:online, all")}
+      <div>
+        <span class="run-label">Nodes</span>
+        <SelectorInput label="Nodes" value={form.value.selector} change={(selector) => set({ selector })} placeholder="web-1, tag:room=lab and state:online, all" />
+        <span class="fault">{faultOf("selector")}</span>
+      </div>
       <MeantNodes meant={meant.value} selector={form.value.selector} />
       <fieldset class="run-kind">
         <legend>What</legend>
