@@ -104,14 +104,14 @@ class Batches:
             if batch.count:
                 number = self._take(connection, kind, batch)
         elif batch.count:
-            day = self._days.today(connection)
+            day, id = self._days.today(connection), self._days.next_id()
             connection.execute(
                 f"INSERT INTO metrics_{day} VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?)",  # noqa: S608
-                (self._days.next_id(), int(kind), self._days.number(connection, day, batch.node), batch.first_time,
+                (id, int(kind), self._days.number(connection, day, batch.node), batch.first_time,
                  batch.last_time, batch.count, _codec_of(batch), _bytes_of(batch)))
             records = decode_records(kind, batch.records_json)
             if kind is Kind.HARDWARE:
-                _keep_latest(connection, batch.node, number, records)
+                _keep_latest(connection, batch.node, id, records)
             else:
                 _keep_demos(connection, batch.node, records)
         if batch.facts:
