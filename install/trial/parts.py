@@ -134,6 +134,11 @@ def is_enrolled(trial: Trial) -> bool:
     return (trial.agent_config / "hub.json").exists()
 
 
+def own_id(trial: Trial) -> str:
+    """The id of the trial's own node."""
+    return json.loads((trial.agent_config / "hub.json").read_text("utf-8"))["node"]
+
+
 def is_signed_in(trial: Trial) -> bool:
     return get(trial, "me") is not None
 

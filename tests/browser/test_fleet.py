@@ -107,7 +107,7 @@ def test_a_run_begins_with_the_chosen_nodes(open_page):
     page = open_page("/fleet", "otto")
     page.get_by_label("Choose bob").check()
     page.get_by_role("button", name="Run a command").click()
-    expect(page).to_have_url(re.compile(r"/runs\?compose=1&selector=bob"))
+    expect(page).to_have_url(re.compile(r"/runs\?new=1&q=bob"))
 
 
 def test_a_viewer_is_offered_to_look_alone(open_page):

@@ -93,7 +93,7 @@ def test_thousands_are_narrowed_sorted_and_chosen(open_page):
     page.get_by_label(re.compile("Choose all 5.001 nodes")).check()
     expect(page.get_by_text(re.compile("5.001 nodes chosen"))).to_be_visible()
     page.get_by_role("button", name="Run a command").click()
-    expect(page).to_have_url(re.compile("selector=all"))
+    expect(page).to_have_url(re.compile("q=all"))
 
 
 def test_what_is_chosen_by_hand_is_named_or_said_to_be_too_many(open_page):

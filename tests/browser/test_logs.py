@@ -19,7 +19,8 @@ def write(rig, node: str, name: str, *messages: str, level: str = "info", at: fl
     begun = at or time.time()
     with (rig.agents[node].logs / f"dvic_log_{name}").open("a") as file:
         for number, message in enumerate(messages):
-            file.write(json.dumps({"t": int((begun + number * step) * SECOND), "l": level, "m": message, **more}) + "\n")
+            time_of_it = int((begun + number * step) * SECOND)
+            file.write(json.dumps({"t": time_of_it, "l": level, "m": message, **more}) + "\n")
 
 
 def rows(page, text: str = ""):
@@ -132,7 +133,8 @@ def test_the_view_sticks_to_the_end_unless_one_scrolls_up(open_page, rig):
     write(rig, "ada", "tail", "tail new 1", "tail new 2", "tail new 3")
     button = page.get_by_role("button", name="3 new")
     expect(button).to_be_visible()
-    assert page.get_by_role("listbox", name="Log lines").evaluate("box => box.scrollTop") == top, "nothing moves under the reader"
+    now = page.get_by_role("listbox", name="Log lines").evaluate("box => box.scrollTop")
+    assert now == top, "nothing moves under the reader"
     button.click()
     expect(rows(page, "tail new 3")).to_be_in_viewport()
     expect(follow).to_have_attribute("aria-pressed", "true")

@@ -70,7 +70,8 @@ def test_a_command_on_three_nodes_is_composed_confirmed_and_watched(open_page, r
 
 def test_output_comes_live_and_states_change_without_a_reload(open_page, rig):
     gate = rig.folder / "gate"
-    run = order(rig, selector="ada", script=f"#!/bin/sh\necho begun\nwhile ! [ -e {gate} ]; do sleep 0.05; done\necho done\n")
+    script = f"#!/bin/sh\necho begun\nwhile ! [ -e {gate} ]; do sleep 0.05; done\necho done\n"
+    run = order(rig, selector="ada", script=script)
     page = open_page(f"/runs/{run['id']}", "vera")
     expect(pane(page, "ada")).to_contain_text("begun")
     expect(pane(page, "ada")).to_contain_text("running")
@@ -118,8 +119,8 @@ def test_a_run_is_cancelled_on_one_node_and_on_all(open_page, rig):
 
 
 def test_a_run_is_ordered_again_as_it_was(open_page, rig):
-    run = order(rig, selector="cyd", script="#!/bin/sh\necho again $1 $WORD\n", argv=["and again"], env={"WORD": "x"}, timeout=90,
-                reason="first")
+    run = order(rig, selector="cyd", script="#!/bin/sh\necho again $1 $WORD\n", argv=["and again"], env={"WORD": "x"},
+                timeout=90, reason="first")
     over(rig, run["id"])
     page = open_page(f"/runs/{run['id']}", "otto")
     page.get_by_role("link", name="Run again").click()
@@ -159,8 +160,9 @@ def test_a_viewer_is_offered_no_run_and_the_hub_refuses_one_that_is_sent(open_pa
     page = open_page("/runs?new=1", "vera")
     expect(page.get_by_role("heading", name="Runs")).to_be_visible()
     expect(page.get_by_role("form", name="New run")).to_have_count(0)
-    status = page.evaluate("""fetch('api/v1/runs', {method: 'POST', headers: {'Content-Type': 'application/json'},
-                              body: JSON.stringify({selector: 'all', argv: ['true']})}).then((answer) => answer.status)""")
+    status = page.evaluate("""fetch('api/v1/runs', {
+        method: 'POST', headers: {'Content-Type': 'application/json'},
+        body: JSON.stringify({selector: 'all', argv: ['true']})}).then((answer) => answer.status)""")
     assert status == 403
 
 
@@ -214,9 +216,10 @@ def in_a_thread(scene) -> None:
 
 
 def test_a_node_that_lies_about_its_output_can_not_write_into_another_node_s_pane(open_page, rig):
-    """mallory is one of the run's nodes, and says that its lines are bob's; and it sends lines of a run that is not its."""
+    """mallory, one of the run's nodes, says that its lines are bob's, and sends lines of a run that is not its own."""
     token = EnrolmentToken.decode(rig.token())
-    liar = SimulatedAgent(rig.url, rig.request("GET", "/api/v1/hub-key", signed_in=False)[1]["fingerprint"], name="mallory")
+    hub = rig.request("GET", "/api/v1/hub-key", signed_in=False)[1]["fingerprint"]
+    liar = SimulatedAgent(rig.url, hub, name="mallory")
     bob = rig.node("bob")["id"]
 
     async def join():
@@ -234,18 +237,20 @@ def test_a_node_that_lies_about_its_output_can_not_write_into_another_node_s_pan
         async with aiohttp.ClientSession() as http:
             await liar.connect(http)
             now, stream = 1, f"run:{run['id']}"
-            text = json.dumps({"kind": "output", "run": run["id"], "node": "bob", "node_id": bob, "place": "0.0", "out": "lie"})
+            text = json.dumps({"kind": "output", "run": run["id"], "node": "bob", "node_id": bob, "out": "lie"})
             good = [records.run_start(now, 1, "x"), records.run_output(now, "out", f"mallory: {text}\n".encode())]
             bad = [{**records.run_output(now, "out", b"lie of a record\n"), "node": "bob", "node_id": bob}]
             foreign = [records.run_output(now, "out", b"lie of a stream\n")]
             await liar.send(messages.Batch(stream, "", "1", "run", good))
             await liar.send(messages.Batch(f"run:{other['id']}", "", "1", "run", foreign))
-            acks = [await liar.receive() for _ in range(2)]
-            while not all(isinstance(ack, messages.Ack) for ack in acks):
-                acks = [ack for ack in acks if isinstance(ack, messages.Ack)]
-                acks += [await liar.receive() for _ in range(2 - len(acks))]
+            stored = {}
+            while len(stored) < 2:
+                if isinstance(answer := await liar.receive(), messages.Ack):
+                    stored[answer.stream] = answer.stored
+            assert stored == {stream: True, f"run:{other['id']}": False}
             await liar.send(messages.Batch(stream, "1", "2", "run", bad))
-            await asyncio.sleep(0.5)
+            while not isinstance(await liar.receive(), messages.Problem):
+                pass
             await liar.close()
 
     in_a_thread(lie())

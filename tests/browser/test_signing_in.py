@@ -59,3 +59,9 @@ def test_an_address_that_is_none_says_so_without_the_hub_s_help(open_page):
     page = open_page("/", "vera")
     page.evaluate("history.pushState(null, '', 'nodes/'); dispatchEvent(new PopStateEvent('popstate'))")
     expect(page.get_by_role("heading", level=1)).to_have_text("There is nothing at this address")
+
+
+def test_who_comes_by_another_address_is_told_the_hub_s_own(open_page, rig):
+    page = open_page(f"http://localhost:{rig.port}/", "")
+    sign_in(page, "vera")
+    expect(page.get_by_role("alert")).to_contain_text(f"that one is at {rig.url}")

@@ -62,6 +62,14 @@ def test_a_yes_is_enough(hubctl, hub):
     assert hub.nodes == []
 
 
+def test_why_a_node_is_removed_is_told_and_whether_its_machine_has_heard(hubctl, hub):
+    hub.add_node("web-2", connected=False)
+    done = hubctl("node", "remove", "web-1", "--reason", "lent & gone", "--yes")
+    assert "its machine was told" in done.stderr
+    assert "told if it connects again" in hubctl("node", "remove", "web-2", "--yes").stderr
+    assert hub.removed == ["lent & gone", ""]
+
+
 def test_a_generated_key_is_shown_once_on_stdout(hubctl, hub):
     done = hubctl("node", "add", "scale", "--generate-key", "--tag", "room=lab")
     assert done.stdout == "-----BEGIN PRIVATE KEY-----\nMC4=\n-----END PRIVATE KEY-----\n"

@@ -49,5 +49,6 @@ def test_the_table_says_what_matters(hubctl, fleet):
 
 def test_two_agents_with_one_key_stand_out(hubctl, hub):
     hub.add_node("web-1", conflict="10.0.0.1 and 10.0.0.2 both use this key")
-    assert "online, conflict" in hubctl("nodes").stdout
+    shown = hubctl("nodes").stdout
+    assert "online, conflict" in shown and "10.0.0.1 and 10.0.0.2 both" in shown
     assert "10.0.0.2 both use" in hubctl("node", "show", "web-1").stdout

@@ -2,10 +2,12 @@
 
 import json
 import os
+import re
 import secrets
 import signal
 import socket
 import subprocess
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -51,6 +53,15 @@ def start(checkout, terminals):
     return begin
 
 
+@pytest.fixture
+def join(checkout, terminals):
+    def begin(token: str) -> Terminal:
+        environ = {**os.environ, "CI": "true", "TERM": "dumb"}
+        terminals.append(Terminal([str(checkout / "install" / "try.sh"), "--join", token], environ, checkout))
+        return terminals[-1]
+    return begin
+
+
 def processes_of(checkout: Path) -> list[str]:
     """Command lines of whatever runs from this copy, or was started by it."""
     mark = str(checkout).encode()
@@ -78,8 +89,10 @@ def test_a_new_user_sees_the_node_a_run_and_the_logs_and_ctrl_c_ends_all_of_it(c
     place = trial.wait_for("online", SOON, place)
     place = trial.wait_for("== hubctl run all -- uname -a", SOON, place)
     place = trial.wait_for("Linux", SOON, place)
+    place = trial.wait_for("== In a browser", SOON, place)
     place = trial.wait_for("hubctl login", SOON, place)
     place = trial.wait_for("== hubctl logs all -f", SOON, place)
+    assert f"http://127.0.0.1:{port}   (user: admin" in trial.text
     trial.wait_for("reading", SOON, place)  # the demo program, through dvic_log
 
     word = f"hello-{secrets.token_hex(6)}"
@@ -110,6 +123,49 @@ def test_a_second_start_goes_on_where_the_first_one_ended(checkout, start, port)
     os.kill(trial.pid, signal.SIGTERM)
     assert trial.ended(SOON) == 0
     assert processes_of(checkout) == []
+
+
+def test_the_page_is_served_and_one_signs_in_with_what_is_printed(start, port):
+    trial = start(port)
+    trial.wait_for("== hubctl logs all -f", FIRST_START)
+    url, password = re.search(r"(http\S+)   \(user: admin   password: (\S+)\)", trial.text).groups()
+    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310
+        page = answer.read().decode()
+    for asset in re.findall(r'(?:href|src)="(assets/[^"]+)"', page):
+        with urllib.request.urlopen(f"{url}/{asset}", timeout=10) as answer:  # noqa: S310
+            assert answer.status == 200 and answer.read()
+    asked = urllib.request.Request(f"{url}/api/v1/session", headers={"Origin": url},  # noqa: S310
+                                   data=json.dumps({"user": "admin", "password": password}).encode())
+    with urllib.request.urlopen(asked, timeout=10) as answer:  # noqa: S310
+        assert json.load(answer)["role"] == "admin" and "HttpOnly" in answer.headers["Set-Cookie"]
+
+
+def test_a_second_node_joins_from_the_same_checkout_and_goes_by_itself(checkout, start, join, port):
+    trial = start(port)
+    trial.wait_for("== hubctl logs all -f", FIRST_START)
+    made = json.loads(hubctl(checkout, "token", "create", "-o", "json"))
+    token = (made[0] if isinstance(made, list) else made)["token"]
+    second = join(token)
+    second.wait_for(f"is online at http://127.0.0.1:{port}", FIRST_START)
+    assert [node["state"] for node in json.loads(hubctl(checkout, "nodes", "-o", "json"))] == ["online"] * 2
+    assert hubctl(checkout, "run", "all", "--", "echo", "hello").count("hello") >= 2
+    again = join(token)
+    assert again.ended(SOON) == 1 and "this node is already running" in again.text
+    second.type("\x03")
+    assert second.ended(SOON) == 0 and "Nothing of it is running any more" in second.text
+    back = join(token)  # the same line goes on with the same node
+    back.wait_for("is online at", SOON)
+    assert len(json.loads(hubctl(checkout, "nodes", "-o", "json"))) == 2
+    os.kill(back.pid, signal.SIGTERM)
+    assert back.ended(SOON) == 0
+    wrong = join("dvic1.nonsense")
+    assert wrong.ended(SOON) == 1 and "hubctl token create" in wrong.text
+    trial.type("\x03")
+    assert trial.ended(SOON) == 0
+    trial = start(port)  # and waits for no node that is away
+    place = trial.wait_for("uname -a", FIRST_START)
+    place = trial.wait_for("Linux", SOON, place)
+    trial.wait_for("== hubctl logs all -f", 20, place)
 
 
 def test_a_closed_window_ends_all_of_it(checkout, start, port):

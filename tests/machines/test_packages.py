@@ -11,7 +11,7 @@ from one_machine import INSTALL_SECONDS, enrol, files, hubctl, install, people, 
 pytestmark = pytest.mark.machines
 
 UNITS = ("dvic-agent.service", "dvic-executor.socket", "dvic-executor@.service", "dvic-executor-sweep.service",
-         "dvic.slice", "dvic-hub.service")
+         "dvic-update-resume.service", "dvic.slice", "dvic-hub.service")
 
 
 @pytest.fixture(scope="module", params=SUITES)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import documented
 import pytest
+from debs import BEFORE, NEWER
 from lab_network import LabNetwork
 from machine import Machine
 from package_proxy import PackageProxy
@@ -231,6 +232,53 @@ def test_a_command_goes_on_while_nginx_is_reloaded(story):
         shell(story.hub, "systemctl reload nginx")
         person.sees("step-20")
         person.sees("finished")
+
+
+def as_documented(mark: str, **words: str) -> list[str]:
+    """The lines of docs/operating.md, "Updating agents", with this lab's package, version and machines in them, and
+    without the minute for which canaries are watched."""
+    lines = documented.commands("docs/operating.md", mark)
+    for word, ours in words.items():
+        documented_word = {"package": "dvic-agent_1.2.0_all.deb", "older": "1.1.0", "nodes": "'tag:room=lab'"}[word]
+        assert any(documented_word in line for line in lines), f"{documented_word} is not among {lines}"
+        lines = [line.replace(documented_word, ours) for line in lines]
+    return [line + " --soak 1s" if line.startswith("hubctl update ") else line for line in lines]
+
+
+def updates(owner: Typist, line: str) -> None:
+    owner.begins(line)
+    owner.sees(r"[y/N]")
+    owner.answers("y", INSTALL_SECONDS)
+
+
+def test_the_agent_is_updated_to_a_newer_version_and_back_by_the_documented_lines(story, debs, tell):
+    story.hub.put(debs.newer_agent, f"/root/{debs.newer_agent.name}")
+    with Typist(story.hub) as owner:
+        add, update = as_documented("update", package=debs.newer_agent.name)
+        tell(update)
+        owner.types(add)
+        updates(owner, update)
+        assert story.node()["agent_version"] == NEWER
+        assert "Linux" in story.hubctl("run", "all", "--", "uname", "-a")
+        [back] = as_documented("back", older=debs.version, nodes="all")
+        tell(back)
+        updates(owner, back)
+    assert story.node()["agent_version"] == debs.version
+    assert "Linux" in story.hubctl("run", "all", "--", "uname", "-a")
+
+
+def test_an_agent_of_the_commit_before_talks_to_this_hub_and_is_updated_from(story, debs, tell):
+    tell("the agent of the commit before")
+    before = debs.agent_before
+    story.hub.put(before, f"/root/{before.name}")
+    story.hubctl("release", "add", f"/root/{before.name}")
+    story.hubctl("update", "all", "--to", BEFORE, "--older", "--soak", "1s", "--yes", timeout=INSTALL_SECONDS)
+    assert story.node()["agent_version"] == BEFORE
+    word = secrets.token_hex(8)
+    assert word in story.hubctl("run", "all", "--", "sh", "-c", f"logger {word}; echo {word}")
+    until(lambda: word in story.hubctl("logs", "all", "--grep", word, "--source", "journal"), "its log lines come")
+    story.hubctl("update", "all", "--to", debs.version, "--soak", "1s", "--yes", timeout=INSTALL_SECONDS)
+    assert story.node()["agent_version"] == debs.version
 
 
 def test_a_command_runs_as_a_user_whom_only_a_service_of_the_machine_knows(story):

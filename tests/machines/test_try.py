@@ -66,6 +66,8 @@ def try_it():
         place = trial.wait_for("== hubctl run all -- uname -a", SOON, place)
         place = trial.wait_for("Linux", SOON, place)
         place = trial.wait_for("finished", SOON, place)
+        place = trial.wait_for("== In a browser", SOON, place)
+        place = trial.wait_for(f"http://127.0.0.1:{person.port}   (user: admin", SOON, place)
         place = trial.wait_for("== hubctl logs all -f", SOON, place)
         trial.wait_for("reading", SOON, place)
         person.preparation = re.search(r"another terminal.*\n(cd .*\nexport .*)\n", trial.text)[1]
@@ -108,6 +110,9 @@ def everything_works(person, sources):
         leave(second)
     finally:
         second.kill()
+    page = f"http://127.0.0.1:{person.port}/"
+    ask = f"import urllib.request as u; print(u.urlopen('{page}').read().decode())"
+    assert "assets/app-" in person.shell(f'python -c "{ask}"')  # built here, with npm's packages
     assert "Linux" in person.shell("hubctl run all -- uname -a")
     assert [node["state"] for node in json.loads(person.shell("hubctl nodes -o json"))] == ["online"]
     cgroups = person.shell("hubctl run all -- cat /proc/self/cgroup")

@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 TOP = Path(__file__).parents[2]
@@ -18,6 +19,9 @@ BUILD_SECONDS = 900
 
 NEWER = "99.0.0"
 """A version that any other is older than."""
+
+BEFORE = "0.0.1"
+"""The number that the agent of the commit before gets: older than any."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,18 @@ class Debs:
     hub: Path
     newer_agent: Path
     version: str
+
+    @cached_property
+    def agent_before(self) -> Path:
+        """The agent of the commit before, built by that commit's own means."""
+        out = self.agent.parent
+        checkout = out / "before"
+        _git("worktree", "add", "--detach", str(checkout), "HEAD~1")
+        try:
+            _build(out, "--version", BEFORE, "agent", top=checkout)
+        finally:
+            _git("worktree", "remove", "--force", str(checkout))
+        return out / f"dvic-agent_{BEFORE}_all.deb"
 
 
 def build_debs(out: Path) -> Debs:
@@ -66,9 +82,20 @@ def repacked(deb: Path, version: str, out: Path) -> Path:
     return target
 
 
-def _build(out: Path, *arguments: str) -> None:
+def build_agent(out: Path, version: str) -> Path:
+    """This checkout's agent under that version."""
+    _build(out, "--version", version, "agent")
+    return out / f"dvic-agent_{version}_all.deb"
+
+
+def _git(*arguments: str) -> None:
+    done = subprocess.run(["git", "-C", TOP, *arguments], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, f"{done.stderr}\n(a clone without history can't build the commit before)"
+
+
+def _build(out: Path, *arguments: str, top: Path = TOP) -> None:
     """With one environment for all that a test session builds, beside `out`."""
     environ = {"DVIC_BUILD_VENV": str(out.parent / "build-venv"), **os.environ}
-    done = subprocess.run([TOP / "packaging/build.sh", "--out", out, *arguments], stdin=subprocess.DEVNULL,
+    done = subprocess.run([top / "packaging/build.sh", "--out", out, *arguments], stdin=subprocess.DEVNULL,
                           capture_output=True, text=True, timeout=BUILD_SECONDS, check=False, env=environ)
     assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]

@@ -42,6 +42,7 @@ class FakeRestHub(FakePeople, FakeRuns, FakeRollouts):
     def __init__(self):
         self.requests = []
         self.nodes, self.logs, self.runs, self.users, self.tokens, self.audit = [], [], {}, {}, [], []
+        self.removed: list[str] = []
         self.passwords = {"admin": "correct horse"}
         self.must_change = set()
         self.valid = {"dvic_test_token": ("admin", "admin")}
@@ -272,6 +273,7 @@ class FakeRestHub(FakePeople, FakeRuns, FakeRollouts):
 
     async def _remove_node(self, request):
         self.nodes.remove(await self._on_node(request))
+        self.removed.append(request.query.get("reason", ""))
         return web.Response(status=204)
 
     async def _revoke_node(self, request):

@@ -1,4 +1,4 @@
-"""A relay of TCP connections in front of a hub: it can lead to another hub, cut what there is, or hold answers back."""
+"""A relay of TCP connections in front of a hub: it can lead to another hub, cut what there is, or lose answers."""
 
 import socket
 import threading
@@ -7,12 +7,13 @@ from contextlib import suppress
 
 class Relay:
     """Listens at once on `address`:`port`. `target`: the port of 127.0.0.1 that new connections are led to; 0: nobody
-    is there. `held`: while it is set, what the hub answers goes nowhere. `seen`: who has connected."""
+    is there. `swallowed`: set when something of what the hub answered went nowhere. `seen`: who has connected."""
 
     def __init__(self, address: str, port: int):
         self.port = port
         self.target = 0
-        self.held = threading.Event()
+        self.swallowed = threading.Event()
+        self._most: int | None = None
         self.seen: list[str] = []
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
@@ -27,6 +28,11 @@ class Relay:
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self.cut()
+
+    def swallow_after(self, most: int | None) -> None:
+        """Of what the hub says on each connection that is made from now on only so many bytes arrive; None: all."""
+        self._most = most
+        self.swallowed.clear()
 
     def cut(self) -> None:
         """End every connection."""
@@ -55,14 +61,17 @@ class Relay:
             hub.settimeout(None)
             with self._lock:
                 self._open |= {machine, hub}
-            for source, sink, held in ((machine, hub, None), (hub, machine, self.held)):
-                threading.Thread(target=self._carry, args=(source, sink, held), daemon=True).start()
+            for source, sink, most in ((machine, hub, None), (hub, machine, self._most)):
+                threading.Thread(target=self._carry, args=(source, sink, most), daemon=True).start()
 
-    def _carry(self, source: socket.socket, sink: socket.socket, held: threading.Event | None) -> None:
+    def _carry(self, source: socket.socket, sink: socket.socket, most: int | None) -> None:
         with suppress(OSError):
             while data := source.recv(65536):
-                if held is None or not held.is_set():
-                    sink.sendall(data)
+                if most is not None:
+                    data, most, whole = data[:most], max(0, most - len(data)), data
+                    if len(data) < len(whole):
+                        self.swallowed.set()
+                sink.sendall(data)
         for end in (source, sink):
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)

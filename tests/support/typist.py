@@ -39,6 +39,13 @@ class Typist:
         assert ended == code, f"{line}\nended with {ended}:\n{said}"
         return said
 
+    def answers(self, text: str, patience: float = PATIENCE, code: int = 0) -> str:
+        """Answer what the command that goes on has asked, and wait for its end; see `types`."""
+        self._terminal.type(text + "\n")
+        said, ended = self._await_end(patience)
+        assert ended == code, f"ended with {ended}:\n{said}"
+        return said
+
     def begins(self, line: str) -> None:
         """Type a line whose command goes on."""
         self._place = len(self._terminal.text)

@@ -50,7 +50,7 @@ GAP_REASONS = ("vacuumed", "truncated", "deleted", "replaced", "overrun", "corru
 @dataclass(frozen=True)
 class Verdict:
     """What to do with a batch: store it (`accepted`), and the `cursor` to answer with. `closed`: nobody is interested
-    in this stream (any more). `number`: the hub's own for the stored batch, growing as batches arrive."""
+    in this stream (any more). `number`: the hub's own for a stored batch of logs or output, growing as they arrive."""
 
     accepted: bool
     cursor: str

@@ -6,6 +6,9 @@
     dvic-executor leave              forget the hub without asking it, end its runs (dvic-agent leave --force)
     dvic-executor record-end ID      what ExecStopPost of a run's unit calls
     dvic-executor record ID          what a run's unit executes
+
+An update of this machine's own package is a run as well. What carries it is a copy of this program in
+/var/lib/dvic-agent/executor/update, which goes on after a power cut (dvic-update-resume.service).
 """
 
 import argparse

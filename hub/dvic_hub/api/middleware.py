@@ -151,7 +151,8 @@ def own_pages_only(hub_url: str) -> Callable:
     async def own_pages(request: web.Request, handler: Next) -> web.StreamResponse:
         risky = request.method not in ("GET", "HEAD") or "upgrade" in request.headers
         if risky and not origin_allowed(request.headers.get("Origin"), hub_url):
-            raise Forbidden("the page that sent this is not the hub's own", code="origin", field="Origin")
+            raise Forbidden(f"only the hub's own page may do this, and that one is at {hub_url}", code="origin",
+                            field="Origin")
         return await handler(request)
 
     return own_pages

@@ -97,17 +97,17 @@ class Batches:
         return id
 
     def _write(self, connection: apsw.Connection, kind: Kind, batch: IncomingBatch) -> int:
-        """What is not logs comes seldom, and goes into the database at once."""
+        """What is not logs comes seldom, and goes into the database at once. Returns the number of output of a run."""
         number = 0
         if kind is Kind.RUN:
             _move_run(connection, batch)
             if batch.count:
                 number = self._take(connection, kind, batch)
         elif batch.count:
-            day, number = self._days.today(connection), self._days.next_id()
+            day = self._days.today(connection)
             connection.execute(
                 f"INSERT INTO metrics_{day} VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?)",  # noqa: S608
-                (number, int(kind), self._days.number(connection, day, batch.node), batch.first_time,
+                (self._days.next_id(), int(kind), self._days.number(connection, day, batch.node), batch.first_time,
                  batch.last_time, batch.count, _codec_of(batch), _bytes_of(batch)))
             records = decode_records(kind, batch.records_json)
             if kind is Kind.HARDWARE:

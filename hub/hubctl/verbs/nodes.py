@@ -18,7 +18,7 @@ def listing(now: float) -> Listing:
             Column("LAST SEEN", lambda node: ago(moment_of(node["last_seen"]), now)),
             Column("OS", lambda node: node["os"].replace(" GNU/Linux", ""), least=10),
             Column("TAGS", tags_text, least=10),
-            Column("STATUS", lambda node: node.get("status"), least=10),
+            Column("STATUS", lambda node: node.get("conflict") or node.get("status"), least=10),
             Column("ADDRESS", lambda node: node["address"], wide=True),
             Column("AGENT", lambda node: node["agent_version"], wide=True),
             Column("ENROLLED", lambda node: clock(moment_of(node.get("enrolled"))), wide=True),

@@ -6,6 +6,7 @@ import { loaded, nodeNamed, nodes } from "../core/fleet.ts"
 import { type ColumnId, COLUMNS, isLive, ordered, readColumns, readSort, writeSort } from "../core/fleet_order.ts"
 import { count, number } from "../core/format.ts"
 import { glances, watchGlances } from "../core/glances.ts"
+import { recall, remember } from "../core/memory.ts"
 import { addressOf } from "../core/pages.ts"
 import { keepInAddress, place } from "../core/router.ts"
 import { meant, parse, STATES } from "../core/selector.ts"
@@ -116,7 +117,7 @@ export function Fleet() {
   const busy = useSignal(false)
   const { sort, rows } = useOrder(found, busy)
   const choice = useChoice(rows)
-  const columns = useSignal(readColumns(localStorage.getItem(MEMORY)))
+  const columns = useSignal(readColumns(recall(MEMORY)))
   const tiles = useSignal((place.value?.query.get("view") ?? (matchMedia(NARROW).matches ? "tiles" : "table")) === "tiles")
   useEffect(watchGlances, [])
   useEffect(() => {
@@ -138,7 +139,7 @@ export function Fleet() {
   }
   const change = (next: ColumnId[]) => {
     columns.value = next
-    localStorage.setItem(MEMORY, next.join(","))
+    remember(MEMORY, next.join(","))
   }
   const chosen = choice.ids.value
   const all = rows.value.length > 0 && choice.nodes.value.length === rows.value.length

@@ -20,12 +20,12 @@ export function Bulk(props: { chosen: readonly Node[]; shown: readonly Named[]; 
   const tagging = useSignal(false)
   const selector = selectorFor(props.chosen, props.shown, props.query)
   const lead = (page: "/runs" | "/updates" | "/logs", more: Record<string, string> = {}) => () => {
-    if (selector !== null) go(addressOf(page, {}, { ...more, [page === "/logs" ? "q" : "selector"]: selector }))
+    if (selector !== null) go(addressOf(page, {}, { ...more, q: selector }))
   }
   return (
     <div class="bulk" role="toolbar" aria-label="With the chosen nodes">
       <strong aria-live="polite">{count(props.chosen.length, "node")} chosen</strong>
-      {may("operator") && <button type="button" disabled={selector === null} onClick={lead("/runs", { compose: "1" })}>Run a command</button>}
+      {may("operator") && <button type="button" disabled={selector === null} onClick={lead("/runs", { new: "1" })}>Run a command</button>}
       {may("operator") && <button type="button" onClick={() => { tagging.value = true }}>Tag</button>}
       {may("operator") && <button type="button" disabled={selector === null} onClick={lead("/updates")}>Update</button>}
       <button type="button" disabled={selector === null} onClick={lead("/logs")}>Logs</button>

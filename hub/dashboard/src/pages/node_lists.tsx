@@ -73,7 +73,7 @@ export function NodeRuns(props: { node: Node }) {
   return (
     <section aria-labelledby="runs">
       <h2 id="runs">Runs</h2>
-      <ul class="run-list">
+      <ul class="node-runs">
         {runs.value.items.map((run) => {
           const { bad, of } = badEnds(run)
           return (
