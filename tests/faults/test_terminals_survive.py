@@ -97,9 +97,8 @@ def test_a_link_that_is_cut_between_agent_and_hub_loses_no_key_and_types_none_tw
 
 def memory(pid: int) -> int:
     """Private memory of a process, KiB."""
-    text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    private = ("Private_Clean", "Private_Dirty")
-    return sum(int(line.split()[1]) for line in text.splitlines() if line.startswith(private))
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith(("Private_Clean", "Private_Dirty")))
 
 
 def holders(id: str) -> list[int]:

@@ -160,6 +160,13 @@ def test_what_the_hub_answers_is_what_the_document_says(tmp_path):
             await ask("GET", "/runs/{run}", run=run["id"])
             await ask("GET", "/runs/{run}/output", run=run["id"])
             await ask("POST", "/runs/{run}/cancel", "otto", {}, run=run["id"])
+            await ask("POST", "/sessions", "otto", {"node": "web-2"})
+            await ask("POST", "/sessions", "otto", {"node": "nobody", "cols": 0})
+            await ask("GET", "/sessions", "vera")
+            await ask("GET", "/sessions/{session}", "vera", session="nothing")
+            await ask("POST", "/sessions/{session}/end", "otto", session="nothing")
+            await ask("GET", "/sessions/{session}/recording", "otto", session="nothing")
+            await ask("DELETE", "/sessions/{session}/recording", session="nothing")
             made = await ask("POST", "/users", "ada", {"name": "eve", "role": "viewer"})
             assert made["password"] and made["user"]["must_change"]
             await ask("POST", "/users", "ada", {"name": "eve", "role": "viewer"})

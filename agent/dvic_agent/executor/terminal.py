@@ -78,7 +78,12 @@ class TerminalCarrier(Recorder):
         for handle in (wake, self._server, *([self._keeper] if self._keeper >= 0 else [])):
             self._selector.register(handle, selectors.EVENT_READ)
         hung_up = False
-        while not self._is_over():
+        while True:
+            if self._status is not None:
+                self._read_rest()
+            self._feed_client()
+            if self._is_over():
+                return
             self._mind_stopping()
             self._mind_times()
             if self._stopped and not hung_up:
@@ -96,7 +101,6 @@ class TerminalCarrier(Recorder):
                     self._handle_terminal(events)
                 elif key.fd == self._keeper:
                     self._lost_supervisor()
-            self._feed_client()
             self._status = tree.reap().get(started.pid, self._status)
             if self._status is not None and self._ended_at == float("inf"):
                 self._ended_at = time.monotonic()
@@ -194,8 +198,6 @@ class TerminalCarrier(Recorder):
 
     def _watch(self) -> None:
         """Wait for what can be gone on with now, and nothing else."""
-        if self._status is not None and not self._drained and self._backlog.room:
-            self._read_rest()
         events = 0
         if not self._drained:
             events = (selectors.EVENT_READ if self._backlog.room else 0) | (

@@ -44,7 +44,7 @@ class Screen:
 
     def opening(self) -> bytes:
         """What puts a window into about the same state; nothing while nothing was shown."""
-        if not self.end:
+        if not self._bytes:
             return b""
         tail = bytes(self._bytes[-TERMINAL_TAIL:])
         if self._cut or len(self._bytes) > TERMINAL_TAIL:  # it may begin within a sequence or a character

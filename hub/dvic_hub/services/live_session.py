@@ -49,6 +49,10 @@ class Person:
     waiting: deque[bytes | dict] = field(default_factory=deque)
     offset: int = 0
     """Output before it has been sent."""
+    skip: int = 0
+    """Bytes of the next output that they have seen already: before the hub was started again."""
+    blank: bool = False
+    """They came while the hub itself did not know the screen yet."""
     busy_since: float = 0.0
     more: asyncio.Event = field(default_factory=asyncio.Event)
     leaving: asyncio.Event = field(default_factory=asyncio.Event)
@@ -110,6 +114,8 @@ class LiveSession:
         if not 0 <= offset <= self.received or offset + len(data) - self.acked > TERMINAL_WINDOW + MAX_TERMINAL_PIECE:
             return False
         self.screen.add(offset, data)
+        if self.screen.end >= self.received:
+            self._fill_blanks()
         new = data[self.received - offset:]
         if not new:
             return True
@@ -117,7 +123,10 @@ class LiveSession:
         if self.recording is not None:
             self.recording.output(self._seconds(now), new)
         for person in self.people:
-            person.tell(new)
+            known, person.skip = min(person.skip, len(new)), max(0, person.skip - len(new))
+            person.offset += known
+            if known < len(new):
+                person.tell(new[known:])
         self.dirty.set()
         return True
 
@@ -153,12 +162,10 @@ class LiveSession:
 
     def join(self, person: Person, offset: int, now: float) -> list[TerminalInput]:
         """Add somebody. `offset`: what they have seen already, -1: nothing."""
-        missed = self.screen.since(offset) if offset >= 0 else None
-        first = self.screen.opening() if missed is None else missed
-        person.offset = self.received - len(first)
-        person.tell(self.describe(missed is None, len(first)))
-        if first:
-            person.tell(first)
+        person.skip = offset - self.received if self.received < offset <= self.received + TERMINAL_WINDOW else 0
+        missed = b"" if person.skip else self.screen.since(offset) if offset >= 0 else None
+        person.blank = missed is None and self.screen.end < self.received
+        self._begin(person, missed)
         self.people.append(person)
         self.tell_people()
         if missed is None and self.screen.alternate:
@@ -191,9 +198,24 @@ class LiveSession:
         """The first word to who joins. `fresh`: the window begins anew; `screen`: bytes that come before `offset`."""
         return {"session": {"id": self.row.id, "node": self.row.node_name, "title": self.row.title,
                             "by": self.row.created_by, "recorded": self.row.recorded and not self.failed},
-                "offset": self.received, "screen": screen, "fresh": fresh, "size": [self.row.cols, self.row.rows]}
+                "screen": screen, "fresh": fresh, "size": [self.row.cols, self.row.rows]}
 
     # ---- inside
+
+    def _begin(self, person: Person, missed: bytes | None) -> None:
+        """Their first words: what they have missed; None: the screen."""
+        first = self.screen.opening() if missed is None else missed
+        person.offset = self.received - len(first)
+        person.tell({**self.describe(missed is None, len(first)), "offset": self.received + person.skip})
+        if first:
+            person.tell(first)
+
+    def _fill_blanks(self) -> None:
+        """The screen is known now: show it to who came before that."""
+        for person in self.people:
+            if person.blank:
+                person.blank = False
+                self._begin(person, None)
 
     def _fit(self, now: float) -> list[TerminalInput]:
         """Make the terminal as large as fits into the windows of all who can type."""

@@ -22,8 +22,8 @@ def command(desk: Desk, node: str, argv: tuple[str, ...], user: str, title: str,
 
     It is the user's login shell, or a command in a terminal. Keys go to the node, all but these at the beginning of a
     line: ~. leaves and ends it, ~d leaves it as it is (others may be in it; you have a minute to come back), ~? lists
-    them, ~~ is one ~. A lost connection is made again by itself. Others come in with hubctl sessions join. What is shown is recorded unless the hub is set otherwise; what
-    is typed never is.
+    them, ~~ is one ~. A lost connection is made again by itself. Others come in with hubctl sessions join. What is
+    shown is recorded unless the hub is set otherwise; what is typed never is.
 
     The exit code is the command's.
 
