@@ -1,4 +1,5 @@
-"""Terminals at a machine: real processes on real pseudo-terminals, held by the real executor's children."""
+"""Terminals at a machine: real processes on real pseudo-terminals. Here the executor's children hold them (or units,
+where systemd is pid 1); tests/machines/test_executor_units.py runs this very file inside booted machines."""
 
 import os
 import shutil
@@ -15,7 +16,7 @@ from dvic_wire.terminals import TERMINAL_WINDOW, Typed, encode_bytes, sign_input
 
 @pytest.fixture
 def executor(tmp_path):
-    with RunningExecutor(tmp_path, Hub(), backend="children") as running:
+    with RunningExecutor(tmp_path, Hub()) as running:
         yield running
 
 

@@ -20,16 +20,16 @@ from dvic_hub.domain.dispatch import RunOrder
 from dvic_hub.domain.events import Event, RunChanged
 from dvic_hub.domain.model import RunNode, TerminalSession
 from dvic_hub.domain.people import HUB, Actor
-from dvic_hub.errors import BadRequest, Conflict, HubError, NotFound, StoreError
+from dvic_hub.errors import BadRequest, Conflict, HubError, NotFound
 from dvic_hub.services.agents import AgentService
 from dvic_hub.services.audit import AuditService
 from dvic_hub.services.live_session import LiveSession, Person
-from dvic_hub.services.recordings import Recording, RecordingFailed, Recordings
+from dvic_hub.services.recordings import Recording, Recordings
 from dvic_hub.services.run_signing import TERMINAL
 from dvic_hub.services.runs import RunService, new_id
+from dvic_hub.services.session_keeper import SessionKeeper
 from dvic_hub.services.watch import FleetService
 from dvic_hub.store.port import Store
-from dvic_wire.asciicast import CastHeader
 from dvic_wire.messages import Message, TerminalOutput, TerminalTaken
 from dvic_wire.runs import LOST, RUNNING, RunSpec
 from dvic_wire.runs import TERMINAL as ENDS
@@ -60,7 +60,8 @@ class SessionService:
                  runs: RunService, config: HubConfig, clock: Callable[[], float]):
         self._store, self._bus, self._fleet, self._agents = store, bus, fleet, agents
         self._audit, self._runs, self._config, self._clock = audit, runs, config, clock
-        self._recordings = Recordings(config.state_dir, config.recording_mib * 1024 * 1024)
+        self._keeper = SessionKeeper(store, Recordings(config.state_dir, config.recording_mib * 1024 * 1024),
+                                     config.require_recording, self._unrecorded)
         self._live: dict[str, LiveSession] = {}
         self._tasks: set[asyncio.Task] = set()
         self._unsubscribe: Callable[[], None] = lambda: None
@@ -73,16 +74,10 @@ class SessionService:
         for row in await self._store.sessions.open():
             row = replace(row, starts=row.starts + 1)
             await self._store.sessions.update(row.id, starts=row.starts)
-            recording = None
-            failed = ""
-            if row.recorded and row.recording:
-                try:
-                    recording = await asyncio.to_thread(self._recordings.go_on, row.id, row.recording)
-                except RecordingFailed as error:
-                    failed = str(error)
+            recording, failed = await self._keeper.go_on(row)
             live = self._follow(row, recording)
             if failed:
-                await self._unrecorded(live, failed)
+                self._keeper.give_up(live, failed)
             run_node = await self._run_node(row)
             if run_node is None or run_node.state in ENDS:
                 await self._finish(live)
@@ -129,7 +124,7 @@ class SessionService:
         row = TerminalSession(new_id(now), view.id, view.name, user, list(argv),
                               session_rules.title_of(argv, title, view.name), int(now * 1_000_000), actor.name, *size,
                               seed, recorded=self._config.record if record is None else record)
-        recording = await self._begin_recording(row) if row.recorded else None
+        recording = await self._keeper.begin(row) if row.recorded else None
         row = replace(row, recorded=recording is not None, recording=recording.length if recording else 0)
         spec = TerminalSpec(key.public, tuple(argv), user, *size, idle=self._config.session_idle,
                             timeout=self._config.session_hours * 3600)
@@ -209,14 +204,14 @@ class SessionService:
         row = await self.get(id)
         if id in self._live:
             raise Conflict("the session goes on", code="open")
-        await asyncio.to_thread(self._recordings.check, id)
+        await self._keeper.path(id)
         async with self._audit.record(actor, "recording.remove", row.node_name, {"session": id}):
-            await self._drop_recording(id)
+            await self._keeper.drop(id)
 
     async def recording(self, id: str, actor: Actor):  # noqa: ANN201
         """The path of the recording, on the disk as it is up to now. Raises NotFound."""
         row = await self.get(id)
-        path = await asyncio.to_thread(self._recordings.check, id)
+        path = await self._keeper.path(id)
         await self._audit.note(actor, "recording.read", row.node_name, {"session": id})
         return path
 
@@ -260,9 +255,7 @@ class SessionService:
                     person.end("slow")
         if not 0 <= now - self._looked < LOOK_EVERY:
             self._looked = now
-            for row in await self._store.sessions.recorded_before(
-                    int(now * 1_000_000) - self._config.recording_days * _DAY):
-                await self._drop_recording(row.id)
+            await self._keeper.drop_before(int(now * 1_000_000) - self._config.recording_days * _DAY)
 
     # ---- inside
 
@@ -275,16 +268,6 @@ class SessionService:
         live = self._live.get(run)
         return live if live is not None and live.row.node == node else None
 
-    async def _begin_recording(self, row: TerminalSession) -> Recording | None:
-        header = CastHeader(row.cols, row.rows, row.created // 1_000_000, row.title)
-        try:
-            return await asyncio.to_thread(self._recordings.begin, row.id, header)
-        except RecordingFailed as error:
-            if self._config.require_recording:
-                raise Conflict(f"{error}, and this hub opens no terminal without that", code="recording") from None
-            log.warning("session %s is not recorded: %s", row.id, error)
-            return None
-
     async def _keep_safe(self, live: LiveSession) -> None:
         """Save what has come, again and again, until the session is over."""
         while not live.over and not self._stopping:
@@ -293,39 +276,13 @@ class SessionService:
             await asyncio.sleep(SAVE_EVERY)
 
     async def _save(self, live: LiveSession) -> None:
-        """Put output and row on the disk, then let the machine go on."""
-        async with live.saving:
-            await self._save_now(live)
+        """Make safe what has come, then let the machine go on."""
+        await self._keeper.save(live)
         self._acknowledge(live)
 
-    async def _save_now(self, live: LiveSession) -> None:
-        live.dirty.clear()
-        received = live.received
-        changes = {"cols": live.row.cols, "rows": live.row.rows}
-        if live.recording is not None:
-            received -= live.recording.held_back
-            lines = live.recording.take()
-            try:
-                await asyncio.to_thread(live.recording.write, lines)
-                changes["recording"] = live.recording.length
-            except RecordingFailed as error:
-                await self._unrecorded(live, str(error))
-                received = live.received
-        try:
-            await self._store.sessions.update(live.row.id, offset=received, **changes)
-        except StoreError as error:
-            log.error("session %s could not be saved: %s", live.row.id, error)
-            return
-        live.safe = received
-
-    async def _unrecorded(self, live: LiveSession, why: str) -> None:
-        log.warning("session %s: %s", live.row.id, why)
-        if live.recording is not None:
-            live.recording.close()
-        live.recording, live.failed = None, why
-        live.tell({"note": why})
-        if self._config.require_recording:
-            self._start(self._end(live, why, HUB))
+    def _unrecorded(self, live: LiveSession, why: str) -> None:
+        """Told by the keeper: this hub asks for a recording, and there is none any more."""
+        self._start(self._end(live, why, HUB))
 
     async def _end(self, live: LiveSession, why: str, actor: Actor) -> None:
         live.row = replace(live.row, why=live.row.why or why)
@@ -360,7 +317,7 @@ class SessionService:
             live.recording = None
         live.dirty.set()
         if not live.received:
-            await self._drop_recording(live.row.id)  # nothing was ever shown
+            await self._keeper.drop(live.row.id)  # nothing was ever shown
         row = await self._run_node(live.row)
         ended = row.ended if row is not None and row.ended else int(self._clock() * 1_000_000)
         await self._store.sessions.update(live.row.id, ended=ended, key=b"", why=live.row.why)
@@ -369,10 +326,6 @@ class SessionService:
                              "reason": live.row.why or (row.reason if row else "")}})
         for person in live.people:
             person.end("ended")
-
-    async def _drop_recording(self, id: str) -> None:
-        await asyncio.to_thread(self._recordings.remove, id)
-        await self._store.sessions.update(id, recording=0)
 
     def _hear(self, event: Event) -> None:
         live = self._live.get(event.run) if isinstance(event, RunChanged) else None
