@@ -170,9 +170,13 @@ def _discover(arguments: argparse.Namespace, config_dir: Path, state_dir: Path) 
 
 
 def _status(arguments: argparse.Namespace, config_dir: Path, state_dir: Path) -> int:
+    from .executor_client import ExecutorClient
     from .status import ask_status, show
 
-    said = ask_status(configs.load(config_dir, state_dir).private_dir)
+    config = configs.load(config_dir, state_dir)
+    said = ask_status(config.private_dir)
+    update = asyncio.run(ExecutorClient(config.executor_socket, answer_seconds=5).update_under_way())
+    said |= {"update": update} if update else {}
     print(json.dumps(said) if arguments.json else show(said))
     return 0
 

@@ -57,7 +57,7 @@ def examine(config_dir: Path, state_dir: Path) -> list[Finding]:
     if hub is not None:
         findings += asyncio.run(check_hub(config, hub))
     findings += [*check_journal(config), *check_log_folders(config), check_disk(config),
-                 asyncio.run(check_executor(config)), check_running(config)]
+                 asyncio.run(check_executor(config)), *asyncio.run(check_update(config)), check_running(config)]
     return findings
 
 
@@ -176,6 +176,19 @@ async def check_executor(config: AgentConfig) -> Finding:
                        "systemctl enable --now dvic-executor.socket; without it this machine only reports, "
                        "and runs no commands")
     return Finding("executor", OK, f"the executor answers (backend {answer.get('backend', '?')})")
+
+
+async def check_update(config: AgentConfig) -> list[Finding]:
+    """Whether an update of this machine is under way, and whether somebody is at work on it."""
+    update = await ExecutorClient(config.executor_socket, answer_seconds=5).update_under_way()
+    if update is None:
+        return []
+    run, begun = update.get("run"), time.strftime("%Y-%m-%d %H:%M", time.localtime(update.get("begun", 0)))
+    text = f"from {update.get('previous')} to {update.get('version')}, begun {begun}, {update.get('phase')}"
+    if update.get("carried"):
+        return [Finding("update", OK, f"an update is under way: {text}")]
+    return [Finding("update", PROBLEM, f"an update is stuck, nobody is at work on it: {text}",
+                    f"systemctl start dvic-update-resume; journalctl -u dvic-run-{run} says why it stopped")]
 
 
 def check_running(config: AgentConfig) -> Finding:

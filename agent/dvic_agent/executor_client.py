@@ -53,6 +53,15 @@ class ExecutorClient:
     async def ping(self) -> dict:
         return await self._ask({"request": "ping"})
 
+    async def update_under_way(self) -> dict | None:
+        """What the executor knows of an update under way (run, version, previous, phase, begun, carried); None where
+        there is none, or nobody to ask."""
+        try:
+            update = (await self.ping()).get("update")
+        except ExecutorError:
+            return None
+        return update if isinstance(update, dict) else None
+
     async def _ask(self, request: dict) -> dict:
         try:
             async with asyncio.timeout(self._answer_seconds):

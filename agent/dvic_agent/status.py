@@ -94,6 +94,8 @@ def show(said: dict) -> str:
              f"node        {said.get('name', 'not enrolled')} {said.get('node', '')}".rstrip()]
     if hub:
         lines.append(f"hub         {hub.get('url')} (key {hub.get('fingerprint')})")
+    if update := said.get("update"):
+        lines.append(f"update      from {update.get('previous')} to {update.get('version')}: {update.get('phase')}")
     streams = said.get("streams", [])
     lines.append(f"streams     {len(streams)}, {said.get('unacknowledged', 0)} batches unacknowledged")
     for stream in streams:

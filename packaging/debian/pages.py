@@ -25,7 +25,8 @@ PROGRAMS = {
     "dvic-executor": ("dvic_agent.executor.__main__", "parser", 8, "start what the pinned hub has signed", (
         "/etc/dvic-agent/policy.toml: what this machine's owner allows the hub",
         "/run/dvic-executor.sock: where the agent asks",
-        "/var/lib/dvic-agent/runs: the output of runs until the hub has it")),
+        "/var/lib/dvic-agent/runs: the output of runs until the hub has it",
+        "/var/lib/dvic-agent/executor/update: an update under way, and the package that the last one installed")),
     "dvic-hub": ("dvic_hub.__main__", "main", 1, "keep, show and command the machines of one place", (
         "/etc/dvic-hub/hub.toml: settings, written by dvic-hub setup",
         "/var/lib/dvic-hub: the hub's key, its database and history")),

@@ -1,6 +1,7 @@
 """Every check with something to find, and with nothing."""
 
 import asyncio
+import json
 import os
 from contextlib import contextmanager
 from email.utils import formatdate
@@ -137,6 +138,27 @@ def test_an_executor_that_answers_is_well(tmp_path):
     finding = asyncio.run(scene())
     assert finding.state == doctor.OK
     assert "children" in finding.text
+
+
+@pytest.mark.parametrize(("carried", "state"), [(True, doctor.OK), (False, doctor.PROBLEM)])
+def test_an_update_that_nobody_carries_is_named_with_what_to_do(tmp_path, carried, state):
+    update = {"run": "abc", "version": "2.0", "previous": "1.0", "phase": "installing", "begun": 0, "carried": carried}
+
+    async def serve(reader, writer):
+        await reader.readline()
+        writer.write(json.dumps({"state": "ok", "update": update}).encode() + b"\n")
+        writer.close()
+
+    async def scene():
+        server = await asyncio.start_unix_server(serve, str(tmp_path / "e.sock"))
+        async with server:
+            return await doctor.check_update(AgentConfig(executor_socket=tmp_path / "e.sock"))
+
+    [finding] = asyncio.run(scene())
+    assert finding.state == state
+    assert "from 1.0 to 2.0" in finding.text and "installing" in finding.text
+    assert ("dvic-update-resume" in finding.remedy) == (not carried)
+    assert asyncio.run(doctor.check_update(AgentConfig(executor_socket=tmp_path / "none.sock"))) == []
 
 
 def test_log_folders_that_are_not_there_are_a_problem(tmp_path):

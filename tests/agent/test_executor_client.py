@@ -9,7 +9,7 @@ import pytest
 from dvic_agent.errors import ExecutorError
 from dvic_agent.executor_client import MAX_LINE, ExecutorClient
 from dvic_agent.runs import RunDesk
-from dvic_wire.messages import RunCancel, RunReply, RunRequest
+from dvic_wire.messages import RunCancel, RunReply, RunRequest, UpdateConfirm
 
 RUN = "0123456789abcdef"
 
@@ -58,10 +58,14 @@ def test_requests_are_handed_over_as_they_are(tmp_path):
         async with executor(tmp_path, {"state": "running"}) as (fake, client):
             await client.run(RUN, "a.b.c")
             await client.cancel(RUN, "d.e.f")
+            await client.update(RUN, "g.h.i")
+            await client.confirm(RUN, "j.k.l")
             await client.forget(RUN)
             assert await client.ping() == {"state": "running"}
             assert fake.asked == [{"request": "run", "run": RUN, "jws": "a.b.c"},
                                   {"request": "cancel", "run": RUN, "jws": "d.e.f"},
+                                  {"request": "update", "run": RUN, "jws": "g.h.i"},
+                                  {"request": "confirm", "run": RUN, "jws": "j.k.l"},
                                   {"request": "forget", "run": RUN}, {"request": "ping"}]
     asyncio.run(scene())
 
@@ -100,6 +104,41 @@ def test_an_executor_that_never_answers_is_given_up(tmp_path):
 def test_what_the_executor_says_goes_to_the_hub(tmp_path, state):
     reply = asyncio.run(answer_to(tmp_path, RunRequest(RUN, "a.b.c"), {"state": state, "code": "x", "reason": "why"}))
     assert reply == RunReply(RUN, state, "why")
+
+
+def test_an_update_is_asked_for_as_one_and_answered_as_a_run(tmp_path):
+    async def scene():
+        async with executor(tmp_path, {"state": "running"}) as (fake, client), \
+                desk(tmp_path, client) as (made, replies):
+            made.request(RunRequest(RUN, "a.b.c", "update"))
+            assert await asyncio.wait_for(replies.get(), 20) == RunReply(RUN, "running", "")
+            assert fake.asked == [{"request": "update", "run": RUN, "jws": "a.b.c"}]
+    asyncio.run(scene())
+
+
+def test_a_request_that_this_agent_does_not_know_is_refused_and_not_handed_over(tmp_path):
+    async def scene():
+        async with executor(tmp_path, {"state": "running"}) as (fake, client), \
+                desk(tmp_path, client) as (made, replies):
+            made.request(RunRequest(RUN, "a.b.c", "terminal"))
+            assert await asyncio.wait_for(replies.get(), 20) == RunReply(
+                RUN, "refused", "this agent knows no request terminal")
+            assert fake.asked == []
+    asyncio.run(scene())
+
+
+def test_the_hubs_word_for_an_update_is_carried_until_an_executor_takes_it(tmp_path):
+    async def scene():
+        async with executor(tmp_path, b"", b"", {"state": "confirmed"}) as (fake, client), \
+                desk(tmp_path, client) as (made, replies):
+            made.confirm(UpdateConfirm("../x", "a.b.c"))
+            made.confirm(UpdateConfirm(RUN, "a.b.c"))
+            async with asyncio.timeout(20):
+                while len(fake.asked) < 3:
+                    await asyncio.sleep(0.01)
+            assert fake.asked == 3 * [{"request": "confirm", "run": RUN, "jws": "a.b.c"}]
+            assert replies.empty()  # what comes of it is told in the update's stream
+    asyncio.run(scene())
 
 
 def test_a_cancel_is_answered_too(tmp_path):

@@ -10,7 +10,7 @@ import pytest
 from one_reader import OneReader
 
 from dvic_agent.sources.run_output import MAX_LINE, RunOutput
-from dvic_wire.records import run_end
+from dvic_wire.records import run_end, run_step
 
 RUN = "abc123abc123"
 STREAM = f"run:{RUN}"
@@ -72,12 +72,13 @@ def test_a_run_is_followed_from_its_start_to_its_end_and_forgotten(runs):
         async with following(runs) as reader:
             runs.make(RUN, {"time": 1, "start": {"pid": 7, "user": "root"}})
             await reader.until(lambda: len(closed_records(reader)) == 1)
-            runs.append(out(2), {"time": 3, "err": "", "binary": "/w=="})
-            await reader.until(lambda: len(closed_records(reader)) == 3)
+            written = [out(2), {"time": 3, "err": "", "binary": "/w=="}, run_step(4, "downloading", "of an update")]
+            runs.append(*written)
+            await reader.until(lambda: len(closed_records(reader)) == 4)
             runs.append(END)
             await reader.until(lambda: runs.forgotten == [RUN])
             assert reader.closed == [STREAM]
-            assert closed_records(reader)[1:] == [out(2), {"time": 3, "err": "", "binary": "/w=="}, END]
+            assert closed_records(reader)[1:] == [*written, END]
             await reader.until(lambda: not list(reader.source.streams()))
     asyncio.run(scenario())
 

@@ -268,7 +268,8 @@ def test_what_may_come_on_an_open_connection_arrives():
     pair = Pair()
     pair.open()
     for message in (messages.Ack("journal", "1", False), messages.RunRequest("r", "j"), messages.RunCancel("r", "j"),
-                    messages.RunAnswer("r", "j"), messages.UpdateConfirm("r", "j"),
+                    messages.RunRequest("r", "j", "update"), messages.UpdateConfirm("r", "j"),
+                    messages.RunAnswer("r", "j"),
                     messages.Settings({"keepalive_period": 5}), messages.Problem("malformed", "x", "journal")):
         assert pair.say(message) == [message]
 

@@ -64,3 +64,5 @@ def test_people_are_shown_the_same():
     for word in ("connected: http://hub as ada", "ada n-x", "key f", "journal", "+2", "stuck"):
         assert word in text
     assert "not enrolled" in show({})
+    update = {"previous": "1.0", "version": "2.0", "phase": "confirming"}
+    assert "from 1.0 to 2.0: confirming" in show({"update": update})

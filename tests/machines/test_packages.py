@@ -14,7 +14,7 @@ pytestmark = pytest.mark.machines
 INSTALL_SECONDS = 300
 
 UNITS = ("dvic-agent.service", "dvic-executor.socket", "dvic-executor@.service", "dvic-executor-sweep.service",
-         "dvic.slice", "dvic-hub.service")
+         "dvic-update-resume.service", "dvic.slice", "dvic-hub.service")
 
 URL = "http://127.0.0.1:8420"
 

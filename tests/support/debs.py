@@ -40,6 +40,12 @@ def build_debs(out: Path) -> Debs:
                 out / f"dvic-agent_{NEWER}_all.deb", version)
 
 
+def build_agent(out: Path, version: str) -> Path:
+    """This checkout's agent under that version."""
+    _build("--out", str(out), "--version", version, "agent")
+    return out / f"dvic-agent_{version}_all.deb"
+
+
 def _build(*arguments: str) -> None:
     done = subprocess.run([TOP / "packaging/build.sh", *arguments], stdin=subprocess.DEVNULL, capture_output=True,
                           text=True, timeout=BUILD_SECONDS, check=False)

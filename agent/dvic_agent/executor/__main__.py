@@ -5,6 +5,9 @@
     dvic-executor sweep              at boot: end runs that the machine's last stop left open, drop old ones
     dvic-executor record-end ID      what ExecStopPost of a run's unit calls
     dvic-executor record ID          what a run's unit executes
+
+An update of this machine's own package is a run as well. What carries it is a copy of this program in
+/var/lib/dvic-agent/executor/update, which goes on after a power cut (dvic-update-resume.service).
 """
 
 import argparse

@@ -36,6 +36,7 @@ from .sweep import sweep
 from .update.download import find_ca
 from .update.folder import goes_on
 from .update.orders import UpdateOrders
+from .update.packages import Present, present
 from .update.plan import Journal
 from .verify import PinnedHub, check_age, check_operator, check_order, load_hub
 
@@ -48,12 +49,13 @@ REQUEST_SECONDS = 10
 
 @dataclass(frozen=True)
 class Executor:
-    """Decides about requests. `clock`: Unix seconds."""
+    """Decides about requests. `clock`: Unix seconds. `present`: what dpkg has of a package."""
 
     config_dir: Path
     state: StateDir
     backend: Backend
     clock: Callable[[], float] = time.time
+    present: Callable[[str], Present] = present
 
     def answer(self, request: object) -> dict:
         """The answer to one request; never raises for what a request holds."""
@@ -157,7 +159,7 @@ class Executor:
 
     @property
     def _updates(self) -> UpdateOrders:
-        return UpdateOrders(self.state, self.backend)
+        return UpdateOrders(self.state, self.backend, self.present)
 
     def _check_room(self, policy: Policy) -> None:
         carried = sweep(self.state, self.backend, policy.keep_days * 86400)

@@ -7,7 +7,6 @@ again (systemd, dvic-update-resume.service after a power cut, a sweep) goes on f
 
 import fcntl
 import os
-import re
 import signal
 import sys
 import time
@@ -17,12 +16,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..rundir import RunDir, StateDir
-from . import plan, rescue
+from . import plan
 from .download import DownloadFailed, Stopped, check_room, fetch, is_whole
 from .folder import UpdateDir, put_in_place
-from .packages import ENVIRON, PackageProblem, Packages, ask, present, read_deb
+from .machine import Machine
+from .packages import PackageProblem, read_deb
 from .plan import Become, Do, End, Journal, Known
-from .repack import repack
 from .telling import Teller
 
 TOLD_TO_STOP = 75
@@ -33,10 +32,6 @@ POLL_SECONDS = 0.25
 
 LOOKS = 20
 """Tries to become the one that carries it."""
-
-AGENT_UNITS = ("dvic-agent.service", "dvic-executor.socket")
-
-SYSTEMCTL_SECONDS = 120
 
 
 @dataclass
@@ -55,21 +50,23 @@ class Signals:
 class Carrier:
     """One update. `run`: its directory, None when somebody removed it: then it is carried all the same, untold."""
 
-    def __init__(self, folder: UpdateDir, journal: Journal, run: RunDir | None, stopped: Callable[[], bool]):
+    def __init__(self, folder: UpdateDir, journal: Journal, run: RunDir | None, teller: Teller, machine: Machine,
+                 stopped: Callable[[], bool]):
         self._folder = folder
         self._journal = journal
         self._run = run
+        self._teller = teller
+        self._machine = machine
         self._stopped = stopped
-        self._teller = Teller(run)
-        self._packages = Packages(self._teller)
 
     def carry(self) -> int:
         """Until the end; returns the exit code. Raises OSError when the disk does not even take the end."""
         if self._teller.resumed:
             self._teller.say("the update goes on after it was cut off")
-        self._teller_step(f"{self._journal.name}, {self._journal.size} bytes")
+        self._tell(f"{self._journal.name}, {self._journal.size} bytes")
         while True:
-            step = plan.decide(self._journal, self._look(), boot_time())
+            now = self._machine.now()
+            step = plan.decide(self._journal, self._look(now), now)
             if isinstance(step, End):
                 self._end(step)
                 return 0
@@ -82,17 +79,20 @@ class Carrier:
             else:
                 self._do(step)
 
-    def _look(self) -> Known:
+    def _look(self, now: float) -> Known:
         """What the journal's phase needs to know, and no more: some of it costs a process."""
-        journal, known = self._journal, Known(boot_id())
+        journal, known = self._journal, Known(self._machine.boot())
         if journal.phase == plan.DOWNLOADING:
             cancelled = self._run.cancelled() if self._run else None
             return replace(known, cancelled=cancelled, fetched=is_whole(self._folder.new, journal),
                            kept=self._folder.previous.is_file())
         if journal.phase == plan.CONFIRMING:
-            over = boot_time() >= journal.deadline and known.boot == journal.boot
-            return replace(known, confirmed=self._folder.confirmed(journal.run), agent=agent_state() if over else "")
-        found = present(journal.package)
+            over = now >= journal.deadline and known.boot == journal.boot
+            return replace(known, confirmed=self._folder.confirmed(journal.run),
+                           agent=self._machine.agent_state() if over else "")
+        if journal.phase in plan.ENDS:
+            return known
+        found = self._machine.present(journal.package)
         return replace(known, installed=found.whole, removed=found.removed)
 
     def _become(self, step: Become) -> None:
@@ -103,20 +103,22 @@ class Carrier:
             self._folder.save(step.journal)
             self._journal = step.journal
         except OSError as error:
-            if self._journal.phase == plan.DOWNLOADING:
+            if self._journal.phase == plan.DOWNLOADING and step.journal.phase not in plan.ENDS:
                 reason = f"the update's journal can't be written: {error}"
                 self._journal = replace(self._journal, phase=plan.FAILED, reason=reason)
             else:  # better on without it than left half-way
                 self._journal = step.journal
         if changed:
-            self._teller_step(step.text)
+            self._tell(step.text)
 
-    def _teller_step(self, text: str) -> None:
+    def _tell(self, text: str) -> None:
         if self._journal.phase in plan.TOLD:
             self._teller.step(self._journal.phase, text)
 
     def _do(self, step: Do) -> None:
         self._become(Become(plan.begun(self._journal)))
+        if self._journal.phase in plan.ENDS:
+            return
         try:
             problem = {plan.FETCH: self._fetch, plan.KEEP: self._keep, plan.INSTALL: self._install,
                        plan.PUT_BACK: self._put_back}[step.what]()
@@ -149,27 +151,14 @@ class Carrier:
             if kept.is_file() and read_deb(kept).version == journal.previous:
                 kept.rename(self._folder.previous)
                 return ""
-        repack(journal.package, self._folder.staging, self._folder.previous)
+        self._machine.repack(journal.package, self._folder.staging, self._folder.previous)
         return ""
 
     def _install(self) -> str:
-        since = time.monotonic()
-        rescue.arm()
-        problem = self._packages.install(self._folder.new, self._journal.tries > 1)
-        if not problem and agent_started() < since:
-            self._restart()  # its scripts did not, or were not allowed to
-        return problem
+        return self._machine.install(self._folder.new, self._journal.package, self._journal.tries > 1)
 
     def _put_back(self) -> str:
-        problem = ""
-        if present(self._journal.package).whole != self._journal.previous:
-            problem = self._packages.put_back(self._folder.previous)
-        self._restart()
-        return problem
-
-    def _restart(self) -> None:
-        for command in (("daemon-reload",), ("reset-failed", *AGENT_UNITS), ("restart", "--no-block", *AGENT_UNITS)):
-            self._teller.call(["systemctl", *command], SYSTEMCTL_SECONDS, ENVIRON)
+        return self._machine.put_back(self._folder.previous, self._journal.package, self._journal.previous)
 
     def _end(self, end: End) -> None:
         if self._journal.phase == plan.UPDATED and self._folder.new.is_file():
@@ -179,7 +168,7 @@ class Carrier:
         self._folder.new.unlink(missing_ok=True)
         if self._run is not None:
             self._run.finish(end.state, end.exit_code, end.reason, self._teller.cut)
-        rescue.disarm()
+        self._machine.disarm()
         self._folder.clear()
 
 
@@ -187,16 +176,19 @@ def carry(state: StateDir) -> int:
     """Carry the update that the journal names, unless somebody does; returns the exit code."""
     folder, signals = UpdateDir(state.path), Signals()
     signals.catch()
-    journal = folder.journal()
-    if journal is None:
+    if folder.journal() is None:
         return 0
     if not _take(folder.lock):
         print("dvic-update: it is carried already", file=sys.stderr)
         return 0
+    journal = folder.journal()
+    if journal is None:
+        return 0
     with state.opened(journal.run) as run:
         if run is not None:
             run.hold()
-        return Carrier(folder, journal, run, lambda: signals.stopped).carry()
+        teller = Teller(run)
+        return Carrier(folder, journal, run, teller, Machine(teller), lambda: signals.stopped).carry()
 
 
 def _take(lock: Path) -> bool:
@@ -209,32 +201,3 @@ def _take(lock: Path) -> bool:
         except BlockingIOError:
             time.sleep(POLL_SECONDS)
     return False
-
-
-def boot_time() -> float:
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
-def boot_id() -> str:
-    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-
-
-def agent_state() -> str:
-    """What systemd, and the agent by it, say of the agent's service: for people."""
-    try:
-        said = ask(["systemctl", "show", "--property=ActiveState,SubState,StatusText", AGENT_UNITS[0]]).decode()
-    except PackageProblem:
-        return ""
-    shown = dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
-    state = f"the agent's service is {shown.get('ActiveState', '?')} ({shown.get('SubState', '?')})"
-    return f"{state}, it says: {shown['StatusText']}" if shown.get("StatusText") else state
-
-
-def agent_started() -> float:
-    """When the running agent was started, by time.monotonic(); infinity when it does not run."""
-    try:
-        said = ask(["systemctl", "show", "--property=ExecMainStartTimestampMonotonic", "--value", AGENT_UNITS[0]])
-    except PackageProblem:
-        return float("inf")
-    found = re.match(rb"([0-9]+)\s*\Z", said)
-    return int(found[1]) / 1e6 if found and int(found[1]) else float("inf")

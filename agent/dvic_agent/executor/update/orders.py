@@ -9,6 +9,7 @@ what is installed unless the hub says that this is wanted.
 import fcntl
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from dvic_wire.errors import WireError
@@ -23,7 +24,7 @@ from ..policy import Policy
 from ..rundir import RunDir, StateDir
 from ..verify import PinnedHub
 from .folder import UpdateDir, read_json, write_whole
-from .packages import PackageProblem, architecture, present
+from .packages import PackageProblem, Present, architecture, present
 from .plan import CONFIRMING, INSTALLING, LEAST_CONFIRM, MOST_CONFIRM, Journal
 from .rescue import write_program
 
@@ -35,10 +36,12 @@ DEFAULT_CONFIRM = 180
 
 @dataclass(frozen=True)
 class UpdateOrders:
-    """Decides about updates of this machine. Every method raises Refusal; they are called inside StateDir.deciding."""
+    """Decides about updates of this machine. Every method raises Refusal; they are called inside StateDir.deciding.
+    `present` asks dpkg."""
 
     state: StateDir
     backend: Backend
+    present: Callable[[str], Present] = present
 
     @property
     def folder(self) -> UpdateDir:
@@ -152,9 +155,9 @@ class UpdateOrders:
         """The installed version that it takes the place of."""
         if manifest.package != PACKAGE:
             raise Refusal("manifest", f"the package is {manifest.package}, and only {PACKAGE} updates itself")
-        if manifest.architecture not in ("all", own := architecture()):
+        if manifest.architecture != "all" and manifest.architecture != (own := architecture()):
             raise Refusal("manifest", f"the package is for {manifest.architecture}, this machine is {own}")
-        installed = present(PACKAGE).whole
+        installed = self.present(PACKAGE).whole
         if not installed:
             raise Refusal("not-installed", f"{PACKAGE} is not installed here as a whole package (dpkg -s {PACKAGE}): "
                                            "apt-get install it")

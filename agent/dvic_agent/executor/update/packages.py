@@ -39,7 +39,11 @@ _GONE = {"not-installed", "config-files"}
 
 
 class PackageProblem(Exception):
-    """A tool failed; says what it said."""
+    """A tool failed; says what it said. `code`: its exit code, -1 where it has none."""
+
+    def __init__(self, reason: str, code: int = -1):
+        super().__init__(reason)
+        self.code = code
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ def ask(argv: list[str], seconds: float = QUERY_SECONDS) -> bytes:
         raise PackageProblem(f"{argv[0]}: {error}") from None
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace").strip()
-        raise PackageProblem(f"{argv[0]}: {said[-500:] or f'exit code {done.returncode}'}")
+        raise PackageProblem(f"{argv[0]}: {said[-500:] or f'exit code {done.returncode}'}", done.returncode)
     return done.stdout
 
 
@@ -77,15 +81,12 @@ class Present:
 def present(package: str) -> Present:
     """Asks dpkg; where that can't be asked, nothing is whole and nothing is removed."""
     try:
-        said = ask(["dpkg-query", "--show", "--showformat=${Package}\t${Status}\t${Version}\n", f"{package}*"])
-    except PackageProblem:
-        return Present()
-    for line in said.decode("utf-8", "replace").splitlines():
-        name, status, version = (line.split("\t") + ["", ""])[:3]
-        words = status.split()
-        if name == package and len(words) == 3:
-            return Present(version if words[1] == "ok" and words[2] in _WHOLE else "", words[2] in _GONE)
-    return Present(removed=True)
+        said = ask(["dpkg-query", "--show", "--showformat=${Status}\t${Version}", package]).decode("utf-8", "replace")
+    except PackageProblem as error:
+        return Present(removed=error.code == 1)  # dpkg-query(1): no such package; others are fatal
+    status, _, version = said.partition("\t")
+    _, flag, state = (status.split() + ["", "", ""])[:3]
+    return Present(version.strip() if flag == "ok" and state in _WHOLE else "", state in _GONE)
 
 
 def architecture() -> str:
@@ -107,17 +108,21 @@ class Packages:
     def __init__(self, teller: Teller):
         self._teller = teller
 
-    def install(self, deb: Path, again: bool) -> str:
-        """`again`: it was begun before and cut off."""
+    def install(self, deb: Path, package: str, again: bool) -> str:
+        """`again`: it was begun before and cut off. What was cut off while it was unpacked is for dpkg: apt takes it
+        for installed, or for lost."""
         if again:
             self._call("dpkg", *_KEEP_SETTINGS, "--configure", "-a")
+            if not present(package).whole and not self._call("dpkg", *_KEEP_SETTINGS, "--install", str(deb)):
+                return ""
         return self._call(*_APT, "install", str(deb))
 
-    def put_back(self, deb: Path) -> str:
+    def put_back(self, deb: Path, package: str, version: str) -> str:
         """By apt, or against all objections by dpkg."""
-        if not (objection := self._call(*_APT, "install", str(deb))):
+        objection = self._call(*_APT, "install", str(deb))
+        if present(package).whole == version:
             return ""
-        self._teller.say(f"apt does not put it back ({objection}); dpkg is told to do it all the same")
+        self._teller.say(f"apt does not put it back ({objection or 'it sees nothing to do'}), dpkg is told to")
         problem = self._call("dpkg", *_FORCE, "--install", str(deb))
         self._call("dpkg", *_KEEP_SETTINGS, "--configure", "-a")
         return problem

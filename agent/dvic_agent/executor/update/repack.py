@@ -31,8 +31,9 @@ def repack(package: str, staging: Path, target: Path, *, root: Path = ROOT, admi
         (staging / "DEBIAN").mkdir(parents=True)
         (staging / "DEBIAN").chmod(0o755)
         status = ask([*query, "--status", package]).decode("utf-8", "surrogateescape")
-        changed = set(_changed(status, root))
-        _write_control(staging / "DEBIAN", query, package, status, changed)
+        settings = _settings(status, root)
+        changed = {name for name, same in settings.items() if not same}
+        _write_control(staging / "DEBIAN", query, package, status, [name for name, same in settings.items() if same])
         listed = ask([*query, "--listfiles", package]).decode("utf-8", "surrogateescape").splitlines()
         for name in listed:
             if name.startswith("/") and name != "/." and name not in changed:
@@ -44,16 +45,14 @@ def repack(package: str, staging: Path, target: Path, *, root: Path = ROOT, admi
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _write_control(folder: Path, query: list[str], package: str, status: str, changed: set[str]) -> None:
+def _write_control(folder: Path, query: list[str], package: str, status: str, settings: list[str]) -> None:
     fields = "".join(text for name, text in _fields(status) if name.lower() not in _NOT_CONTROL)
     (folder / "control").write_text(fields, "utf-8", "surrogateescape")
+    if settings:
+        (folder / "conffiles").write_text("".join(f"{name}\n" for name in settings), "utf-8", "surrogateescape")
     for name in ask([*query, "--control-list", package]).decode().split():
-        data = ask([*query, "--control-show", package, name])
-        if name == "conffiles":
-            data = b"".join(line for line in data.splitlines(keepends=True)
-                            if os.fsdecode(line.strip()) not in changed)
         path = folder / Path(name).name
-        path.write_bytes(data)
+        path.write_bytes(ask([*query, "--control-show", package, name]))
         path.chmod(0o755 if name in SCRIPTS else 0o644)
 
 
@@ -71,17 +70,19 @@ def _fields(status: str) -> Iterator[tuple[str, str]]:
         yield name, text
 
 
-def _changed(status: str, root: Path) -> Iterator[str]:
-    """Configuration files that are not as the package brought them, or gone."""
+def _settings(status: str, root: Path) -> dict[str, bool]:
+    """The package's configuration files, and of each whether it lies there as the package brought it."""
     text = next((text for name, text in _fields(status) if name.lower() == "conffiles"), "")
+    found = {}
     for line in text.splitlines()[1:]:
-        name, _, rest = line.strip().partition(" ")
+        name, digest, *flags = line.split()
         try:
             now = hashlib.md5((root / name[1:]).read_bytes(), usedforsecurity=False).hexdigest()
         except OSError:
             now = ""
-        if rest.split()[:1] != [now]:
-            yield name
+        if not flags:  # obsolete: it belongs to a version before
+            found[name] = now == digest
+    return found
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -40,7 +40,7 @@ class Done:
 
 
 class Teller:
-    """`run` None: its directory is gone, and nobody is told."""
+    """Nobody is told where `run` has ended, or is None: its directory is gone."""
 
     def __init__(self, run: RunDir | None):
         self._output: Output | None = None
@@ -49,7 +49,7 @@ class Teller:
         self.cut = 0
         self.resumed = False
         """Somebody has told of this update before."""
-        if run is not None:
+        if run is not None and run.end() is None:
             run.mend()
             since, self._step = _told(run)
             self._output = Output(run, since)
@@ -87,7 +87,8 @@ class Teller:
                 for key, _ in selector.select(_POLL):
                     if not self._pass_on(key.fd, key.data, said):
                         selector.unregister(key.fileobj)
-                self._keep(self._pieces.flush())
+                if self._pieces.due(time.monotonic()) == 0:
+                    self._keep(self._pieces.flush())
                 code = process.poll() if code is None else code
             for key in list(selector.get_map().values()):  # what the pipes still hold; a daemon may keep them open
                 for _ in range(fcntl.fcntl(key.fd, fcntl.F_GETPIPE_SZ) // 4096):
