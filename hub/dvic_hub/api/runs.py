@@ -74,8 +74,8 @@ class RunNodeItem(msgspec.Struct):
 
 
 class RunItem(msgspec.Struct, omit_defaults=True):
-    """`kind`: run, or update (of a rollout; `argv` then says of what). `counts`: nodes by state. `cancelled`, `ended`:
-    when. `nodes` only where one run is asked for."""
+    """`kind`: run, update (of a rollout) or enroll (by ssh); `argv` then says of what. `counts`: nodes by state.
+    `cancelled`, `ended`: when. `nodes` only where one run is asked for."""
 
     id: str
     kind: str
@@ -97,8 +97,8 @@ class RunItem(msgspec.Struct, omit_defaults=True):
 
 
 class RunsQuery(msgspec.Struct, forbid_unknown_fields=True):
-    kind: Annotated[Literal["run", "update", "all"], msgspec.Meta(
-        description="Commands, the updates that rollouts order, or both.")] = "run"
+    kind: Annotated[Literal["run", "update", "enroll", "all"], msgspec.Meta(
+        description="Commands, the updates that rollouts order, enrolments by ssh, or all.")] = "run"
     limit: Limit = 50
     cursor: Cursor = ""
 
