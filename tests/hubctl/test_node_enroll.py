@@ -153,7 +153,7 @@ def test_a_push_that_nobody_answers_ends_when_hubctl_is_ended(place):
     done = subprocess.run(["script", "-qec", " ".join(map(str, argv)), "/dev/null"], input="n\n", text=True,
                           capture_output=True, timeout=60, env=place.rig.environ)
     assert "nothing was changed" in done.stdout
-    [run] = place.rig.request("GET", "/api/v1/runs")[1]["items"]
+    [run] = place.rig.request("GET", "/api/v1/runs?kind=enroll")[1]["items"]
     until(lambda: place.rig.request("GET", f"/api/v1/runs/{run['id']}")[1]["counts"] == {"cancelled": 1}, "it is ended")
 
 

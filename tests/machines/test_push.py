@@ -161,7 +161,7 @@ def test_the_sources_owner_can_refuse_and_ssh_is_not_opened_as_root(lab, target)
     assert "policy does not allow it to enrol other machines" in said
     assert not target.enrolled()
     lab.enroll("root", target, "--password-file", str(target.password_file), "--yes")
-    [run, *_] = lab.rig.request("GET", "/api/v1/runs?limit=1")[1]["items"]
+    [run, *_] = lab.rig.request("GET", "/api/v1/runs?kind=enroll&limit=1")[1]["items"]
     log = lab.source.run("journalctl", "--no-pager", "-u", f"dvic-run-{run['id']}.service").stdout
     assert "Pw!" not in log
     assert "dvic-ssh" in (lab.source.root / "etc/passwd").read_text()
