@@ -90,8 +90,8 @@ class RunSpecItem(msgspec.Struct):
 
 class RunItem(msgspec.Struct, omit_defaults=True):
     """`kind`: run, update (of a rollout), enroll (by ssh) or terminal; `argv` then says of what. `counts`: nodes by
-    state. `cancelled`, `ended`: when. `nodes` only where one run is asked for, and `more` where one who may run commands
-    asks: environment and input can hold secrets."""
+    state. `cancelled`, `ended`: when. `nodes` only where one run is asked for, and `more` where one who may run
+    commands asks: environment and input can hold secrets."""
 
     id: str
     kind: str
