@@ -45,11 +45,13 @@ class Moments:
         self._machine = machine
         tools: dict[str, list[str]] = {}
         for moment in moments:
-            tools.setdefault(moment.tool, []).append(f"{moment.pattern}) {_at(moment)} ;;")
+            pattern = moment.pattern.replace(" ", "\\ ")
+            tools.setdefault(moment.tool, []).append(f"{pattern}) {_at(moment)} ;;")
         self._executable("hold-at", _HOLD)
         for tool, cases in tools.items():
             self._executable(tool, _TOOL.format(tool=tool, cases="\n".join(cases)))
-        machine.write("/etc/apt/apt.conf.d/00-held", 'Dir::Bin::dpkg "/usr/local/bin/dpkg";\n')
+        machine.write("/etc/apt/apt.conf.d/00-held", 'Dir::Bin::dpkg "/usr/local/bin/dpkg";\n'
+                      'DPkg::Path "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";\n')
 
     def hold(self, name: str) -> None:
         """Hold at this moment, and at no other."""

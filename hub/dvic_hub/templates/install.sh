@@ -69,6 +69,8 @@ Signed-By: $KEYRING"
 }
 
 install_agent() {
+    # Where the power was cut while packages were unpacked, apt does nothing before this is done.
+    quietly env DEBIAN_FRONTEND=noninteractive dpkg --configure -a || true
     apt -y --no-install-recommends install dvic-agent && return
     # Debian's own lists may be missing or old; a foreign repository that fails is not our business.
     apt update || true
