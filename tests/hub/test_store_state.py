@@ -131,6 +131,9 @@ def test_a_node_that_lost_its_pin_joins_again_with_a_new_token_and_stays_what_it
             assert [await it.tokens.enrol("t", asked, 10) for _ in range(2)] == ["known", "known"]
             assert await it.nodes.all() == [EVE]
             assert (await it.tokens.get("t")).uses == 1
+            assert await it.tokens.enrol("t", replace(EVE, id="n-2", name="bob"), 10) == "ok"
+            await it.tokens.add(replace(token(), id="spent", uses=0))
+            assert await it.tokens.enrol("spent", EVE, 10) == "used-up"
 
     run(steps)
 

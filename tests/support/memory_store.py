@@ -225,11 +225,11 @@ class MemoryTokens(_Table):
             return "revoked"
         if token.expires <= now:
             return "expired"
+        if token.uses == 0:
+            return "used-up"
         if node.id in nodes.rows:
             self.used[id, node.id] = now
             return "known"
-        if token.uses == 0:
-            return "used-up"
         if nodes._named(node.name) is not None:
             return "name-taken"
         self.rows[id] = replace(token, uses=token.uses - 1 if token.uses > 0 else -1)

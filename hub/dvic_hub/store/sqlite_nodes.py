@@ -130,11 +130,11 @@ def _enrol(connection: apsw.Connection, id: str, node: Node, now: int) -> str:
         return "revoked"
     if token.expires <= now:
         return "expired"
+    if token.uses == 0:
+        return "used-up"
     if NODES.select(connection, "WHERE id = ?", (node.id,)):
         connection.execute("INSERT OR REPLACE INTO token_use VALUES (?, ?, ?)", (id, node.id, now))
         return "known"
-    if token.uses == 0:
-        return "used-up"
     if connection.execute("SELECT count(*) FROM node WHERE name = ?", (node.name,)).get:
         return "name-taken"
     _insert_node(connection, replace(node, tags={**token.tags, **node.tags}))
