@@ -120,9 +120,9 @@ def test_a_request_that_this_agent_does_not_know_is_refused_and_not_handed_over(
     async def scene():
         async with executor(tmp_path, {"state": "running"}) as (fake, client), \
                 desk(tmp_path, client) as (made, replies):
-            made.request(RunRequest(RUN, "a.b.c", "terminal"))
+            made.request(RunRequest(RUN, "a.b.c", "dance"))
             assert await asyncio.wait_for(replies.get(), 20) == RunReply(
-                RUN, "refused", "this agent knows no request terminal")
+                RUN, "refused", "this agent knows no request dance")
             assert fake.asked == []
     asyncio.run(scene())
 
