@@ -72,7 +72,7 @@ def test_it_has_the_size_of_the_window_also_after_a_change(executor):
 def test_ctrl_c_interrupts_what_is_in_the_foreground(executor):
     terminal = opened(executor)
 
-    terminal.type("sleep 1000 || echo inter''rupted\n")
+    terminal.type("sleep 1003 || echo inter''rupted\n")
     terminal.sees("sleep")
     executor.until(lambda: any_sleeping())
     terminal.type(b"\x03")
@@ -81,7 +81,7 @@ def test_ctrl_c_interrupts_what_is_in_the_foreground(executor):
 
 
 def any_sleeping():
-    return any(b"sleep\x001000" in open(f"/proc/{process.pid}/cmdline", "rb").read()
+    return any(b"sleep\x001003" in open(f"/proc/{process.pid}/cmdline", "rb").read()
                for process in descendants(1) if os.path.exists(f"/proc/{process.pid}/cmdline"))
 
 

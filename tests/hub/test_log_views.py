@@ -105,7 +105,8 @@ def test_a_record_has_the_same_place_in_the_search_and_in_live_events(tmp_path):
     async def scene(hub):
         web, _ = await two_reporters(hub)
         _, run = await hub.ask("POST", "/api/v1/runs", "otto", {"selector": "web-1", "argv": ["x"], "queue": 3600})
-        await hub.doors.store.runs.move(run["id"], web.node.id, frozenset({"queued"}), "running")
+        await hub.doors.store.runs.move(run["id"], web.node.id, frozenset({"queued"}), "running",
+                                         dispatched=hub.doors.now())
         async with hub.http.ws_connect(f"{hub.url}/api/v1/stream", headers=hub.headers("vera")) as stream:
             await stream.send_json({"subscribe": [{"kinds": ["log", "run"]}]})
             await stream.receive_json()
