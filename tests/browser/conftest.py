@@ -14,6 +14,9 @@ from rig import Rig
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright (pip install)")
 
 TOP = Path(__file__).parents[2]
+PATIENCE = 30_000
+"""Milliseconds to wait for what should take a moment."""
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
@@ -70,7 +73,8 @@ def open_page(browser, rig) -> Iterator[Open]:
                                           headers={"Origin": rig.url})
             assert answer.ok, answer.text()
         page = context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(PATIENCE)
+        playwright.expect.set_options(timeout=PATIENCE)
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("console", lambda message: faults.append(message.text) if is_fault(message) else None)
         page.goto(path)

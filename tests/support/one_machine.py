@@ -54,7 +54,8 @@ def until_online(machine, version=""):
         node = json.loads(done.stdout)
         return node if node["connected"] and version in node["agent_version"] else None
 
-    return until(online, f"a node of version {version or 'any'} is connected")
+    # an agent that lost its connection several times within a minute waits up to a minute before the next try
+    return until(online, f"a node of version {version or 'any'} is connected", 120)
 
 
 def show(machine, unit, name):
