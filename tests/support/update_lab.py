@@ -82,8 +82,8 @@ class UpdatingMachine:
     def install(self, deb: Path) -> None:
         """As the machine's owner does, by hand."""
         self.machine.put(deb, f"/root/{deb.name}")
-        self.shell("DEBIAN_FRONTEND=noninteractive /usr/bin/apt-get -qy --allow-downgrades install "
-                   f"/root/{deb.name}", 180)
+        self.shell("DEBIAN_FRONTEND=noninteractive /usr/bin/apt-get -qy --no-install-recommends --allow-downgrades "
+                   f"install /root/{deb.name}", 180)
 
     def enrol(self) -> None:
         key = self.state / "state/node.key"
