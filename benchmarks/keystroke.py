@@ -19,11 +19,11 @@ from types import SimpleNamespace
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
-from report import Figure, tell  # noqa: E402
-from rig import Rig  # noqa: E402
+from report import Figure, tell
+from rig import Rig
 
-from hubctl.client import Client  # noqa: E402
-from hubctl.terminal_link import TerminalLink  # noqa: E402
+from hubctl.client import Client
+from hubctl.terminal_link import TerminalLink
 
 GOAL = "<= 20"
 """Milliseconds at the median."""

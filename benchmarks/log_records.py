@@ -26,7 +26,7 @@ WORDS = ("detector", "buffer", "latency", "checksum", "pedestal", "threshold", "
 
 def records(first: int, count: int) -> Iterator[dict]:
     """Records numbered from `first`; the same numbers give the same records."""
-    source = random.Random(first)  # noqa: S311
+    source = random.Random(first)
     for number in range(first, first + count):
         bits = source.getrandbits(64)
         a, b, c, d = bits & 255, bits >> 8 & 255, bits >> 16 & 65535, bits >> 32 & 1023

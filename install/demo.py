@@ -26,7 +26,7 @@ def main() -> None:
     readout = dvic_log.get_logger("readout", component="detector")
     try:
         for number in itertools.count(1):
-            voltage = round(random.gauss(1.25, 0.02), 3)  # noqa: S311 (no secret)
+            voltage = round(random.gauss(1.25, 0.02), 3)
             readout.info("reading %d", number, voltage=voltage, counts=random.randrange(900, 1100))  # noqa: S311
             if voltage > 1.28:
                 readout.warning("the voltage is high: %.3f V", voltage)

@@ -299,7 +299,7 @@ def _rings(config: AgentConfig) -> Path:
 
 
 async def serve(config: AgentConfig, make_sources: MakeSources, facts: Callable[[], dict], *,
-                supervisor: Supervisor | None = None, clock: Clock = Clock()) -> None:  # noqa: B008 (frozen)
+                supervisor: Supervisor | None = None, clock: Clock = Clock()) -> None:
     """Run until SIGTERM or SIGINT; SIGHUP reads agent.toml again and starts over with it (the process stays)."""
     supervisor = supervisor or Supervisor.from_environment()
     ensure_key(config.private_dir)

@@ -27,7 +27,7 @@ FORGET_SECONDS = 60
 Post = Callable[[str, dict], Awaitable[Answer]]
 
 
-async def leave(config: AgentConfig, reason: str, clock: Clock = Clock(), post: Post | None = None) -> str:  # noqa: B008
+async def leave(config: AgentConfig, reason: str, clock: Clock = Clock(), post: Post | None = None) -> str:
     """Leave with the hub's word; returns the hub's address. Raises IdentityError, NetworkError, HubRefused, or
     ExecutorError when this machine still trusts the hub."""
     identity = load_identity(config.config_dir, config.private_dir)

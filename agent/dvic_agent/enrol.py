@@ -78,7 +78,7 @@ def accept_reply(reply: object, token: EnrolmentToken, key: PrivateKey, nonce: s
 
 
 async def enrol(config: AgentConfig, token: EnrolmentToken, *, name: str, facts: dict, wait: bool = False,
-                replace: bool = False, new_key: bool = False, clock: Clock = Clock(),  # noqa: B008 (frozen)
+                replace: bool = False, new_key: bool = False, clock: Clock = Clock(),
                 post: Post | None = None) -> PinnedHub:
     """Join the token's hub and pin it. With `wait`, try until the hub is reachable. With `replace`, leave another hub.
     With `new_key`, or after this machine left a hub, join as a new node: the old key is given up once the hub has

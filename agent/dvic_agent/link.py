@@ -277,7 +277,7 @@ def _tune(ws: aiohttp.ClientWebSocketResponse) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
 
 
-async def _first_of(*awaitables):  # noqa: ANN002, ANN202
+async def _first_of(*awaitables):
     """The result of whichever ends first; the others are cancelled (futures are left alone)."""
     given = [a if isinstance(a, asyncio.Future) else asyncio.ensure_future(a) for a in awaitables]
     try:

@@ -91,7 +91,7 @@ class _Lane:
 class Window:
     """All lanes of the node."""
 
-    def __init__(self, limits: Limits = Limits()):  # noqa: B008 (frozen)
+    def __init__(self, limits: Limits = Limits()):
         self._limits = limits
         self._lanes: dict[str, _Lane] = {}
         self._row: deque[_Lane] = deque()

@@ -54,7 +54,7 @@ def at_once(low: float, high: float) -> float:
 
 
 @asynccontextmanager
-async def linked(hub: FakeHub, *, url: str = "", identity=None, pin: PrivateKey | None = None, clock: Clock = Clock(),  # noqa: B008
+async def linked(hub: FakeHub, *, url: str = "", identity=None, pin: PrivateKey | None = None, clock: Clock = Clock(),
                  backoff: Backoff | None = None, enrolled: bool = True):
     """A running link to `hub` and its notes."""
     key = PrivateKey.generate()

@@ -43,7 +43,7 @@ def test_a_run_that_failed_stands_there_with_what_it_was(open_page, rig):
 
 
 def test_an_empty_fleet_says_how_to_begin(browser, tmp_path):
-    from rig import Rig  # noqa: PLC0415 (a hub of its own, without nodes)
+    from rig import Rig
 
     with Rig(tmp_path) as rig:
         rig.start_hub()

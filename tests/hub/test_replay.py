@@ -7,7 +7,7 @@ from dvic_hub.domain.replay import MAX_SERIAL, Window
 from dvic_wire.limits import REPLAY_WINDOW
 
 
-def taken(serials: list[int], window: Window = Window()) -> list[bool]:  # noqa: B008
+def taken(serials: list[int], window: Window = Window()) -> list[bool]:
     """Which of these serials counted, in turn."""
     counted = []
     for serial in serials:

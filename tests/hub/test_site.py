@@ -256,7 +256,7 @@ def wrong_password(front: Front) -> None:
     """Try to sign in, and claim to come from elsewhere."""
     body = json.dumps({"user": "admin", "password": "wrong password"}).encode()
     context = ssl.create_default_context(cafile=str(front.authority.ca))
-    request = urllib.request.Request(front.url + "/api/v1/login", body,  # noqa: S310
+    request = urllib.request.Request(front.url + "/api/v1/login", body,
                                      {"X-Forwarded-For": "203.0.113.9", "Content-Type": "application/json"})
     with pytest.raises(urllib.error.HTTPError):
-        urllib.request.urlopen(request, context=context, timeout=10)  # noqa: S310
+        urllib.request.urlopen(request, context=context, timeout=10)

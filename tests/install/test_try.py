@@ -129,14 +129,14 @@ def test_the_page_is_served_and_one_signs_in_with_what_is_printed(start, port):
     trial = start(port)
     trial.wait_for("== hubctl logs all -f", FIRST_START)
     url, password = re.search(r"(http\S+)   \(user: admin   password: (\S+)\)", trial.text).groups()
-    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310
+    with urllib.request.urlopen(url, timeout=10) as answer:
         page = answer.read().decode()
     for asset in re.findall(r'(?:href|src)="(assets/[^"]+)"', page):
-        with urllib.request.urlopen(f"{url}/{asset}", timeout=10) as answer:  # noqa: S310
+        with urllib.request.urlopen(f"{url}/{asset}", timeout=10) as answer:
             assert answer.status == 200 and answer.read()
-    asked = urllib.request.Request(f"{url}/api/v1/session", headers={"Origin": url},  # noqa: S310
+    asked = urllib.request.Request(f"{url}/api/v1/session", headers={"Origin": url},
                                    data=json.dumps({"user": "admin", "password": password}).encode())
-    with urllib.request.urlopen(asked, timeout=10) as answer:  # noqa: S310
+    with urllib.request.urlopen(asked, timeout=10) as answer:
         assert json.load(answer)["role"] == "admin" and "HttpOnly" in answer.headers["Set-Cookie"]
 
 

@@ -43,7 +43,7 @@ def lan(request, tmp_path: Path) -> Iterator[Lan]:
 
         def rig(name: str, settings: str, host: str) -> Rig:
             (tmp_path / name).mkdir()
-            return Rig(tmp_path / name, listen="0.0.0.0", url=f"http://{host}:{{port}}", settings=settings)  # noqa: S104
+            return Rig(tmp_path / name, listen="0.0.0.0", url=f"http://{host}:{{port}}", settings=settings)
 
         with rig("ours", "announce = true", network.address) as ours, \
                 rig("other", "announce = true", network.address) as other, \

@@ -24,7 +24,7 @@ def lab(request, debs, tmp_path: Path) -> Iterator[tuple[Rig, Machine]]:
     with LabNetwork() as network, Machine(request.param) as machine:
         network.plug(machine)
         machine.run("rm", "-f", "/etc/apt/sources.list", "/etc/apt/sources.list.d/debian.sources")
-        with Rig(tmp_path, listen="0.0.0.0", url=f"http://{network.address}:{{port}}") as rig:  # noqa: S104
+        with Rig(tmp_path, listen="0.0.0.0", url=f"http://{network.address}:{{port}}") as rig:
             rig.start_hub()
             rig.hubctl("release", "add", str(debs.agent))
             yield rig, machine

@@ -23,7 +23,7 @@ from typist import Typist
 pytestmark = pytest.mark.machines
 
 NAME = "dvic.lab.example"
-PASSWORD = "correct-horse-battery"  # noqa: S105
+PASSWORD = "correct-horse-battery"
 INSTALL_SECONDS = 300.0
 
 

@@ -57,7 +57,7 @@ SAID = (
 
 def node_of(number: int, exhibit: Exhibit, now: float) -> Node:
     """Its row; the same number gives the same key."""
-    key = random.Random(number).randbytes(32)  # noqa: S311 (no secret: nobody holds the private half)
+    key = random.Random(number).randbytes(32)
     tags = {"room": exhibit.room, **({exhibit.extra: ""} if exhibit.extra else {})}
     seen = now - exhibit.quiet * 3600 - (PROMISED if exhibit.quiet else number % 9)
     return Node(PublicKey(key).node_id, exhibit.name, key, tags=tags, address=f"10.0.4.{number + 10}",
@@ -69,7 +69,7 @@ def node_of(number: int, exhibit: Exhibit, now: float) -> Node:
 
 def samples_of(number: int, exhibit: Exhibit, now: float) -> list[dict]:
     """Half-minute samples: a day's wave, visitors, and a gap where the machine was off."""
-    chance = random.Random(number)  # noqa: S311
+    chance = random.Random(number)
     end = now - exhibit.quiet * 3600
     off = range(3 * 120, 3 * 120 + 25) if number % 5 == 2 else range(0)
     found = []
@@ -95,7 +95,7 @@ def samples_of(number: int, exhibit: Exhibit, now: float) -> list[dict]:
 
 def lines_of(number: int, exhibit: Exhibit, now: float) -> list[dict]:
     """Its program's log, with an hour in which something is wrong."""
-    chance = random.Random(number)  # noqa: S311
+    chance = random.Random(number)
     end, times = now - exhibit.quiet * 3600, []
     at = end - HOURS * 3600
     while at < end:

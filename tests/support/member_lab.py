@@ -26,7 +26,7 @@ from rig import Rig, free_port, until
 
 INSTALL_SECONDS = 180
 
-TOKEN = "/root/token"  # noqa: S105 (a file's name)
+TOKEN = "/root/token"
 
 
 class Member:

@@ -91,7 +91,7 @@ class PackageProxy:
         with lock:
             if not file.exists():
                 beside = file.with_suffix(".part")
-                with urllib.request.urlopen(url, timeout=FETCH_SECONDS) as answer, beside.open("wb") as to:  # noqa: S310
+                with urllib.request.urlopen(url, timeout=FETCH_SECONDS) as answer, beside.open("wb") as to:
                     shutil.copyfileobj(answer, to)
                 beside.rename(file)
         return file

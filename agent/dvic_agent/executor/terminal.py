@@ -48,7 +48,7 @@ IUTF8 = 0o40000
 class TerminalCarrier(Recorder):
     """See Recorder; `wanted` is what the order asked for."""
 
-    def __init__(self, run: RunDir, spec: RunSpec, wanted: TerminalSpec, keeper: int, others):  # noqa: ANN001
+    def __init__(self, run: RunDir, spec: RunSpec, wanted: TerminalSpec, keeper: int, others):
         super().__init__(run, spec, keeper, others or (lambda: tree.descendants(os.getpid())))
         self._wanted = wanted
         self._backlog = Backlog()

@@ -48,7 +48,7 @@ class Handle(Protocol):
 class SystemdHandle:
     """A Handle on systemd-python."""
 
-    def __init__(self, reader, folder: Path | None):  # noqa: ANN001 (systemd._reader._Reader, optional)
+    def __init__(self, reader, folder: Path | None):
         self._folder = folder
         reader.data_threshold = MAX_FIELD
         self._reader = reader

@@ -21,7 +21,7 @@ class RawRecords(Sequence):
     def __len__(self) -> int:
         return len(self._list())
 
-    def __getitem__(self, index):  # noqa: ANN001, ANN204
+    def __getitem__(self, index):
         return self._list()[index]
 
     def __iter__(self) -> Iterator[bytes]:

@@ -208,7 +208,7 @@ class SessionService:
         async with self._audit.record(actor, "recording.remove", row.node_name, {"session": id}):
             await self._keeper.drop(id)
 
-    async def recording(self, id: str, actor: Actor):  # noqa: ANN201
+    async def recording(self, id: str, actor: Actor):
         """The path of the recording, on the disk as it is up to now. Raises NotFound."""
         row = await self.get(id)
         path = await self._keeper.path(id)
@@ -337,7 +337,7 @@ class SessionService:
         elif event.state in ENDS:
             self._start(self._finish(live))
 
-    def _start(self, work) -> None:  # noqa: ANN001
+    def _start(self, work) -> None:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
