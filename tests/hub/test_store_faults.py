@@ -20,7 +20,7 @@ from dvic_hub.store.sqlite import SqliteStore
 pytestmark = pytest.mark.faults
 
 WRITER = Path(__file__).parents[1] / "support" / "store_writer.py"
-SMALL_DISK = 16 * 1024 * 1024
+SMALL_DISK = 6 * 1024 * 1024
 
 
 def run(steps):

@@ -24,6 +24,9 @@ WRITER_CACHE_KIB = 64 * 1024
 LOG_BYTES_KEPT = 64 * 1024 * 1024
 """The write-ahead log's file is cut back to this size when it has been larger."""
 
+LEAST_RESERVE_BYTES = 1024 * 1024
+"""Bytes set aside on the smallest file system: what dropping a day writes however little the day held."""
+
 RESERVE_BYTES = 48 * 1024 * 1024
 """Bytes set aside for a full disk; half as much again as the write-ahead log grows to between two checkpoints."""
 
@@ -70,9 +73,9 @@ class Reserve:
 
     @property
     def size(self) -> int:
-        """Bytes: RESERVE_BYTES, on a small file system a sixteenth of it."""
+        """Bytes: RESERVE_BYTES, on a small file system a sixteenth of it, and never less than LEAST_RESERVE_BYTES."""
         disk = os.statvfs(self._path.parent)
-        return min(RESERVE_BYTES, disk.f_blocks * disk.f_frsize // 16)
+        return min(RESERVE_BYTES, max(LEAST_RESERVE_BYTES, disk.f_blocks * disk.f_frsize // 16))
 
     def take(self) -> None:
         """Take the room, unless that would leave little to others."""
