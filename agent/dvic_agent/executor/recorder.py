@@ -215,7 +215,7 @@ def _carrier(run: RunDir, spec: RunSpec, terminal: object, keeper: int,
         return Recorder(run, spec, keeper, others)
     from dvic_wire.terminals import TerminalSpec  # noqa: PLC0415 (cryptography, which other runs don't need)
 
-    from .terminal import TerminalCarrier  # noqa: PLC0415
+    from .terminal import TerminalCarrier  # noqa: PLC0415 (the same)
 
     return TerminalCarrier(run, spec, TerminalSpec.from_json(terminal), keeper, others)
 

@@ -165,7 +165,7 @@ def _join_metrics(connection: apsw.Connection, piece: Piece) -> Joined:
     taken: list[metric_blocks.Sample] = []
     first, last, node, step = 2**62, 0, 0, 0
     for id in piece.ids:
-        for node, row_first, row_last, codec, row_step, data in connection.execute(  # noqa: B007
+        for node, row_first, row_last, codec, row_step, data in connection.execute(  # noqa: B007 (node: the last one's)
                 f"SELECT node, first, last, codec, step, bytes FROM metrics_{piece.day} WHERE id = ?", (id,)):  # noqa: S608
             first, last, step = min(first, row_first), max(last, row_last), max(step, row_step)
             if piece.kind is Kind.HARDWARE:
