@@ -198,7 +198,7 @@ def record(run: RunDir, *, limit_memory: bool, keeper: int = -1,
     try:
         request = run.request()
         spec = RunSpec.from_json(request.get("spec"))
-        recorder = _carrier(run, spec, request.get("terminal"), keeper, others)
+        recorder = _carrier(run, spec, request, keeper, others)
         outcome = recorder.run(spec, limit_memory)
         orphaned = recorder.orphaned
     except Exception as error:  # whatever it is, people must learn it from the run's end
@@ -209,15 +209,19 @@ def record(run: RunDir, *, limit_memory: bool, keeper: int = -1,
     return orphaned
 
 
-def _carrier(run: RunDir, spec: RunSpec, terminal: object, keeper: int,
+def _carrier(run: RunDir, spec: RunSpec, request: dict, keeper: int,
              others: Callable[[], list[tree.Process]] | None) -> Recorder:
-    if terminal is None:
+    if "copy" in request:
+        from .copy_carrier import CopyCarrier  # noqa: PLC0415 (it is a recorder itself)
+
+        return CopyCarrier(run, spec, keeper, others)
+    if "terminal" not in request:
         return Recorder(run, spec, keeper, others)
     from dvic_wire.terminals import TerminalSpec  # noqa: PLC0415 (cryptography, which other runs don't need)
 
     from .terminal import TerminalCarrier  # noqa: PLC0415 (the same)
 
-    return TerminalCarrier(run, spec, TerminalSpec.from_json(terminal), keeper, others)
+    return TerminalCarrier(run, spec, TerminalSpec.from_json(request["terminal"]), keeper, others)
 
 
 def note_outcome(run: RunDir, outcome: Outcome) -> None:
