@@ -22,7 +22,9 @@ from dvic_hub.config import HubConfig
 from dvic_hub.loops import Loops
 from dvic_hub.services.agents import AgentService
 from dvic_hub.services.audit import AuditService
+from dvic_hub.services.copies import CopyService
 from dvic_hub.services.enrolment import EnrolmentService
+from dvic_hub.services.files import FileService
 from dvic_hub.services.host_keys import HostKeyService
 from dvic_hub.services.ingest import IngestService
 from dvic_hub.services.live import LiveService
@@ -36,11 +38,14 @@ from dvic_hub.services.rollouts import RolloutService
 from dvic_hub.services.run_signing import RunSigner
 from dvic_hub.services.runs import RunService
 from dvic_hub.services.sessions import SessionService
+from dvic_hub.services.spool import Spool
 from dvic_hub.services.watch import FleetService
 from dvic_hub.store.port import Store
 from dvic_hub.store.sqlite import SqliteStore
 
 DATABASE = "dvic.db"
+
+MIB = 1024 * 1024
 
 VERSION = importlib.metadata.version("dvic")
 
@@ -96,18 +101,23 @@ def _put_together(config: HubConfig, clock: Callable[[], float], store: Store) -
     pushes = PushService(store, bus, fleet, agents, audit, runs, signer, enrolment, host_keys, installer, clock,
                          from_hub=config.push_from_hub)
     sessions = SessionService(store, bus, fleet, agents, audit, runs, config, clock)
+    spool = Spool(config.state_dir, config.copy_mib * MIB, config.copy_spool_mib * MIB)
+    files = FileService(spool, audit, clock)
+    copies = CopyService(store, bus, fleet, agents, runs, spool, files, config, clock)
     ingest = IngestService(store, bus, fleet.announce)
     maintenance = MaintenanceService(store, config.retention_days, clock)
     doors = Doors(config=config, identity=key, clock=clock, started=clock(), version=VERSION, store=store, audit=audit,
                   people=people, fleet=fleet, agents=agents, ingest=ingest, enrolment=enrolment,
                   releases=releases, release_keys=release_keys, manifests=manifests, runs=runs, rollouts=rollouts,
-                  pushes=pushes, host_keys=host_keys, sessions=sessions, live=LiveService(bus, fleet))
+                  pushes=pushes, host_keys=host_keys, sessions=sessions, files=files, copies=copies,
+                  live=LiveService(bus, fleet))
     loops = Loops()
 
     async def watch() -> None:
         fleet.tick(clock())
         await agents.tick(clock())
         await sessions.tick(clock())
+        await copies.tick(clock())
 
     async def run() -> None:
         await runs.woken(1.0)
@@ -134,9 +144,12 @@ async def _running(application: web.Application) -> AsyncIterator[None]:
         doors.rollouts.start()
         doors.pushes.start()
         await doors.sessions.start()
+        await doors.files.start()
+        await doors.copies.start()
         doors.live.start()
         hub.loops.start()
         yield
+        await doors.copies.stop()
         await doors.sessions.stop()
         await doors.pushes.stop()
         doors.rollouts.stop()

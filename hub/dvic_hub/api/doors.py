@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from dvic_hub.config import HubConfig
     from dvic_hub.services.agents import AgentService
     from dvic_hub.services.audit import AuditService
+    from dvic_hub.services.copies import CopyService
     from dvic_hub.services.enrolment import EnrolmentService
+    from dvic_hub.services.files import FileService
     from dvic_hub.services.host_keys import HostKeyService
     from dvic_hub.services.ingest import IngestService
     from dvic_hub.services.live import LiveService
@@ -51,6 +53,8 @@ class Doors:
     pushes: PushService
     host_keys: HostKeyService
     sessions: SessionService
+    files: FileService
+    copies: CopyService
     live: LiveService
 
     def now(self) -> int:
