@@ -1,5 +1,6 @@
-"""Files copied to a machine and from it: by real processes with the user's own rights. Here the executor's children carry
-them (or units, where systemd is pid 1); tests/machines/test_executor_units.py runs this very file in booted machines."""
+"""Files copied to a machine and from it: by real processes with the user's own rights. Here the executor's children
+carry them (or units, where systemd is pid 1); tests/machines/test_executor_units.py runs this very file in booted
+machines."""
 
 import hashlib
 import os

@@ -1,5 +1,5 @@
-"""Carries the run of a copy: as any other run (see recorder.py), but its command listens to the agent, and the last line
-that it says of what went wrong is why the run failed.
+"""Carries the run of a copy: as any other run (see recorder.py), but its command listens to the agent, and the last
+line that it says of what went wrong is why the run failed.
 
 The socket is made here, as root, where only the agent's group can reach it, and handed to the command, which becomes
 the user before it does anything with it.

@@ -1,7 +1,7 @@
 """The agent's connection to a run that it carries bytes for: one JSON object a line, both ways, bounded. Never blocks.
 
     agent     {"from": offset}  first
-    terminal  then  {"input": JWS}, {"ack": offset}  ->  {"taken": n} first and after inputs, {"out": offset, "data": ..}
+    terminal  {"input": JWS}, {"ack": offset}  ->  {"taken": n} first and after inputs, {"out": offset, "data": x}
     copy      see copying.py
 
 The socket lies in the run's directory, for the agent's group alone; whoever connects may read what the run tells, and

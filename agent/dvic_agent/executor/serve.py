@@ -1,8 +1,8 @@
 """One request a process: read a line, decide, answer a line. The door between the agent and root.
 
 Whoever may connect to the socket can ask for anything, so what is asked for (run, update, enroll, terminal, copy,
-answer, cancel, confirm, leave) must carry the hub's signature, save `forget` (an ended run's directory) and `ping`. A request
-is bounded in size and in time. The order of a decision (about leaving the hub leaving.py decides):
+answer, cancel, confirm, leave) must carry the hub's signature, save `forget` (an ended run's directory) and `ping`. A
+request is bounded in size and in time. The order of a decision (about leaving the hub leaving.py decides):
 
     the id is a safe name -> the hub signed it for this node and this run -> it is new -> its time -> policy, user,
     operator, room -> entered in the replay list (on the disk) -> started

@@ -25,9 +25,9 @@ class NewCopy(msgspec.Struct, forbid_unknown_fields=True):
     folder for it. Without `file`, `path` is copied from the one node that the selector names.
 
     A `path` that is not absolute counts from the home of `user` (empty: as the machine's policy says). `mode`:
-    permissions (-1: those of the file that is replaced, or usual ones); with it `owner` and `group`, kept where the user
-    may give files away and they exist there. `timeout` s, `queue` s to wait for nodes that are offline, `batch` nodes
-    at a time (`10` or `25%`; empty: all), `reason` for the audit log.
+    permissions (-1: those of the file that is replaced, or usual ones); with it `owner` and `group`, kept where the
+    user may give files away and they exist there. `timeout` s, `queue` s to wait for nodes that are offline,
+    `batch` nodes at a time (`10` or `25%`; empty: all), `reason` for the audit log.
     """
 
     selector: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_SELECTOR)]

@@ -1,7 +1,7 @@
 """Files on their way: brought in parts for machines, or come from a machine and read in parts.
 
-A sender announces a file, then sends its parts in order, each with the offset at which it begins; after any loss it asks
-what has been received and goes on there. The bytes are read with an ordinary `Range`.
+A sender announces a file, then sends its parts in order, each with the offset at which it begins; after any loss it
+asks what has been received and goes on there. The bytes are read with an ordinary `Range`.
 """
 
 import asyncio
@@ -26,8 +26,8 @@ BYTES = "application/octet-stream"
 
 
 class NewFile(msgspec.Struct, forbid_unknown_fields=True):
-    """`sha256`: what it will be, in hex, where that is known; then the same person's file of the same name and hash that
-    is here already is gone on with, and what comes is checked."""
+    """`sha256`: what it will be, in hex, where that is known; then the same person's file of the same name and hash
+    that is here already is gone on with, and what comes is checked."""
 
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
     size: Annotated[int, msgspec.Meta(ge=0, le=MAX_COPY_BYTES)]

@@ -89,8 +89,8 @@ class RunSpecItem(msgspec.Struct):
 
 
 class RunItem(msgspec.Struct, omit_defaults=True):
-    """`kind`: run, update (of a rollout), enroll (by ssh), terminal or copy; `argv` then says of what. `counts`: nodes by
-    state. `cancelled`, `ended`: when. `nodes` only where one run is asked for, and `more` where one who may run
+    """`kind`: run, update (of a rollout), enroll (by ssh), terminal or copy; `argv` then says of what. `counts`: nodes
+    by state. `cancelled`, `ended`: when. `nodes` only where one run is asked for, and `more` where one who may run
     commands asks: environment and input can hold secrets."""
 
     id: str

@@ -73,7 +73,8 @@ ACCEPTS: dict[str, dict[type, str]] = {
     CHALLENGED: {NodeProof: PROVED},
     PROVED: {},
     STANDING: {Batch: STANDING, KeepAlive: STANDING, RunReply: STANDING, TerminalOutput: STANDING,
-               TerminalTaken: STANDING, CopyPiece: STANDING, CopyTaken: STANDING, CopyFile: STANDING, Problem: STANDING, Goodbye: ENDED},
+               TerminalTaken: STANDING, CopyPiece: STANDING, CopyTaken: STANDING, CopyFile: STANDING, Problem: STANDING,
+               Goodbye: ENDED},
     ENDED: {},
 }
 """Which message is taken in which state, and the state after it."""

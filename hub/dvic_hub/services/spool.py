@@ -32,9 +32,9 @@ MAX_FILES = 1000
 
 @dataclass(frozen=True)
 class KeptFile:
-    """`received` of `size` bytes are here. `sha256`: of what came, "" before all did; `expected` is what the sender said
-    that it would be, "" for nothing. `by`: who brought it; times are Unix seconds. `about`: of a file that comes from a
-    machine, dvic_wire.copies.FileAbout as JSON."""
+    """`received` of `size` bytes are here. `sha256`: of what came, "" before all did; `expected` is what the sender
+    said that it would be, "" for nothing. `by`: who brought it; times are Unix seconds. `about`: of a file that comes
+    from a machine, dvic_wire.copies.FileAbout as JSON."""
 
     id: str
     name: str

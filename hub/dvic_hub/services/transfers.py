@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 
 from dvic_hub.services.room import Room
 from dvic_wire.copies import COPY_WINDOW, FileAbout
-from dvic_wire.pieces import MAX_PIECE
 
 
 @dataclass(eq=False)
