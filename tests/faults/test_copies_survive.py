@@ -10,7 +10,7 @@ from rig import BIN, Process, Rig, free_port, until
 
 pytestmark = pytest.mark.faults
 
-CONTENT = os.urandom(40 * 1024 * 1024)
+CONTENT = os.urandom(24 * 1024 * 1024)
 PART = 4 * 1024 * 1024
 
 

@@ -15,6 +15,7 @@ import { useTitle } from "../ui/shell.tsx"
 import { NodeActions } from "./node_actions.tsx"
 import { NodeCharts, type Sample } from "./node_charts.tsx"
 import { Demos, NodeRuns } from "./node_lists.tsx"
+import { NodeFiles } from "./node_files.tsx"
 import { NodeLog } from "./node_log.tsx"
 import "./node.css"
 
@@ -95,6 +96,7 @@ export function NodePage(props: { params: Record<string, string> }) {
       </section>
       <Demos node={node} turn={live.demos.value} />
       <NodeLog node={node} />
+      <NodeFiles node={node} />
       <NodeRuns node={node} />
     </div>
   )
