@@ -27,7 +27,7 @@ def files(page):
 def upload(page, file, path=""):
     files(page).get_by_label("File to upload").set_input_files(file)
     files(page).get_by_label("Folder or new name").fill(str(path))
-    files(page).get_by_role("button", name="Upload").click()
+    files(page).get_by_role("button", name="Upload", exact=True).click()
 
 
 def test_50_mb_go_up_and_come_down_again(open_page, large, tmp_path):

@@ -31,7 +31,7 @@ class NewFile(msgspec.Struct, forbid_unknown_fields=True):
 
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
     size: Annotated[int, msgspec.Meta(ge=0, le=MAX_COPY_BYTES)]
-    sha256: Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{64})?$")] = ""
+    sha256: Annotated[str, msgspec.Meta(max_length=64, pattern=r"^([0-9a-f]{64})?$")] = ""
 
 
 class PartQuery(msgspec.Struct, forbid_unknown_fields=True):
