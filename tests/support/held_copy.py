@@ -2,16 +2,14 @@
 
 import hashlib
 import json
-import os
 import socket
+from contextlib import suppress
 
 from running_executor import RunningExecutor, new_run_id
 
 from dvic_wire.copies import FROM, TO, CopySpec
 from dvic_wire.pieces import MAX_PIECE, decode_bytes, encode_bytes
 from dvic_wire.signing import Purpose
-
-WAIT_SECONDS = 30
 
 
 class HeldCopy:
@@ -31,13 +29,7 @@ class HeldCopy:
     def connect(self, offset: int = 0) -> "HeldCopy":
         """As the agent; `offset`: what of a file from the machine is safe. A copy that failed at once refuses it."""
         self.disconnect()
-        folder = self.executor.state_dir / "runs" / self.run
-        self.executor.until(lambda: (folder / "copy.sock").exists())
-        handle = os.open(folder, os.O_RDONLY)
-        self._connection = socket.socket(socket.AF_UNIX)
-        self._connection.settimeout(WAIT_SECONDS)
-        self._connection.connect(f"/proc/self/fd/{handle}/copy.sock")
-        os.close(handle)
+        self._connection = self.executor.connect(self.run, "copy.sock")
         self._lines = self._connection.makefile("rb")
         self.say({"from": offset})
         return self
@@ -49,7 +41,8 @@ class HeldCopy:
             self._connection = None
 
     def say(self, message: dict) -> None:
-        self._connection.sendall(json.dumps(message).encode() + b"\n")
+        with suppress(BrokenPipeError):  # it has ended, as its end will say
+            self._connection.sendall(json.dumps(message).encode() + b"\n")
 
     def hear(self) -> dict:
         """The next line; {} when the other side has ended."""

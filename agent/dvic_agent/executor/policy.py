@@ -82,6 +82,16 @@ class Policy:
                        memory=_smaller(spec.memory or caps.memory, caps.memory),
                        cpu=_smaller(spec.cpu or caps.cpu, caps.cpu), output=_smaller(spec.output, caps.output))
 
+    def allow_unchecked(self, kind: str, narrowed: str, unsigned: str) -> None:
+        """Raise Refusal unless this kind, of which nobody can check beforehand what it does, is allowed. `narrowed`,
+        `unsigned`: why not where commands are narrowed, and where operators have to sign."""
+        if kind not in self.kinds:
+            raise Refusal("policy", f"this machine's policy does not allow the kind {kind}")
+        if self.argv is not None:
+            raise Refusal("policy", f"this machine's policy narrows what may be executed, and {narrowed}")
+        if self.operator_keys:
+            raise Refusal("operator", f"this machine does only what an operator has signed as well; {unsigned}")
+
     def allow_update(self) -> tuple[PublicKey, ...]:
         """The owner's keys that must have signed an update; none: the hub says whose count. Raises Refusal."""
         if "update" not in self.kinds:
