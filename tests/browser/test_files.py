@@ -34,7 +34,7 @@ def test_50_mb_go_up_and_come_down_again(open_page, large, tmp_path):
     page = open_page("/nodes/ada", "otto")
     upload(page, large, tmp_path / "there.bin")
     expect(files(page).get_by_role("progressbar", name="Uploaded")).to_be_visible()
-    expect(files(page)).to_contain_text(re.compile(r"[0-9.]+ MiB of 50 MiB to the node"), timeout=LONG)
+    expect(files(page)).to_contain_text(re.compile(r"[0-9.]+ MiB of 50\.0 MiB to the node"), timeout=LONG)
     expect(page.get_by_text("large.bin is on ada")).to_be_visible(timeout=LONG)
     assert (tmp_path / "there.bin").read_bytes() == large.read_bytes()
     expect(files(page).get_by_role("progressbar")).to_have_count(0)

@@ -20,6 +20,9 @@ from dvic_wire.signing import peek
 LETTER = bytes(range(256)) * 4096
 """1 MiB, several windows."""
 
+WINDOW = COPY_WINDOW // MAX_PIECE
+"""Pieces that may be under way."""
+
 
 def about(content=LETTER, sha256="", **changes):
     return FileAbout(**{"name": "letter", "size": len(content), "mode": 0o640, "owner": "root", "group": "root",
@@ -70,7 +73,7 @@ class Lab:
 
     async def sent(self, kind, number=1):
         """The last of at least so many messages of this kind to ada's agent."""
-        for _ in range(500):
+        for _ in range(2500):
             found = [message for message in self.line.sent if isinstance(message, kind)]
             if len(found) >= number:
                 return found[-1]
@@ -80,7 +83,7 @@ class Lab:
     async def settled(self):
         """Let everything that goes on by itself go on."""
         count = -1
-        while count != len(self.line.sent):
+        while count != len(self.line.sent) or self.copies._tasks:
             count = len(self.line.sent)
             await asyncio.sleep(0.1)
 
@@ -112,16 +115,16 @@ def test_pieces_go_out_as_far_as_the_window_and_then_as_they_are_confirmed(tmp_p
         run = await lab.order(file=await lab.file())
         assert lab.pieces() == []  # nothing before the machine says what it has
         lab.copies.on_taken(lab.ada.id, CopyTaken(run.id, 0))
+        await lab.sent(CopyPiece, WINDOW)
         await lab.settled()
-        assert len(lab.pieces()) * MAX_PIECE == COPY_WINDOW
+        assert len(lab.pieces()) == WINDOW
         lab.copies.on_taken(lab.ada.id, CopyTaken(run.id, 10**9))  # more than was sent: not believed
         lab.copies.on_taken("n-bob", CopyTaken(run.id, COPY_WINDOW))  # another node's word
         await lab.settled()
-        assert len(lab.pieces()) * MAX_PIECE == COPY_WINDOW
-        for taken in range(MAX_PIECE, len(LETTER) + 1, MAX_PIECE):
-            lab.copies.on_taken(lab.ada.id, CopyTaken(run.id, taken))
-            await asyncio.sleep(0.01)
-        await lab.settled()
+        assert len(lab.pieces()) == WINDOW
+        for number in range(1, len(LETTER) // MAX_PIECE + 1):
+            await lab.sent(CopyPiece, number)
+            lab.copies.on_taken(lab.ada.id, CopyTaken(run.id, number * MAX_PIECE))
         assert b"".join(decode_bytes(piece.data) for piece in lab.pieces()) == LETTER
         assert lab.copies.offset(run.id, lab.ada.id) == len(LETTER)
 
@@ -134,8 +137,9 @@ def test_all_copies_to_one_node_share_its_window(tmp_path):
         runs = [await lab.order(f"/srv/{number}", file=await lab.file()) for number in range(3)]
         for run in runs:
             lab.copies.on_taken(lab.ada.id, CopyTaken(run.id, 0))
+        await lab.sent(CopyPiece, WINDOW)
         await lab.settled()
-        assert len(lab.pieces()) * MAX_PIECE == COPY_WINDOW
+        assert len(lab.pieces()) == WINDOW
 
     with_hub(steps)
 
@@ -146,7 +150,7 @@ def test_after_a_loss_it_goes_on_from_what_the_machine_has(tmp_path, crash):
         lab = await Lab(hub, tmp_path).begin()
         run = await lab.order(file=await lab.file())
         lab.copies.on_taken(lab.ada.id, CopyTaken(run.id, 0))
-        await lab.settled()
+        await lab.sent(CopyPiece, WINDOW)
         if crash:
             await lab.restart()
         else:
@@ -155,9 +159,8 @@ def test_after_a_loss_it_goes_on_from_what_the_machine_has(tmp_path, crash):
         await lab.sent(CopyResume, 2)
         before = len(lab.line.sent)
         lab.copies.on_taken(lab.ada.id, CopyTaken(run.id, 3 * MAX_PIECE))
-        await lab.settled()
+        await lab.sent(CopyPiece, 2 * WINDOW)
         assert [piece.offset for piece in lab.pieces(before)][:2] == [3 * MAX_PIECE, 4 * MAX_PIECE]
-        assert len(lab.pieces(before)) * MAX_PIECE == COPY_WINDOW
 
     with_hub(steps)
 
@@ -260,6 +263,23 @@ def test_a_last_word_that_was_lost_is_said_again(tmp_path):
         await lab.copies.on_file(lab.ada.id, CopyFile(run.id, about(b"dear anna")))
         await lab.copies.on_file(lab.ada.id, CopyFile(run.id, whole))
         assert (await lab.sent(CopyTaken, 3)).offset == 9
+
+    with_hub(steps)
+
+
+def test_a_copy_of_which_nothing_is_heard_is_asked_for_again_and_one_that_is_over_is_not(tmp_path):
+    async def steps(hub):
+        lab = await Lab(hub, tmp_path).begin()
+        run = await lab.order()
+        await lab.copies.tick(hub.clock.now)
+        assert lab.line.sent.count(CopyResume(run.id, 0)) == 1
+        hub.clock.now += 61
+        await lab.copies.tick(hub.clock.now)
+        assert lab.line.sent.count(CopyResume(run.id, 0)) == 2
+        await report_end(hub, run, lab.ada.id, "failed", 1)
+        hub.clock.now += 61
+        await lab.copies.tick(hub.clock.now)
+        assert lab.line.sent.count(CopyResume(run.id, 0)) == 2
 
     with_hub(steps)
 

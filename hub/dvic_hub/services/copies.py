@@ -41,6 +41,10 @@ MAX_COPIES = 100
 READ_BYTES = 8 * MAX_PIECE
 """Bytes of a file that are read at a time, to be sent in pieces."""
 
+STALLED = 60.0
+"""Seconds without a word of a copy from a connected node after which it is asked to go on: what carries it there may
+have been ended."""
+
 LOOK_EVERY = 600.0
 """Seconds between two looks for files that nobody uses any more."""
 
@@ -149,6 +153,7 @@ class CopyService:
         going = self._going.get((message.run, node))
         if not isinstance(going, Upload):
             return
+        going.moved = self._clock()
         if going.task is None:  # the answer to CopyResume
             going.begin(message.offset)
             going.task = asyncio.ensure_future(self._feed(going))
@@ -160,6 +165,7 @@ class CopyService:
         going = self._going.get((message.run, node))
         if not isinstance(going, Download):
             return
+        going.moved = self._clock()
         try:
             about = FileAbout.from_json(message.about)
         except WireError as error:
@@ -176,12 +182,16 @@ class CopyService:
         going = self._going.get((message.run, node))
         data = decode_bytes(message.data)
         if isinstance(going, Download) and data is not None and going.take(message.offset, data):
+            going.moved = self._clock()
             self._start(self._save(going))
 
     # ---- time
 
     async def tick(self, now: float) -> None:
-        """Drop the files that are too old. Called each second."""
+        """Ask for what has stalled, drop the files that are too old. Called each second."""
+        for (run, node), going in list(self._going.items()):
+            if abs(now - going.moved) > STALLED and self._agents.connected(node) and await self._runs_there(run, node):
+                await self._resume(self._open[run], node)
         if not 0 <= now - self._looked < LOOK_EVERY:
             self._looked = now
             await self._files.drop_before(now - self._config.copy_keep_hours * 3600, self.needed())
@@ -191,11 +201,16 @@ class CopyService:
     async def _resume(self, run: Run, node: str) -> None:
         going = self._going.get((run.id, node)) or self._begin(run, node)
         going.lost()
+        going.moved = self._clock()
         offset = 0
         if isinstance(going, Download):
             async with going.saving:  # what is being made safe now counts
                 offset = going.safe
         await self._agents.send(node, CopyResume(run.id, offset))
+
+    async def _runs_there(self, run: str, node: str) -> bool:
+        return run in self._open and any(row.node == node and row.state == RUNNING
+                                         for row in await self._store.runs.nodes(run))
 
     def _begin(self, run: Run, node: str) -> Upload | Download:
         spec = CopySpec.from_json(run.detail["copy"])

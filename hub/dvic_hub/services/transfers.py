@@ -15,7 +15,8 @@ from dvic_wire.copies import COPY_WINDOW, FileAbout
 
 @dataclass(eq=False)
 class Upload:
-    """`room`: of this machine, for all that is on its way to it unconfirmed."""
+    """`room`: of this machine, for all that is on its way to it unconfirmed. `moved`: when something of it was heard
+    last, Unix seconds."""
 
     run: str
     node: str
@@ -24,6 +25,7 @@ class Upload:
     room: Room
     sent: int = 0
     taken: int = 0
+    moved: float = 0.0
     task: asyncio.Task | None = None
 
     @property
@@ -63,6 +65,7 @@ class Download:
     most: int
     about: FileAbout | None = None
     safe: int = 0
+    moved: float = 0.0
     writing: int = 0
     waiting: bytearray = field(default_factory=bytearray)
     saving: asyncio.Lock = field(default_factory=asyncio.Lock)
