@@ -8,6 +8,7 @@ import grp
 import hashlib
 import os
 import pwd
+import stat
 import tempfile
 import time
 from collections.abc import Callable
@@ -46,14 +47,14 @@ def patiently(work: Callable[[], T], give_up: float = GIVE_UP, pause: float = PA
 
 def hash_of(path: Path) -> tuple[int, str]:
     """Size and SHA-256 (hex); raises Usage where it can't be read."""
+    if path.is_dir():
+        raise Usage(f"{path} is a folder", "pack it first: tar -czf FILE.tgz FOLDER")
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise Usage(f"{path} is no plain file", "write what it gives into a file first")
         with path.open("rb") as file:
-            if not path.is_file():
-                raise Usage(f"{path} is no plain file", "pack a folder first: tar -czf FILE.tgz FOLDER")
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             return file.tell(), digest
-    except IsADirectoryError:
-        raise Usage(f"{path} is a folder", "pack it first: tar -czf FILE.tgz FOLDER") from None
     except OSError as error:
         raise Usage(f"{path} can't be read: {error.strerror}", "give another file") from None
 
