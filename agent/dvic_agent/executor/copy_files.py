@@ -21,9 +21,10 @@ _UNSUPPORTED = {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT}
 
 
 class Incoming:
-    """The file that comes to this machine. `run` makes the name that it has for a moment. Raises CopyFailed."""
+    """The file that comes to this machine. `run` makes the name that it has for a moment, or, unless it may be
+    `nameless`, until it is whole. Raises CopyFailed."""
 
-    def __init__(self, spec: CopySpec, run: str):
+    def __init__(self, spec: CopySpec, run: str, nameless: bool = True):
         self._spec = spec
         self._folder, self._name = _place(spec)
         self._beside = f".{self._name[:200]}.{run}"
@@ -33,7 +34,7 @@ class Incoming:
         self._former = self._find_former()
         self._check_room()
         try:
-            self._handle = self._open()
+            self._handle = self._open(nameless)
         except OSError as error:
             raise self._problem(error) from None
 
@@ -98,10 +99,11 @@ class Incoming:
                 raise CopyFailed(f"{self._spec.path}: no room: the file has {self._spec.size} bytes, "
                                  f"{room.f_bavail * room.f_frsize} are free")
 
-    def _open(self) -> int:
+    def _open(self, nameless: bool) -> int:
         flags = os.O_WRONLY | os.O_CLOEXEC
         try:
-            return os.open(".", flags | os.O_TMPFILE, 0o600, dir_fd=self._folder)
+            if nameless:
+                return os.open(".", flags | os.O_TMPFILE, 0o600, dir_fd=self._folder)
         except OSError as error:
             if error.errno not in _UNSUPPORTED:
                 raise
