@@ -65,7 +65,7 @@ def follow(client: Client, copy: dict, shown: Bar, what: str) -> dict:
                 # who has failed has no more to come
                 done = sum(copy["size"] if node["state"] in TERMINAL else node["offset"] for node in nodes)
                 shown.at(done, f"{ended}/{len(nodes)} nodes" if len(nodes) > 1 else "")
-            if ended == len(nodes):
+            if copy["ended"]:  # not before: until then the hub keeps the file for it
                 return copy
             time.sleep(LOOK_EVERY)
             copy = patiently(lambda: client.get("copies", copy["id"]))  # noqa: B023

@@ -9,7 +9,7 @@ machine whose connection stands again is told so by CopyResume, and answers with
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from dvic_hub.bus.port import Bus
@@ -292,24 +292,23 @@ class CopyService:
         log.warning("copy %s: %s", run, why)
         await self._runs.cancel(run, HUB, why=why)
 
-    async def _over(self, run: str, nodes: Iterable[str]) -> None:
+    def _over(self, run: Run) -> None:
         """The whole copy is over. Of a file from a machine what is not whole is of no use."""
-        for node in list(nodes):
-            going = self._going.pop((run, node), None)
-            if going is not None:
-                going.lost()
-        order = self._open.pop(run, None)
-        if order is not None and "file" not in order.detail:
-            kept = next((kept for kept in self._spool.all() if kept.id == run), None)
-            if kept is not None and (kept.about or {}).get("sha256", "") == "":
-                await asyncio.to_thread(self._spool.remove, run)
+        del self._open[run.id]
+        for of, node in list(self._going):
+            if of == run.id:
+                self._going.pop((of, node)).lost()
+        if "file" not in run.detail:
+            kept = next((kept for kept in self._spool.all() if kept.id == run.id), None)
+            if kept is not None and not (kept.about or {}).get("sha256"):
+                self._start(asyncio.to_thread(self._spool.remove, run.id))
 
     def _hear(self, event: Event) -> None:
         run = self._open.get(event.run) if isinstance(event, RunChanged) else None
         if run is None:
             return
         if event.state == ENDED:
-            self._start(self._over(run.id, [node for of, node in self._going if of == run.id]))
+            self._over(run)
         elif event.state == RUNNING and (run.id, event.node) not in self._going:
             self._begin(run, event.node)
             self._start(self._resume(run, event.node))

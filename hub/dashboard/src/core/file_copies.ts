@@ -4,7 +4,7 @@
 import { apiUrl, ask, part } from "./api.ts"
 import { bytes } from "./format.ts"
 import { Problem } from "./problems.ts"
-import { type RunState, STATES } from "./runs.ts"
+import type { RunState } from "./runs.ts"
 import { upload } from "./upload.ts"
 
 export const PART_BYTES = 4 * 1024 * 1024
@@ -81,7 +81,7 @@ async function follow(first: Copy, what: string, tell: Tell): Promise<Copy> {
   for (;;) {
     const node = copy.nodes[0]
     tell({ what, done: node?.offset ?? 0, size: copy.size })
-    if (copy.nodes.every((each) => STATES[each.state].over)) return copy
+    if (copy.ended) return copy  // not before: until then the hub keeps the file for it
     await rest(LOOK_MS)
     const { id } = copy
     copy = await patiently(() => ask<Copy>("GET", `copies/${part(id)}`))
