@@ -291,7 +291,6 @@ def test_a_disk_that_is_filled_while_the_package_is_unpacked_leaves_the_former_a
         assert "No space left on device" in "".join(str(record) for record in machine.records(run))
         assert machine.steps(run) == ["downloading", "installing", "rolling-back"]
         machine.until(lambda: machine.running() == present, "the former agent runs")
-        assert machine.ask({"request": "ping"})["version"] == present
     finally:
         machine.shell(f"umount --lazy {code}; rm -r /root/code")
     machine.shell("apt-get -qy install /var/lib/dvic-agent/executor/update/installed.deb", 120)
