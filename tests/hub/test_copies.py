@@ -284,6 +284,21 @@ def test_a_copy_of_which_nothing_is_heard_is_asked_for_again_and_one_that_is_ove
     with_hub(steps)
 
 
+def test_a_node_on_which_it_has_ended_gets_no_more_of_it_and_its_window_is_free(tmp_path):
+    async def steps(hub):
+        lab = await Lab(hub, tmp_path).begin()
+        first, second = [await lab.order(f"/srv/{number}", file=await lab.file()) for number in range(2)]
+        lab.copies.on_taken(lab.ada.id, CopyTaken(first.id, 0))
+        await lab.sent(CopyPiece, WINDOW)
+        await report_end(hub, first, lab.ada.id, "failed", 1)
+        lab.copies.on_taken(lab.ada.id, CopyTaken(first.id, MAX_PIECE))
+        lab.copies.on_taken(lab.ada.id, CopyTaken(second.id, 0))
+        await lab.sent(CopyPiece, 2 * WINDOW)
+        assert [piece.run for piece in lab.pieces()[WINDOW:]] == [second.id] * WINDOW
+
+    with_hub(steps)
+
+
 def test_orders_that_are_none_are_refused(tmp_path):
     async def steps(hub):
         lab = await Lab(hub, tmp_path).begin()

@@ -313,7 +313,7 @@ class CopyService:
             self._begin(run, event.node)
             self._start(self._resume(run, event.node))
         elif event.state in ENDS:
-            going = self._going.get((run.id, event.node))
+            going = self._going.pop((run.id, event.node), None)  # what the node still says of it counts no more
             if going is not None:
                 going.lost()
 
