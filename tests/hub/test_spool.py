@@ -1,6 +1,7 @@
 """Files on their way at the hub's disk: in order, within their bounds, and there again after a crash."""
 
 import hashlib
+import json
 
 import pytest
 
@@ -88,6 +89,19 @@ def test_after_a_crash_it_goes_on_from_what_was_told_and_what_is_half_made_is_go
     assert [kept.name for kept in again.all()] == ["letter"]
     assert again.write(kept.id, 4, LETTER[4:], 2.0).sha256 == DIGEST
     assert {path.name for path in (tmp_path / "copies").iterdir()} == {f"{kept.id}.data", f"{kept.id}.json"}
+
+
+def test_a_file_that_was_whole_when_the_hub_was_killed_gets_its_hash_at_the_next_start(spool, tmp_path):
+    good, bad = (spool.begin(name, 9, "olga", 1.0, expected=DIGEST) for name in ("good", "bad"))
+    for kept, content in ((good, LETTER), (bad, b"dear bert")):
+        spool.path(kept.id).write_bytes(content)
+        place = tmp_path / "copies" / f"{kept.id}.json"
+        place.write_text(json.dumps({**json.loads(place.read_text()), "received": 9}))
+
+    again = Spool(tmp_path, 1000, 2000)
+    again.load()
+
+    assert [(kept.name, kept.sha256) for kept in again.all()] == [("good", DIGEST)]
 
 
 def test_an_id_is_no_path(spool):

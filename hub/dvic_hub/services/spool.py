@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from dvic_hub.errors import BadRequest, Conflict, NotFound, StoreError, StoreFull, TooLarge
+from dvic_hub.errors import BadRequest, Conflict, HubError, NotFound, StoreError, StoreFull, TooLarge
 
 FOLDER = "copies"
 
@@ -67,6 +67,10 @@ class Spool:
             for path in self._folder.iterdir():
                 if path.suffix == ".json" and path.name[0] != ".":
                     self._load_one(path)
+            for kept in self.all():
+                if kept.received == kept.size and not kept.whole:  # the hash was not made any more
+                    with suppress(HubError):
+                        self._finish(kept)
             for path in self._folder.iterdir():
                 if path.stem not in self._files or path.name[0] == ".":
                     path.unlink()
