@@ -73,23 +73,21 @@ def test_a_link_that_is_cut_costs_nothing(tmp_path, begin):
 
 
 @pytest.mark.parametrize("begin", [to_ada, from_ada])
-def test_on_a_slow_line_the_node_stays_online_and_runs_go_on(tmp_path, begin):
+def test_on_a_slow_line_keepalives_and_runs_do_not_wait_behind_a_file(tmp_path, begin):
     port = free_port()
-    with Relay("127.0.0.1", port) as relay, Rig(tmp_path, settings="keepalive_period = 5",
+    with Relay("127.0.0.1", port) as relay, Rig(tmp_path, settings="keepalive_period = 2",
                                                 url=f"http://127.0.0.1:{port}") as rig:
         relay.lead_to(rig.port)
         rig.start_hub()
         relay.slow_down(300_000)
         rig.new_agent("ada").start().online()
         copy = begin(rig, tmp_path)
-        states = set()
-        for number in range(1, 9):
-            copy.reaches(number * 300_000)
-            states.add(rig.node("ada")["state"])
+        copy.reaches(300_000)
+        seen = set()
+        until(lambda: seen.add(rig.node("ada")["last_seen"]) or len(seen) > 3, "keepalives arrive")
         run = rig.request("POST", "/api/v1/runs", {"selector": "ada", "argv": ["echo", "hello"]})[1]["id"]
         until(lambda: rig.request("GET", f"/api/v1/runs/{run}")[1]["ended"], "a run ends meanwhile")
-        assert states == {"online"}
-        assert rig.request("GET", f"/api/v1/runs/{copy.id}")[1]["ended"] is None
+        assert rig.request("GET", f"/api/v1/runs/{copy.id}")[1]["ended"] is None  # of 80 seconds it has had a few
         rig.hubctl("runs", "cancel", copy.id)
         assert copy.ends()["state"] == "cancelled"
 
