@@ -151,7 +151,7 @@ function Nodes(props: { rollout: Rollout }) {
     { name: "From", cell: (node) => visible(node.from_version) || "-" },
     { name: "Wave", cell: (node) => waveName(node.wave) || "-" },
     { name: "Took", cell: (node) => took(node, now.value) || "-" },
-    { name: "Remark", cell: (node) => <>{visible(node.reason)}{node.run && <> <a href={addressOf("/runs/{run}", { run: node.run })} aria-label={`What ${node.node} said`}>what it said</a></>}</> },
+    { name: "Remark", cell: (node) => <>{visible(node.reason)}{node.run && <> <a href={addressOf("/runs/{run}", { run: node.run })} class="said">what it said</a></>}</> },
   ]
   const counts = countsOf(props.rollout.counts)
   return (
