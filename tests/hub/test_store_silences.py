@@ -1,7 +1,6 @@
 """Silences in a store, as any store must keep them."""
 
 import asyncio
-from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
@@ -14,24 +13,9 @@ from dvic_hub.store.sqlite import SqliteStore
 ROW = Silence("s1", "tag:room=lab", 7, 5, "otto", "they \U0001f4a3 move \"it\"", True, ["n-ada", "n-bob"])
 
 
-@pytest.fixture(params=["sqlite", "memory"])
-def store(request, tmp_path, clock):
-    @asynccontextmanager
-    async def opened():
-        made = SqliteStore(tmp_path / "dvic.db", clock) if request.param == "sqlite" else MemoryStore()
-        await made.open()
-        try:
-            yield made
-        finally:
-            await made.close()
-
-    opened.kind = request.param
-    return opened
-
-
-def test_they_come_back_as_they_were_added_in_the_order_of_their_making(store):
+def test_they_come_back_as_they_were_added_in_the_order_of_their_making(any_store):
     async def steps():
-        async with store() as it:
+        async with any_store() as it:
             later = replace(ROW, id="s0", created=6, fixed=False, nodes=[])
             assert await it.silences.add(later, 9) and await it.silences.add(ROW, 9)
             assert await it.silences.all() == [ROW, later]
@@ -40,9 +24,9 @@ def test_they_come_back_as_they_were_added_in_the_order_of_their_making(store):
     asyncio.run(steps())
 
 
-def test_no_more_are_kept_than_may_be_there(store):
+def test_no_more_are_kept_than_may_be_there(any_store):
     async def steps():
-        async with store() as it:
+        async with any_store() as it:
             asked = [it.silences.add(replace(ROW, id=f"s{number}"), 2) for number in range(5)]
             assert sorted(await asyncio.gather(*asked)) == [False, False, False, True, True]
             assert len(await it.silences.all()) == 2
@@ -50,9 +34,9 @@ def test_no_more_are_kept_than_may_be_there(store):
     asyncio.run(steps())
 
 
-def test_an_id_is_there_once_and_goes_once(store):
+def test_an_id_is_there_once_and_goes_once(any_store):
     async def steps():
-        async with store() as it:
+        async with any_store() as it:
             await it.silences.add(ROW, 9)
             with pytest.raises(Conflict):
                 await it.silences.add(ROW, 9)

@@ -1,4 +1,4 @@
-// Which nodes a selector means right now, as the hub says it: beside a field in which one is typed.
+// A field for a selector, and which nodes it means right now, as the hub says it.
 
 import { type Signal, useSignal } from "@preact/signals"
 import { useEffect } from "preact/hooks"
@@ -6,6 +6,7 @@ import { askAll } from "../core/api.ts"
 import { count } from "../core/format.ts"
 import { textOf } from "../core/problems.ts"
 import type { Node } from "../core/types.ts"
+import { SelectorInput } from "./selector_input.tsx"
 
 const TYPING_MS = 300
 /** Names that are shown of the nodes that a selector means. */
@@ -35,7 +36,21 @@ export function useMeant(selector: string): Signal<Meant> {
   return meant
 }
 
-export function MeantNodes(props: { meant: Meant; selector: string }) {
+/** The field for a selector, and below it whom it means. */
+export function NodesField(props: { selector: string; change: (selector: string) => void; fault: string | undefined; meant: Meant }) {
+  return (
+    <>
+      <div>
+        <span class="run-label">Nodes</span>
+        <SelectorInput label="Nodes" value={props.selector} change={props.change} placeholder="web-1, tag:room=lab and state:online, all" />
+        <span class="fault">{props.fault}</span>
+      </div>
+      <MeantNodes meant={props.meant} selector={props.selector} />
+    </>
+  )
+}
+
+function MeantNodes(props: { meant: Meant; selector: string }) {
   const { nodes, fault } = props.meant
   if (!props.selector.trim()) return <p class="faint run-meant">Names, globs and tags: <code>web-*</code>, <code>tag:room=lab</code>, <code>os:debian* and not state:silent</code>.</p>
   if (fault) return <p class="fault run-meant" role="alert">{fault}</p>

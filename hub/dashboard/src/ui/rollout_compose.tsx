@@ -13,11 +13,10 @@ import { EMPTY, orderOf, type RolloutForm } from "../core/rollout_form.ts"
 import { type Plan, planWords, type Rollout, type RolloutNode, STATES, waveName } from "../core/rollouts.ts"
 import { go } from "../core/router.ts"
 import { confirmFirst } from "./dialogs.tsx"
-import { MeantNodes, useMeant } from "./meant_nodes.tsx"
+import { NodesField, useMeant } from "./meant_nodes.tsx"
 import { ErrorBox } from "./notices.tsx"
 import { orderFields } from "./order_fields.tsx"
 import { type Column, Rows } from "./rows.tsx"
-import { SelectorInput } from "./selector_input.tsx"
 
 /** Nodes that a plan lists; of more it says how many. */
 const LISTED = 100
@@ -71,12 +70,7 @@ export function RolloutCompose(props: { selector: string; releases: readonly Rel
     <form ref={box} class="card run-compose" aria-label="New update" onSubmit={(event) => void submit(event)} noValidate>
       <div class="page-head"><h2>Update agents</h2><button type="button" class="plain" aria-label="Close" onClick={props.close}>✕</button></div>
       {fault.value && <ErrorBox text={fault.value} />}
-      <div>
-        <span class="run-label">Nodes</span>
-        <SelectorInput label="Nodes" value={form.value.selector} change={(selector) => set({ selector })} placeholder="web-1, tag:room=lab and state:online, all" />
-        <span class="fault">{faultOf("selector")}</span>
-      </div>
-      <MeantNodes meant={meant.value} selector={form.value.selector} />
+      <NodesField selector={form.value.selector} change={(selector) => set({ selector })} fault={faultOf("selector")} meant={meant.value} />
       <div class="run-fields">
         <label>
           <span>To the version</span>

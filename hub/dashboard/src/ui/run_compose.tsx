@@ -14,10 +14,9 @@ import type { Run } from "../core/runs.ts"
 import { splitWords } from "../core/shell_words.ts"
 import type { Node } from "../core/types.ts"
 import { confirmFirst } from "./dialogs.tsx"
-import { MeantNodes, Names, useMeant } from "./meant_nodes.tsx"
+import { Names, NodesField, useMeant } from "./meant_nodes.tsx"
 import { ErrorBox } from "./notices.tsx"
 import { orderFields } from "./order_fields.tsx"
-import { SelectorInput } from "./selector_input.tsx"
 
 export function RunCompose(props: { selector: string; again: string; close: () => void }) {
   const form = useSignal<RunForm>({ ...EMPTY, selector: props.selector })
@@ -65,12 +64,7 @@ export function RunCompose(props: { selector: string; again: string; close: () =
     <form ref={box} class="card run-compose" aria-label="New run" onSubmit={submit} noValidate>
       <div class="page-head"><h2>New run</h2><button type="button" class="plain" aria-label="Close" onClick={props.close}>✕</button></div>
       {fault.value && <ErrorBox text={fault.value} />}
-      <div>
-        <span class="run-label">Nodes</span>
-        <SelectorInput label="Nodes" value={form.value.selector} change={(selector) => set({ selector })} placeholder="web-1, tag:room=lab and state:online, all" />
-        <span class="fault">{faultOf("selector")}</span>
-      </div>
-      <MeantNodes meant={meant.value} selector={form.value.selector} />
+      <NodesField selector={form.value.selector} change={(selector) => set({ selector })} fault={faultOf("selector")} meant={meant.value} />
       <fieldset class="run-kind">
         <legend>What</legend>
         <label class="check"><input type="radio" name="kind" checked={kind === "command"} onChange={() => set({ kind: "command" })} /> a command</label>
