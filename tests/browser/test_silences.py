@@ -39,7 +39,7 @@ def test_from_the_fleet_a_node_is_silenced_and_home_is_calm_until_the_silence_en
     dialog.get_by_label("For").select_option("a day")
     dialog.get_by_label("Why").fill("it is being repaired")
     dialog.get_by_role("button", name="Silence").click()
-    expect(page.get_by_role("row", name="carl").get_by_text("silenced")).to_be_visible()
+    expect(page.get_by_role("row", name="carl")).to_contain_text("by otto: it is being repaired")
     expect(page.get_by_role("row", name="carl")).to_contain_text("silent")
     expect(page.get_by_role("row", name="ada").get_by_text("silenced")).to_have_count(0)
 

@@ -51,9 +51,10 @@ class Crew:
         self._thread.join(PATIENCE)
         self._loop.close()
 
-    def join(self, name: str, version: str = "9.0") -> None:
+    def join(self, name: str, version: str = "9.0", os: str = "debian 12") -> None:
         token = EnrolmentToken.decode(self._rig.token())
-        agent = self._agents[name] = UpdatingAgent(self._rig.url, token.hub, name=name, agent_version=version)
+        agent = self._agents[name] = UpdatingAgent(self._rig.url, token.hub, name=name, os=os,
+                                                   agent_version=version)
         self._wait(self._begin(agent, token))
 
     def leave(self, name: str) -> None:

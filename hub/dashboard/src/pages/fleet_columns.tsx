@@ -51,7 +51,7 @@ function plain(figure: Figure, unit: Unit): Kind["cell"] {
 
 const KINDS: Record<ColumnId, Kind> = {
   name: { title: "Name", width: 12, sortable: true, cell: (node) => <NameLink node={node} /> },
-  state: { title: "State", width: 9.5, sortable: true, cell: (node) => <><StateBadge state={node.state} quiet={isSilenced(node, now.value)} /> <Silenced node={node} brief />{node.conflict && <span class="conflict" title={node.conflict}> ⚠ conflict</span>}</> },
+  state: { title: "State", width: 6.5, sortable: true, cell: (node) => <><StateBadge state={node.state} quiet={isSilenced(node, now.value)} /> <Silenced node={node} brief />{node.conflict && <span class="conflict" title={node.conflict}> ⚠ conflict</span>}</> },
   tags: { title: "Tags", width: 13, sortable: true, cell: (node) => <span title={tagText(node)}><Tags tags={node.tags} /></span> },
   os: { title: "OS", width: 7.5, sortable: true, cell: (node) => text(node.os) },
   version: { title: "Agent", width: 5.8, sortable: true, cell: (node) => text(node.agent_version) },

@@ -23,7 +23,7 @@ export function Silenced(props: { node: Node; brief?: boolean }) {
   if (!silenced || Date.parse(silenced.until ?? "") <= now.value) return null
   const words = silenceWords(silenced, now.value)
   const all = `silenced ${words}${silenced.reason && `: ${visible(silenced.reason)}`}`
-  return props.brief ? <span class="tag silenced" title={all}>silenced</span> : <span class="silenced">{all}</span>
+  return props.brief ? <span class="silenced" title={all}><span aria-hidden="true">☾</span><span class="hidden">{all}</span></span> : <span class="silenced">{all}</span>
 }
 
 /** Silence the nodes that a selector names now, and no others. */
