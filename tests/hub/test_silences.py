@@ -40,7 +40,7 @@ def test_nodes_are_silenced_until_somebody_ends_it_and_each_is_told():
         told(hub)
         made = await silences.add(SilenceOrder("tag:room=lab", 3600, reason="they move it"), OPERATOR)
         assert silenced(hub, silences) == {"ada": "olga"} and told(hub) == {"ada"}
-        assert silences.all() == [made] and silences.meant([made]) == [1]
+        assert silences.all() == [made] and await silences.meant([made]) == [1]
         await silences.end(made.id, OPERATOR)
         assert silenced(hub, silences) == {} and told(hub) == {"ada"} and silences.all() == []
         with pytest.raises(NotFound):

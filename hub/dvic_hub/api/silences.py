@@ -45,12 +45,13 @@ class SilenceList(msgspec.Struct):
 
 async def list_silences(doors: Doors, call: Call) -> SilenceList:
     shown, following = page_of(doors.silences.all(), lambda one: f"{one.created:020d}/{one.id}", call.query)
-    return SilenceList([_item(*each) for each in zip(shown, doors.silences.meant(shown), strict=True)], following)
+    counts = await doors.silences.meant(shown)
+    return SilenceList([_item(*each) for each in zip(shown, counts, strict=True)], following)
 
 
 async def add_silence(doors: Doors, call: Call) -> SilenceItem:
     silence = await doors.silences.add(SilenceOrder(**msgspec.structs.asdict(call.body)), call.actor)
-    return _item(silence, *doors.silences.meant([silence]))
+    return _item(silence, *await doors.silences.meant([silence]))
 
 
 async def end_silence(doors: Doors, call: Call) -> None:
