@@ -20,7 +20,8 @@ def written(**parts: object) -> bytes:
 
 
 def test_a_line_of_the_library_becomes_its_record():
-    line = written(l="error", f={"run": 7, "ok": False, "hv": 1.5}, s="daq", c="reader", y="cycle-4", i="adc", e="start")
+    place = {"s": "daq", "c": "reader", "y": "cycle-4", "i": "adc", "e": "start"}
+    line = written(l="error", f={"run": 7, "ok": False, "hv": 1.5}, **place)
     assert record_of(line, NOW) == {
         "time": NOW - 5, "level": "error", "message": "beam on",
         "fields": {"run": 7, "ok": False, "hv": 1.5, "service": "daq", "component": "reader", "cycle": "cycle-4",

@@ -203,6 +203,12 @@ def test_an_event_that_is_a_year_old_moves_nothing():
     assert not station.book.touched and station.book.counted == {"old": 1}
 
 
+def test_a_time_that_lies_far_ahead_is_not_believed():
+    station = Station("connect", "decode").tell(f"connect start {9 * 86400}", received=5)
+    assert station.cycle().started == station.cycle().steps[0].started == NOW + 5 * SECOND
+    assert station.tell("connect done 7").states() == "ok waiting"
+
+
 # ---- two cycles at once, and too many
 
 def test_named_cycles_go_on_beside_one_another():

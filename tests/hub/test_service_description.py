@@ -1,6 +1,8 @@
 """What people write of a service: read from JSON and YAML, and refused with the field that is to blame."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -74,6 +76,14 @@ def test_what_is_no_description_at_all_is_refused(data, said):
     with pytest.raises(BadRequest) as refused:
         read(data)
     assert said in str(refused.value)
+
+
+def test_the_description_in_the_documents_is_one():
+    page = Path(__file__).parents[2] / "docs" / "operating.md"
+    [block] = re.findall(r"```yaml\n(name: .+?)```", page.read_text(), re.S)
+    described = read(block.encode())
+    assert described.befores()["images"] == ("decode",)
+    assert Pattern(described.rules[0].match).match("forecast p1 written") == {"cycle": "p1"}
 
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=5), lambda inner: st.lists(

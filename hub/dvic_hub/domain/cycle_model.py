@@ -81,6 +81,16 @@ class Cycle:
 
 
 @dataclass(frozen=True)
+class WaitingEvents:
+    """Events that were stored and not yet applied (`body`: step_events.written). `number`: of the batch that brought
+    them, 0 where none did."""
+
+    id: int
+    number: int
+    body: bytes
+
+
+@dataclass(frozen=True)
 class Change:
     """A step ("" component: the cycle itself) came to a state; the same state again: it has a new message."""
 

@@ -23,7 +23,11 @@ MAX_OPEN_CYCLES = 20
 MAX_EVENT_AGE = 7 * 86400
 """Seconds by which an event may be older than its arrival and still move a step."""
 
-COUNTED = ("off", "old", "foreign", "unknown-component", "unknown-source", "late", "stale", "too-many-sources")
+MAX_EVENT_AHEAD = 86400
+"""Seconds by which an event's time may be ahead of its arrival; of one that is more, the arrival counts."""
+
+COUNTED = ("off", "old", "foreign", "unknown-component", "unknown-source", "late", "stale", "too-many-sources",
+           "failed")
 """Why events moved nothing."""
 
 _SECOND = 1_000_000
@@ -71,6 +75,8 @@ class Book:
         if step is None:
             self.counted["too-many-sources"] += 1
             return
+        if event.time > received + MAX_EVENT_AHEAD * _SECOND:
+            event.time = received
         cycle.heard = max(cycle.heard, received)
         cycle.started = min(cycle.started or event.time, event.time)
         self._touch(cycle)
@@ -149,6 +155,11 @@ class Book:
                     step.state = self._changed(cycle, step, "on", now)
             self._follow(cycle, now)
             self._end_if_over(cycle, now)
+
+    @property
+    def open(self) -> int:
+        """How many cycles are open."""
+        return len(self._open)
 
     def finish(self) -> list[Change]:
         """All changes so far, in order, with one more for each step that only has a new message."""

@@ -92,4 +92,18 @@ class RolloutChanged:
     detail: dict = field(default_factory=dict)
 
 
-Event = LogsStored | RunOutputStored | SamplesStored | NodeChanged | RunChanged | RolloutChanged
+@dataclass(frozen=True)
+class StepChanged:
+    """A step of a monitoring service's cycle came to a state or has a new message; "" component: the cycle did."""
+
+    service: str
+    cycle: int
+    component: str
+    source: str
+    state: str
+    time: int
+    message: str = ""
+    node: str = ""
+
+
+Event = LogsStored | RunOutputStored | SamplesStored | NodeChanged | RunChanged | RolloutChanged | StepChanged

@@ -66,6 +66,8 @@ class Watcher:
 
     def found(self, records: Iterable[LogRecord], source: str) -> list[StepEvent]:
         """The events among the records of one batch; `source` is its."""
+        if not self._names:
+            return []
         events = []
         rules = [rule for rule in self._rules if rule.file is None or rule.file(source)]
         for index, record in enumerate(records):

@@ -1,0 +1,295 @@
+"""Monitoring services: people make and switch them, events move their steps. What an event does is in domain/cycles.py.
+
+    ingest     found() picks the events out of a batch; they are committed with its records and its cursor
+    turn       what waits is applied to the cycles; they are written and what waited is taken away in one transaction
+
+So an event counts once, whenever the hub is killed: it is either still waiting, or it has moved its step. Everyone is
+told afterwards. One hub process applies events; that another has done so is noticed, and then nothing is done twice.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+
+import msgspec
+
+from dvic_hub.bus.port import Bus
+from dvic_hub.domain import step_events
+from dvic_hub.domain.cycle_model import Cycle, Service, WaitingEvents
+from dvic_hub.domain.cycles import Book
+from dvic_hub.domain.events import StepChanged
+from dvic_hub.domain.people import Actor
+from dvic_hub.domain.service_description import Description
+from dvic_hub.domain.step_events import StepEvent, StepEvents, Watcher
+from dvic_hub.errors import BadRequest, Conflict, NotFound
+from dvic_hub.services.audit import AuditService
+from dvic_hub.services.watch import FleetService
+from dvic_hub.store.port import Services
+from dvic_wire import selectors
+
+MAX_SERVICES = 200
+"""Monitoring services of one hub."""
+
+MAX_CYCLES_KEPT = 1000
+"""Cycles of one service that are kept; the oldest that ended make room."""
+
+MAX_POSTED = 1000
+"""Events in one POST."""
+
+BATCHES_A_TURN = 50
+"""Batches whose events are applied in one transaction."""
+
+BREATH = 0.02
+"""Seconds between two turns at least: what comes together is written together."""
+
+TICK = 1.0
+"""Seconds between two looks at what has become overdue."""
+
+_SECOND = 1_000_000
+
+log = logging.getLogger("dvic.cycles")
+
+
+class CycleService:
+    """`clock` gives Unix seconds."""
+
+    def __init__(self, store: Services, bus: Bus, fleet: FleetService, audit: AuditService,
+                 clock: Callable[[], float]) -> None:
+        self._store = store
+        self._bus = bus
+        self._fleet = fleet
+        self._audit = audit
+        self._clock = clock
+        self._services: dict[str, Service] = {}
+        self._selectors: dict[str, selectors.Selector] = {}
+        self._open: set[str] = set()
+        self._watcher = Watcher()
+        self._ticked = 0.0
+        self._lock = asyncio.Lock()
+        self._wake = asyncio.Event()
+        self.events = 0
+        self.unknown = 0
+        """Events of services that there are not (any more), besides those that the watcher found."""
+
+    async def start(self) -> None:
+        """Learn what there is; what was stored before the hub ended is applied with the first turn."""
+        for service in await self._store.all():
+            self._keep(service)
+        self._open = set(self._services)
+        self._watch()
+        self.wake()
+
+    # ---- events in
+
+    def found(self, node: str, records: list, source: str) -> bytes:
+        """The events of services among the log records of one batch, as they are stored with it."""
+        events = self._watcher.found(records, source)
+        return step_events.written(StepEvents(node, self._now(), events)) if events else b""
+
+    async def post(self, name: str, events: list[StepEvent]) -> None:
+        """Events that a program sent itself. Raises NotFound. (They are data like log lines, and in no audit.)"""
+        self.get(name)
+        if len(events) > MAX_POSTED:
+            raise BadRequest(f"at most {MAX_POSTED} events at a time", code="limit", limit=MAX_POSTED, field="events")
+        await self._store.put_events(step_events.written(StepEvents("", self._now(), events)))
+        self.wake()
+
+    def wake(self) -> None:
+        """Events were stored."""
+        self._wake.set()
+
+    async def woken(self, timeout: float) -> None:
+        """Return when there is something to apply, or after `timeout` seconds: then turn()."""
+        await asyncio.sleep(BREATH)
+        try:
+            async with asyncio.timeout(timeout):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+        self._wake.clear()
+
+    async def turn(self, now: float) -> None:
+        """Apply what waits, a bounded piece; every TICK seconds also what follows from the time being `now`."""
+        async with self._lock:
+            waiting = await self._store.waiting(BATCHES_A_TURN)
+            due = not 0 <= now - self._ticked < TICK
+            if not waiting and not (due and self._open):
+                return
+            read = [(each.number, _read(each)) for each in waiting]
+            names: dict[str, set[str]] = {name: set() for name in self._open if due}
+            for _, told in read:
+                for event in told.events:
+                    names.setdefault(event.service, set()).add(event.cycle)
+            books = await self._books(names)
+            unknown = 0
+            for number, told in read:
+                unknown += self._apply(books, number, told)
+                await asyncio.sleep(0)  # thousands of events: others have a turn meanwhile
+            if due:
+                self._ticked = now
+                for book in books.values():
+                    book.tick(int(now * _SECOND))
+            services = [self._after(self._services[name], book) for name, book in books.items()]
+            cycles = [cycle for book in books.values() for cycle in book.touched.values()]
+            if not await self._store.settle(waiting, services, cycles, MAX_CYCLES_KEPT):
+                log.warning("events of services were applied by somebody else; they are read anew")
+                return
+            self.unknown += unknown
+            self.events += sum(len(told.events) for _, told in read)
+            for service in services:
+                self._services[service.name] = service
+            self._tell(books)
+            if len(waiting) == BATCHES_A_TURN:
+                self.wake()
+
+    # ---- people
+
+    def get(self, name: str) -> Service:
+        """Raises NotFound."""
+        if name not in self._services:
+            raise NotFound(f"there is no service {name}")
+        return self._services[name]
+
+    def all(self) -> list[Service]:
+        """By name."""
+        return [self._services[name] for name in sorted(self._services)]
+
+    @property
+    def strays(self) -> int:
+        """Events of services that there are not."""
+        return self.unknown + self._watcher.unknown
+
+    async def create(self, description: Description, actor: Actor) -> Service:
+        """Raises Conflict when there is one of this name, or when there are too many."""
+        async with self._lock:
+            if len(self._services) >= MAX_SERVICES:
+                raise Conflict(f"the hub has at most {MAX_SERVICES} services", code="limit", limit=MAX_SERVICES)
+            service = Service(description.name, description, self._now(), actor.name, self._now())
+            async with self._audit.record(actor, "service.create", service.name, _summary(description)):
+                await self._store.add(service)
+            self._keep(service)
+            self._watch()
+        return service
+
+    async def describe(self, name: str, description: Description, actor: Actor) -> Service:
+        """Other components from now on; cycles that ended stay as they were. Raises NotFound, BadRequest."""
+        if description.name != name:
+            raise BadRequest(f"the description is of {description.name}: a service keeps its name", field="name")
+        async with self._lock:
+            before = self.get(name)
+            there = {component.name for component in description.components}
+            off = tuple(component for component in before.components_off if component in there)
+            return await self._change(replace(before, description=description, components_off=off), actor,
+                                      "service.describe", _summary(description))
+
+    async def switch(self, name: str, on: bool | None, components: dict[str, bool], actor: Actor) -> Service:
+        """Switch a whole service (None: as it is) and single components. Raises NotFound, BadRequest."""
+        async with self._lock:
+            before = self.get(name)
+            there = [component.name for component in before.description.components]
+            for component in components:
+                if component not in there:
+                    raise BadRequest(f"{name} has no component {component}", field="components")
+            off = tuple(component for component in there
+                        if not components.get(component, component not in before.components_off))
+            after = replace(before, off=before.off if on is None else not on, components_off=off)
+            return await self._change(after, actor, "service.switch", {"on": on, "components": components})
+
+    async def remove(self, name: str, actor: Actor) -> None:
+        """With its cycles; log records stay. Raises NotFound."""
+        async with self._lock:
+            self.get(name)
+            async with self._audit.record(actor, "service.remove", name):
+                await self._store.remove(name)
+            del self._services[name]
+            self._open.discard(name)
+            self._watch()
+
+    # ---- inside
+
+    async def _change(self, service: Service, actor: Actor, action: str, detail: dict) -> Service:
+        after = replace(service, changed=self._now())
+        books = await self._books({after.name: set()}, {after.name: after})
+        books[after.name].refit(self._now())
+        async with self._audit.record(actor, action, after.name, detail):
+            if not await self._store.change(after, list(books[after.name].touched.values())):
+                raise NotFound(f"there is no service {after.name}")
+        self._keep(after)
+        self._watch()
+        self._tell(books)
+        return after
+
+    async def _books(self, names: dict[str, set[str]], changed: dict[str, Service] | None = None) -> dict[str, Book]:
+        services = {**self._services, **(changed or {})}
+        known = {name: wanted for name, wanted in names.items() if name in services}
+        cycles: dict[str, list[Cycle]] = {name: [] for name in known}
+        for cycle in await self._store.relevant(known) if known else ():
+            cycles[cycle.service].append(cycle)
+        return {name: Book(services[name].description, cycles[name], services[name].last, services[name].switched_off)
+                for name in known}
+
+    def _apply(self, books: dict[str, Book], number: int, told: StepEvents) -> int:
+        """Hand the events to their services; returns how many belong to none."""
+        unknown, may = 0, {}
+        for event in told.events:
+            book = books.get(event.service)
+            if book is None:
+                unknown += 1
+                continue
+            if event.service not in may:
+                may[event.service] = self._may_speak(event.service, told.node)
+            if not may[event.service]:
+                book.counted["foreign"] += 1
+                continue
+            place = f"{number:x}.{event.index:x}" if number and event.index >= 0 else ""
+            try:
+                book.take(event, told.node, told.received, place)
+            except Exception:  # one event must not hold up all that come behind it, for ever
+                book.counted["failed"] += 1
+                log.exception("an event of service %s could not be applied", event.service)
+        return unknown
+
+    def _may_speak(self, name: str, node: str) -> bool:
+        """Whether a node is one of those that the service's description names. Who POSTs has shown a token."""
+        selector = self._selectors[name]
+        if not node or isinstance(selector, selectors.All):
+            return True
+        view = self._fleet.view(node)
+        return view is not None and view.id == node and selector.matches(view)
+
+    @staticmethod
+    def _after(service: Service, book: Book) -> Service:
+        return replace(service, last=book.last, counted=dict(Counter(service.counted) + book.counted))
+
+    def _tell(self, books: dict[str, Book]) -> None:
+        for name, book in books.items():
+            (self._open.add if book.open else self._open.discard)(name)
+            for change in book.finish():
+                self._bus.publish(StepChanged(name, change.cycle, change.component, change.source, change.state,
+                                              change.time, change.message))
+
+    def _keep(self, service: Service) -> None:
+        self._services[service.name] = service
+        self._selectors[service.name] = selectors.parse(service.description.nodes)
+
+    def _watch(self) -> None:
+        self.unknown += self._watcher.unknown
+        self._watcher = Watcher(service.description for service in self._services.values())
+
+    def _now(self) -> int:
+        return int(self._clock() * _SECOND)
+
+
+def _read(waiting: WaitingEvents) -> StepEvents:
+    """What waits; nothing where it can't be read, which must not hold up what is behind it."""
+    try:
+        return step_events.read(waiting.body)
+    except msgspec.DecodeError:
+        log.exception("stored events can't be read; they are passed over")
+        return StepEvents("", 0, [])
+
+
+def _summary(description: Description) -> dict:
+    return {"components": [component.name for component in description.components], "nodes": description.nodes}
