@@ -97,7 +97,7 @@ def _put_together(config: HubConfig, clock: Callable[[], float], store: Store) -
     pushes = PushService(store, bus, fleet, agents, audit, runs, signer, enrolment, host_keys, installer, clock,
                          from_hub=config.push_from_hub)
     sessions = SessionService(store, bus, fleet, agents, audit, runs, config, clock)
-    cycles = CycleService(store.services, bus, fleet, audit, clock)
+    cycles = CycleService(store.services, bus, fleet, audit, clock, agents.ask)
     ingest = IngestService(store, bus, fleet.announce, cycles)
     maintenance = MaintenanceService(store, config.retention_days, clock)
     doors = Doors(config=config, identity=key, clock=clock, started=clock(), version=VERSION, store=store, audit=audit,

@@ -62,6 +62,9 @@ class Client:
     def patch(self, *path: str, body: dict) -> dict:
         return self._request("PATCH", path, {}, body)
 
+    def put(self, *path: str, body: dict) -> dict:
+        return self._request("PUT", path, {}, body)
+
     def upload(self, file: Path, *path: str, method: str = "POST", **query: object) -> dict:
         """Send a file as it is, piece by piece; empty query values are left out. Raises Usage when it can't be read."""
         try:

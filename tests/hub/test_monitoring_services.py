@@ -33,9 +33,13 @@ class Hub:
         self.bus.subscribe(self.told.append)
         self.fleet = FleetService(self.store, self.bus, self.clock)
         audit = AuditService(self.store.audit, self.clock)
-        self.cycles = CycleService(self.store.services, self.bus, self.fleet, audit, self.clock)
+        self.asked = []
+        self.cycles = CycleService(self.store.services, self.bus, self.fleet, audit, self.clock, self.ask)
         self.ingest = IngestService(self.store, self.bus, None, self.cycles)
         self.sent = 0
+
+    async def ask(self, **settings):
+        self.asked.append(settings)
 
     async def start(self):
         await self.fleet.start()
@@ -248,6 +252,23 @@ def test_switching_and_describing_are_audited_and_stay_through_a_restart():
         assert after.cycles.get("meteor").counted == {"off": 1}
         assert [(entry.action, entry.outcome) for entry in hub.store.audit.entries] == [
             ("service.create", "ok"), ("service.switch", "ok"), ("service.switch", "ok")]
+    with_hub(test)
+
+
+def test_levels_are_asked_of_agents_at_each_change_and_at_the_start():
+    async def test(hub):
+        await hub.service()
+        await hub.cycles.set_level("meteor", "", "warning", OPERATOR)
+        await hub.cycles.set_level("meteor", "decode", "debug", OPERATOR)
+        both = {"meteor": "warning", "meteor/decode": "debug"}
+        assert hub.asked[-1] == {"log_levels": both}
+        assert (await hub.restarted()).asked == [{"log_levels": both}]
+        with pytest.raises(BadRequest):
+            await hub.cycles.set_level("meteor", "archive", "debug", OPERATOR)
+        await hub.cycles.set_level("meteor", "", "", OPERATOR)
+        assert hub.asked[-1] == {"log_levels": {"meteor/decode": "debug"}}
+        await hub.cycles.describe("meteor", replace_components(hub.cycles.get("meteor").description, ["a"]), OPERATOR)
+        assert hub.asked[-1] == {"log_levels": {}}
     with_hub(test)
 
 

@@ -215,6 +215,8 @@ def test_what_the_hub_answers_is_what_the_document_says(tmp_path):
             await ask("GET", "/services/{service}/cycles", "vera", service="meteor", query={"limit": "1"})
             await ask("GET", "/services/{service}/cycles/{cycle}", "vera", service="meteor", cycle="1")
             await ask("GET", "/services/{service}/cycles/{cycle}", "vera", service="meteor", cycle="x")
+            await ask("PUT", "/services/{service}/level", "otto", {"level": "warning"}, service="meteor")
+            await ask("PUT", "/services/{service}/level", "otto", {"level": "loud"}, service="meteor")
             await ask("DELETE", "/services/{service}", "otto", service="meteor")
             program = await ask("POST", "/api-tokens", "vera", {"note": "ci", "ttl": 60})
             await ask("GET", "/api-tokens", "vera")

@@ -16,7 +16,7 @@ from dvic_hub.store.sqlite import SqliteStore
 
 DESCRIPTION = checked({"name": "meteor", "components": [{"name": "connect"},
                                                         {"name": "decode", "sources": ["a", "b"]}]})
-METEOR = Service("meteor", DESCRIPTION, 5, "ada", 6, True, ("decode",), 7, {"old": 3})
+METEOR = Service("meteor", DESCRIPTION, 5, "ada", 6, True, ("decode",), {"": "info"}, 7, {"old": 3})
 
 
 def a_cycle(number=1, **changes):
@@ -66,7 +66,8 @@ def test_changing_a_service_keeps_what_it_has_counted_and_puts_its_open_cycles(s
         async with store() as it:
             await it.services.add(METEOR)
             other = checked({"name": "meteor", "components": [{"name": "other"}]})
-            changed = replace(METEOR, description=other, changed=9, off=False, components_off=(), last=0, counted={})
+            changed = replace(METEOR, description=other, changed=9, off=False, components_off=(), levels={}, last=0,
+                              counted={})
             assert await it.services.change(changed, [a_cycle(7)])
             assert await it.services.get("meteor") == replace(changed, last=7, counted={"old": 3})
             assert await it.services.cycle("meteor", 7) == a_cycle(7)

@@ -120,6 +120,42 @@ for number in range(300):
     assert counted() == {f"k{number}": 30 for number in range(10)}
 
 
+def test_programs_follow_the_level_within_seconds(rig):
+    program = """
+import dvic_log, sys, time
+log = dvic_log.get_logger("p", service="meteor", component="connect", cycle="levels")
+while True:
+    log.info("chatter")
+    log.step("archive").info("still told")
+    time.sleep(0.05)
+"""
+    environ = {**os.environ, "DVIC_LOG_DIR": str(rig.agents["ada"].logs),
+               "DVIC_LOG_LEVELS": str(rig.agents["ada"].folder / "log_levels")}
+    talking = subprocess.Popen([sys.executable, "-c", program], env=environ)
+
+    def told(text):
+        return sum(file.read_text().count(f'"{text}"') for file in rig.agents["ada"].logs.glob("dvic_log_*"))
+
+    try:
+        until(lambda: told("chatter"), "it talks")
+        rig.hubctl("service", "level", "meteor", "warning")
+        rig.hubctl("service", "level", "meteor", "info", "--component", "archive")
+
+        def quiet():
+            chatter, still = told("chatter"), told("still told")
+            until(lambda: told("still told") > still + 5, "the other component goes on")
+            return told("chatter") == chatter
+
+        until(quiet, "it is quiet")
+        assert json.loads(rig.hubctl("service", "show", "meteor", "-o", "json"))["levels"] == {
+            "": "warning", "archive": "info"}
+        rig.hubctl("service", "level", "meteor", "all")
+        until(lambda: not quiet(), "it talks again")
+    finally:
+        talking.kill()
+        talking.wait()
+
+
 def test_live_events_tell_of_each_step(rig):
     program = f"""
 import asyncio, aiohttp

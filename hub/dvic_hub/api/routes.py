@@ -207,6 +207,8 @@ ROUTES: tuple[Route, ...] = (
           upload=services.DESCRIPTION_TYPES, answer=services.ServiceItem, max_body=MAX_DESCRIPTION_BYTES),
     Route("PATCH", f"{API}/services/{{service}}", OPERATOR, services.switch_service, "Switch a service on or off",
           body=services.Switches, answer=services.ServiceItem),
+    Route("PUT", f"{API}/services/{{service}}/level", OPERATOR, services.set_level, "Set what its programs shall log",
+          body=services.NewLevel, answer=services.ServiceItem, problems=(409,)),
     Route("DELETE", f"{API}/services/{{service}}", OPERATOR, services.remove_service,
           "Remove a service and its cycles", status=204),
     Route("GET", f"{API}/services/{{service}}/cycles", VIEWER, services.list_cycles, "List the cycles of a service",

@@ -61,14 +61,16 @@ class CycleItem(msgspec.Struct):
 
 
 class ServiceItem(msgspec.Struct, omit_defaults=True):
-    """`on`: whether events move it; `off`: components that are switched off. `state`: off, idle, or that of the newest
-    cycle while it is open. `cycle`: the newest. `counted`: events that moved nothing, by why. `description` only where
-    one service is asked for."""
+    """`on`: whether events move it; `off`: components that are switched off. `levels`: the
+    least level that programs shall log at, of components and ("") of the whole. `state`: off, idle, or that of the
+    newest cycle while it is open. `cycle`: the newest. `counted`: events that moved nothing, by why. `description` only
+    where one service is asked for."""
 
     name: str
     title: str
     on: bool
     off: list[str]
+    levels: dict[str, str]
     state: str
     cycle: CycleItem | None
     counted: dict[str, int]
@@ -103,6 +105,13 @@ class Switches(msgspec.Struct, forbid_unknown_fields=True):
 
     on: bool | None = None
     components: Annotated[dict[PartName, bool], msgspec.Meta(max_length=MAX_COMPONENTS)] = {}
+
+
+class NewLevel(msgspec.Struct, forbid_unknown_fields=True):
+    """The least level that programs shall log at; `level` empty: everything. `component` empty: the whole service."""
+
+    level: Literal[("", *LEVELS)]
+    component: Annotated[str, msgspec.Meta(max_length=64)] = ""
 
 
 class NewEvent(msgspec.Struct, forbid_unknown_fields=True):
@@ -147,6 +156,12 @@ async def switch_service(doors: Doors, call: Call) -> ServiceItem:
     return await _shown(doors, await doors.cycles.switch(call.path["service"], body.on, body.components, call.actor))
 
 
+async def set_level(doors: Doors, call: Call) -> ServiceItem:
+    body: NewLevel = call.body
+    return await _shown(doors, await doors.cycles.set_level(call.path["service"], body.component, body.level,
+                                                            call.actor))
+
+
 async def remove_service(doors: Doors, call: Call) -> None:
     await doors.cycles.remove(call.path["service"], call.actor)
 
@@ -179,6 +194,7 @@ async def _shown(doors: Doors, service: Service, whole: bool = True) -> ServiceI
     state = "off" if service.off else newest.state if newest and not newest.result else "idle"
     return ServiceItem(
         name=service.name, title=service.description.title, on=not service.off, off=list(service.components_off),
+        levels=service.levels,
         state=state, cycle=_shown_cycle(doors, newest) if newest else None, counted=service.counted,
         created=show_time(service.created), created_by=service.created_by, changed=show_time(service.changed),
         description=service.description if whole else None)

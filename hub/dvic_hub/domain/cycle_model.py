@@ -13,8 +13,9 @@ from .step_states import ERROR, IDLE, OVERDUE, RUNNING
 
 @dataclass(frozen=True)
 class Service:
-    """A monitoring service as people made it. `off`: all of it; `components_off`: single ones. `last`: the number of
-    its newest cycle. `counted`: events that moved nothing, by why."""
+    """A monitoring service as people made it. `off`: all of it; `components_off`: single ones. `levels`: the least
+    level that programs shall log at, of components and ("") of the whole. `last`: the number of its newest cycle.
+    `counted`: events that moved nothing, by why."""
 
     name: str
     description: Description
@@ -23,6 +24,7 @@ class Service:
     changed: int
     off: bool = False
     components_off: tuple[str, ...] = ()
+    levels: dict[str, str] = field(default_factory=dict)
     last: int = 0
     counted: dict[str, int] = field(default_factory=dict)
 

@@ -10,7 +10,7 @@ told afterwards. One hub process applies events; that another has done so is not
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import msgspec
@@ -31,6 +31,9 @@ from dvic_wire import selectors
 
 MAX_SERVICES = 200
 """Monitoring services of one hub."""
+
+MAX_LEVELS = 1000
+"""Levels that are set, of all services and components together."""
 
 MAX_CYCLES_KEPT = 1000
 """Cycles of one service that are kept; the oldest that ended make room."""
@@ -53,15 +56,16 @@ log = logging.getLogger("dvic.cycles")
 
 
 class CycleService:
-    """`clock` gives Unix seconds."""
+    """`clock` gives Unix seconds; `ask` asks settings of all agents (AgentService.ask)."""
 
     def __init__(self, store: Services, bus: Bus, fleet: FleetService, audit: AuditService,
-                 clock: Callable[[], float]) -> None:
+                 clock: Callable[[], float], ask: Callable[..., Awaitable[None]]) -> None:
         self._store = store
         self._bus = bus
         self._fleet = fleet
         self._audit = audit
         self._clock = clock
+        self._ask = ask
         self._services: dict[str, Service] = {}
         self._selectors: dict[str, selectors.Selector] = {}
         self._open: set[str] = set()
@@ -79,6 +83,7 @@ class CycleService:
             self._keep(service)
         self._open = set(self._services)
         self._watch()
+        await self._tell_levels()
         self.wake()
 
     # ---- events in
@@ -181,8 +186,11 @@ class CycleService:
             before = self.get(name)
             there = {component.name for component in description.components}
             off = tuple(component for component in before.components_off if component in there)
-            return await self._change(replace(before, description=description, components_off=off), actor,
-                                      "service.describe", _summary(description))
+            levels = {component: level for component, level in before.levels.items() if component in {"", *there}}
+            after = replace(before, description=description, components_off=off, levels=levels)
+            after = await self._change(after, actor, "service.describe", _summary(description))
+        await self._tell_levels()
+        return after
 
     async def switch(self, name: str, on: bool | None, components: dict[str, bool], actor: Actor) -> Service:
         """Switch a whole service (None: as it is) and single components. Raises NotFound, BadRequest."""
@@ -197,6 +205,23 @@ class CycleService:
             after = replace(before, off=before.off if on is None else not on, components_off=off)
             return await self._change(after, actor, "service.switch", {"on": on, "components": components})
 
+    async def set_level(self, name: str, component: str, level: str, actor: Actor) -> Service:
+        """The least level that programs shall log at, of one component or ("") the whole service; "": all. Raises
+        NotFound, BadRequest, Conflict."""
+        async with self._lock:
+            before = self.get(name)
+            if component and component not in {each.name for each in before.description.components}:
+                raise BadRequest(f"{name} has no component {component}", field="component")
+            levels = {each: set_to for each, set_to in before.levels.items() if each != component}
+            if level:
+                levels[component] = level
+            if sum(len(service.levels) for service in self._services.values()) >= MAX_LEVELS and level:
+                raise Conflict(f"the hub keeps at most {MAX_LEVELS} levels", code="limit", limit=MAX_LEVELS)
+            after = await self._change(replace(before, levels=levels), actor, "service.level",
+                                       {"component": component, "level": level})
+        await self._tell_levels()
+        return after
+
     async def remove(self, name: str, actor: Actor) -> None:
         """With its cycles; log records stay. Raises NotFound."""
         async with self._lock:
@@ -206,8 +231,15 @@ class CycleService:
             del self._services[name]
             self._open.discard(name)
             self._watch()
+        await self._tell_levels()
 
     # ---- inside
+
+    async def _tell_levels(self) -> None:
+        """To agents, which tell the programs on their machines."""
+        await self._ask(log_levels={f"{service.name}/{component}" if component else service.name: level
+                                    for service in self._services.values()
+                                    for component, level in service.levels.items()})
 
     async def _change(self, service: Service, actor: Actor, action: str, detail: dict) -> Service:
         after = replace(service, changed=self._now())

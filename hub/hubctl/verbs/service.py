@@ -1,9 +1,10 @@
-"""hubctl service ls | show | cycles | create | delete | on | off"""
+"""hubctl service ls | show | cycles | create | delete | on | off | level"""
 
 from pathlib import Path
 
 import click
 
+from dvic_wire.streams import LEVELS
 from hubctl.errors import OK
 from hubctl.options import Desk, ListingGroup, confirm, output_option, yes_option
 from hubctl.output import NAME, TABLE, WIDE, Listing, say, show_details, show_list, show_value, state_style
@@ -140,9 +141,11 @@ def show(desk: Desk, name: str, cycle: str, form: str) -> int:
 
 def details(service: dict, cycle: dict | None) -> list[tuple[str, object]]:
     """A service and one of its cycles, each side with its title."""
+    levels = " ".join(f"{part or 'all'}={level}" for part, level in service["levels"].items())
     counted = ", ".join(f"{count} {why}" for why, count in sorted(service["counted"].items()))
     return [("service", service["name"]), ("title", service["title"]), ("state", service["state"]),
-            ("off", " ".join(service.get("off") or [])), ("nodes", service["description"].get("nodes", "all")),
+            ("off", " ".join(service.get("off") or [])), ("levels", levels),
+            ("nodes", service["description"].get("nodes", "all")),
             ("cycle", f"{cycle['number']} {cycle['name']}".rstrip() if cycle else "none yet"),
             ("result", cycle["state"] if cycle else ""), ("took", _took(cycle["seconds"]) if cycle else ""),
             ("began", clock(moment_of(cycle["started"])) if cycle and cycle["started"] else ""),
@@ -240,6 +243,25 @@ def switch_off(desk: Desk, name: str, components: tuple[str, ...]) -> None:
       hubctl service off meteor --component decode --component extract
     """
     _switch(desk, name, components, False)
+
+
+@command.command()
+@click.argument("name")
+@click.argument("level", type=click.Choice(("all", *LEVELS)))
+@click.option("--component", metavar="NAME", default="", help="Only this component.")
+@click.pass_obj
+def level(desk: Desk, name: str, level: str, component: str) -> None:
+    """Set from which level on programs shall log. Those that use dvic_log follow within seconds.
+
+    \b
+    Examples:
+      hubctl service level meteor warning
+      hubctl service level meteor debug --component decode
+      hubctl service level meteor all
+    """
+    wanted = {"level": "" if level == "all" else level, "component": component}
+    desk.client().put("services", name, "level", body=wanted)
+    say(f"{component or name} logs {'everything' if level == 'all' else f'from {level} on'}.")
 
 
 def _switch(desk: Desk, name: str, components: tuple[str, ...], on: bool) -> None:

@@ -18,12 +18,16 @@ import traceback
 
 from . import lines
 from .file import LogFile, now
+from .levels import Levels
 
 MAX_NESTING = 3
 """Objects whose text is made by code that logs itself are followed this deep."""
 
 CYCLE = "DVIC_CYCLE"
 """Environment variable that hands the cycle to programs that this one starts."""
+
+LEVELS = Levels()
+"""At which level each service logs, for all loggers that are not given another."""
 
 _nesting = threading.local()
 
@@ -32,7 +36,7 @@ class Logger:
     """Writes records of one part of a program, all of them with its name and its place: service, component, cycle and
     source. `cycle` None: the environment's DVIC_CYCLE, else the hub finds out to which cycle a record belongs."""
 
-    def __init__(self, file, name="", service=None, component=None, cycle=None, source=None):
+    def __init__(self, file, name="", service=None, component=None, cycle=None, source=None, levels=None):
         self.name = _key(name)
         self.service = _key(service)
         self.component = _key(component)
@@ -40,6 +44,7 @@ class Logger:
         self.source = _key(source)
         self._place = (("s", self.service), ("c", self.component), ("y", self.cycle), ("i", self.source))
         self._file = file
+        self._levels = levels or LEVELS
 
     # ---- steps of a monitoring service
 
@@ -61,7 +66,7 @@ class Logger:
 
     def step(self, component, source=None):
         """A logger of another component (or source) in the same cycle."""
-        return Logger(self._file, self.name, self.service, component, self.cycle, source)
+        return Logger(self._file, self.name, self.service, component, self.cycle, source, self._levels)
 
     def __enter__(self):
         self.start()
@@ -106,6 +111,8 @@ class Logger:
     def write(self, level, message, arguments, fields, time=None, step=""):
         """The same with arguments and fields as a tuple and a dict; `time` in microseconds (None: now), `step` one of
         lines.STEPS."""
+        if self.service and not step and not self._levels.wanted(self.service, self.component, lines.level_name(level)):
+            return
         depth = getattr(_nesting, "depth", 0)
         if depth >= MAX_NESTING:
             return
