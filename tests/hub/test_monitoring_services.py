@@ -272,6 +272,76 @@ def test_levels_are_asked_of_agents_at_each_change_and_at_the_start():
     with_hub(test)
 
 
+def scheduled(**more):
+    return {"schedule": {"every": 100, "within": 10}, **more}
+
+
+def test_a_cycle_that_does_not_begin_when_it_should_is_overdue_and_is_the_one_that_comes_late():
+    async def test(hub):
+        ada = await hub.node(0, "ada")
+        await hub.service(**scheduled())
+        hub.clock.now += 109
+        await hub.turn()
+        assert await hub.states() is None
+        hub.clock.now += 1
+        await hub.turn()
+        assert await hub.states() == ["overdue", "idle"] and hub.cycles.get("meteor").due == int((NOW + 200) * 1e6)
+        await hub.turn()
+        await hub.log(ada, "connect start", cycle="p1")
+        await hub.turn()
+        assert await hub.states() == ["running", "idle"] and hub.cycles.get("meteor").last == 1
+        assert (await hub.store.services.cycle("meteor", 1)).name == "p1"
+    with_hub(test)
+
+
+def test_a_cycle_that_begins_in_time_or_a_little_early_is_the_expected_one():
+    async def test(hub):
+        ada = await hub.node(0, "ada")
+        await hub.service(**scheduled())
+        for begin in (95, 205):
+            hub.clock.now = NOW + begin
+            await hub.log(ada, "connect start", "connect done", "decode skip", cycle=f"c{begin}")
+            await hub.turn()
+            hub.clock.now = NOW + begin + 20
+            await hub.turn()
+        assert hub.cycles.get("meteor").last == 2 and hub.cycles.get("meteor").due == int((NOW + 300) * 1e6)
+    with_hub(test)
+
+
+def test_what_was_due_while_the_hub_was_down_is_told_when_it_is_not_long_ago_and_else_passed_over():
+    async def test(hub):
+        await hub.service(**scheduled())
+        hub.clock.now = NOW + 150
+        after = await hub.restarted()
+        await after.turn()
+        assert await after.states() == ["overdue", "idle"]
+        hub.clock.now = NOW + 9999
+        late = await hub.restarted()
+        await late.turn()
+        assert late.cycles.get("meteor").last == 1 and late.cycles.get("meteor").due == int((NOW + 10_000) * 1e6)
+    with_hub(test)
+
+
+def test_of_a_service_that_is_off_nothing_is_expected():
+    async def test(hub):
+        await hub.service(**scheduled())
+        await hub.cycles.switch("meteor", False, {}, OPERATOR)
+        hub.clock.now += 150
+        await hub.turn()
+        assert hub.cycles.get("meteor").last == 0 and hub.cycles.get("meteor").due == int((NOW + 200) * 1e6)
+        described = replace_components(hub.cycles.get("meteor").description, ["connect"])
+        assert (await hub.cycles.describe("meteor", described, OPERATOR)).due == 0
+    with_hub(test)
+
+
+def test_a_clock_that_was_set_back_does_not_put_off_what_is_due():
+    async def test(hub):
+        await hub.service(**scheduled())
+        hub.clock.now -= 10_000
+        assert (await hub.restarted()).cycles.get("meteor").due == int((NOW - 9900) * 1e6)
+    with_hub(test)
+
+
 def test_there_are_only_so_many_services_and_each_has_its_name_alone():
     async def test(hub):
         await hub.service()

@@ -16,7 +16,7 @@ from dvic_hub.store.sqlite import SqliteStore
 
 DESCRIPTION = checked({"name": "meteor", "components": [{"name": "connect"},
                                                         {"name": "decode", "sources": ["a", "b"]}]})
-METEOR = Service("meteor", DESCRIPTION, 5, "ada", 6, True, ("decode",), {"": "info"}, 7, {"old": 3})
+METEOR = Service("meteor", DESCRIPTION, 5, "ada", 6, True, ("decode",), {"": "info"}, 7, 99, {"old": 3})
 
 
 def a_cycle(number=1, **changes):
@@ -66,8 +66,8 @@ def test_changing_a_service_keeps_what_it_has_counted_and_puts_its_open_cycles(s
         async with store() as it:
             await it.services.add(METEOR)
             other = checked({"name": "meteor", "components": [{"name": "other"}]})
-            changed = replace(METEOR, description=other, changed=9, off=False, components_off=(), levels={}, last=0,
-                              counted={})
+            changed = replace(METEOR, description=other, changed=9, off=False, components_off=(), levels={}, due=5,
+                              last=0, counted={})
             assert await it.services.change(changed, [a_cycle(7)])
             assert await it.services.get("meteor") == replace(changed, last=7, counted={"old": 3})
             assert await it.services.cycle("meteor", 7) == a_cycle(7)
@@ -111,7 +111,7 @@ def test_what_a_turn_needs_is_found(store):
             found = await it.services.relevant({"meteor": {"c", "", "unknown"}, "venus": {"x"}})
             assert sorted(cycle.number for cycle in found) == [3, 4, 5, 6]
             many = await it.services.relevant({"meteor": {f"n{number}" for number in range(1200)} | {"a"}})
-            assert sorted(cycle.number for cycle in many) == [2, 3, 4, 5]
+            assert sorted(cycle.number for cycle in many) == [2, 3, 4, 5, 6]
 
     run(steps)
 

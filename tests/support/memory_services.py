@@ -40,7 +40,7 @@ class MemoryServices:
             return False
         self.rows[service.name] = replace(
             self.rows[service.name], description=service.description, changed=service.changed, off=service.off,
-            components_off=service.components_off, levels=service.levels)
+            components_off=service.components_off, levels=service.levels, due=service.due)
         self._put(cycles)
         return True
 
@@ -63,7 +63,7 @@ class MemoryServices:
             mine = sorted((cycle for key, cycle in self.passes.items() if key[0] == service), key=lambda c: c.number)
             unnamed = [cycle for cycle in mine if cycle.result and not cycle.name][-1:]
             chosen = [cycle for cycle in mine if not cycle.result or (cycle.name and cycle.name in wanted)]
-            found.update(((service, cycle.number), _copy(cycle)) for cycle in chosen + unnamed)
+            found.update(((service, cycle.number), _copy(cycle)) for cycle in chosen + unnamed + mine[-1:])
         return list(found.values())
 
     async def put_events(self, body):
@@ -86,7 +86,8 @@ class MemoryServices:
         there = {service.name: service for service in services if service.name in self.rows}
         self._put([cycle for cycle in cycles if cycle.service in there])
         for name, service in there.items():
-            self.rows[name] = replace(self.rows[name], last=service.last, counted=service.counted)
+            self.rows[name] = replace(self.rows[name], last=service.last, due=service.due,
+                                      counted=service.counted)
             self.passes = {key: cycle for key, cycle in self.passes.items() if key[0] != name
                            or key[1] > service.last - keep or not cycle.result}
         return True

@@ -61,10 +61,10 @@ class CycleItem(msgspec.Struct):
 
 
 class ServiceItem(msgspec.Struct, omit_defaults=True):
-    """`on`: whether events move it; `off`: components that are switched off. `levels`: the
-    least level that programs shall log at, of components and ("") of the whole. `state`: off, idle, or that of the
-    newest cycle while it is open. `cycle`: the newest. `counted`: events that moved nothing, by why. `description` only
-    where one service is asked for."""
+    """`on`: whether events move it; `off`: components that are switched off. `levels`: the least level that programs
+    shall log at, of components and ("") of the whole. `state`: off, idle, or that of the newest cycle while it is open.
+    `cycle`: the newest. `due`: when by its schedule the next is expected. `counted`: events that moved nothing, by why.
+    `description` only where one service is asked for."""
 
     name: str
     title: str
@@ -73,6 +73,7 @@ class ServiceItem(msgspec.Struct, omit_defaults=True):
     levels: dict[str, str]
     state: str
     cycle: CycleItem | None
+    due: Time | None
     counted: dict[str, int]
     created: Time | None
     created_by: str
@@ -194,9 +195,9 @@ async def _shown(doors: Doors, service: Service, whole: bool = True) -> ServiceI
     state = "off" if service.off else newest.state if newest and not newest.result else "idle"
     return ServiceItem(
         name=service.name, title=service.description.title, on=not service.off, off=list(service.components_off),
-        levels=service.levels,
-        state=state, cycle=_shown_cycle(doors, newest) if newest else None, counted=service.counted,
-        created=show_time(service.created), created_by=service.created_by, changed=show_time(service.changed),
+        levels=service.levels, state=state, cycle=_shown_cycle(doors, newest) if newest else None,
+        due=show_time(service.due), counted=service.counted, created=show_time(service.created),
+        created_by=service.created_by, changed=show_time(service.changed),
         description=service.description if whole else None)
 
 

@@ -15,7 +15,7 @@ from .step_states import ERROR, IDLE, OVERDUE, RUNNING
 class Service:
     """A monitoring service as people made it. `off`: all of it; `components_off`: single ones. `levels`: the least
     level that programs shall log at, of components and ("") of the whole. `last`: the number of its newest cycle.
-    `counted`: events that moved nothing, by why."""
+    `due`: when by its schedule one is expected to begin next. `counted`: events that moved nothing, by why."""
 
     name: str
     description: Description
@@ -26,6 +26,7 @@ class Service:
     components_off: tuple[str, ...] = ()
     levels: dict[str, str] = field(default_factory=dict)
     last: int = 0
+    due: int = 0
     counted: dict[str, int] = field(default_factory=dict)
 
     @property

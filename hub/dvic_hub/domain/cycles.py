@@ -46,6 +46,7 @@ class Book:
         self._off = frozenset(off)
         self._befores = _past_those_off(description.befores(), self._off)
         known = sorted(cycles, key=lambda cycle: cycle.number)
+        self._known = known
         self._open = [cycle for cycle in known if not cycle.result]
         self._named = {cycle.name: cycle for cycle in known if cycle.name}
         self._former = next((cycle for cycle in reversed(known) if cycle.result and not cycle.name), None)
@@ -134,6 +135,18 @@ class Book:
             else:
                 self._end_if_over(cycle, now)
 
+    def expect(self, due: int, within: int, now: int) -> bool:
+        """By the schedule a cycle was expected to begin at `due`, at most `within` microseconds later, which is over.
+        Where none has, one is opened whose first steps are overdue; returns whether it was."""
+        if any(due - within <= cycle.started for cycle in self._known):
+            return False
+        cycle = self._new("", now)
+        cycle.started = due
+        for step in cycle.steps:
+            if step.state == WAITING:
+                self._move(cycle, step, "late", now)
+        return True
+
     def refit(self, now: int) -> None:
         """Bring the open cycles to the description and the switches as they are now; what has ended stays as it was."""
         for cycle in list(self._open):
@@ -174,7 +187,7 @@ class Book:
         if event.cycle:
             cycle = self._named.get(event.cycle)
             if cycle is None:
-                return self._new(event.cycle, received)
+                return self._adopted(event.cycle) or self._new(event.cycle, received)
             if cycle.result:
                 cycle.late += 1
                 self._touch(cycle)
@@ -203,12 +216,22 @@ class Book:
                 return None
         return self._new("", received)
 
+    def _adopted(self, name: str) -> Cycle | None:
+        """The cycle that was expected and had not begun, which is this one."""
+        for cycle in self._open:
+            if not cycle.name and not any(step.events for step in cycle.steps):
+                cycle.name = name
+                self._named[name] = cycle
+                return cycle
+        return None
+
     def _new(self, name: str, received: int) -> Cycle:
         if len(self._open) >= MAX_OPEN_CYCLES:
             self._end(min(self._open, key=lambda cycle: (cycle.heard, cycle.number)), received)
         self.last += 1
         cycle = Cycle(self._description.name, self.last, name, heard=received, steps=self._fresh_steps())
         self._open.append(cycle)
+        self._known.append(cycle)
         if name:
             self._named[name] = cycle
         self._touch(cycle)

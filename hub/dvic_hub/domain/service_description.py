@@ -11,6 +11,7 @@
         after: [decode]
     rules:                                  # lines of programs that don't use dvic_log
       - {component: connect, match: "^carrier locked", step: start, file: "rx.log*"}
+    schedule: {every: 5400, within: 600}    # or cron, or calendar (domain/schedule.py)
 
 Pure. Whatever is wrong raises BadRequest that names the field (`components[1].after`).
 """
@@ -28,6 +29,7 @@ from dvic_wire.limits import MAX_SELECTOR
 from dvic_wire.streams import LEVELS
 
 from .line_patterns import MAX_PATTERN, Pattern
+from .schedule import Schedule, problem
 from .step_states import SAID
 
 MAX_DESCRIPTION_BYTES = 64 * 1024
@@ -92,15 +94,16 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
 
 
 class Description(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A monitoring service. `nodes`: a selector of those that may speak for it. `by_messages`: a plain message alone
-    begins a step and a cycle. `settle`: seconds for which a cycle with an error is open for another try. `give_up`:
-    seconds without an event, after which an open cycle is ended as it is."""
+    """A monitoring service. `nodes`: a selector of those that may speak for it. `schedule`: when cycles are expected to
+    begin. `by_messages`: a plain message alone begins a step and a cycle. `settle`: seconds for which a cycle with an
+    error is open for another try. `give_up`: seconds without an event, after which an open cycle is ended as it is."""
 
     name: PartName
     components: Annotated[tuple[Component, ...], msgspec.Meta(min_length=1, max_length=MAX_COMPONENTS)]
     title: Title = ""
     nodes: Annotated[str, msgspec.Meta(max_length=MAX_SELECTOR)] = "all"
     rules: Annotated[tuple[Rule, ...], msgspec.Meta(max_length=MAX_RULES)] = ()
+    schedule: Schedule | None = None
     by_messages: bool = False
     settle: Annotated[int, msgspec.Meta(ge=0, le=MAX_SETTLE)] = 10
     give_up: Annotated[int, msgspec.Meta(ge=60, le=MAX_GIVE_UP)] = 86400
@@ -146,6 +149,8 @@ def checked(value: object) -> Description:
         raise _refusal(error) from None
     _check_components(made)
     _check_rules(made)
+    if made.schedule and (wrong := problem(made.schedule)):
+        raise BadRequest(wrong, field="schedule")
     try:
         selectors.parse(made.nodes)
     except WireError as error:

@@ -21,6 +21,7 @@ from dvic_hub.domain.cycle_model import Cycle, Service, WaitingEvents
 from dvic_hub.domain.cycles import Book
 from dvic_hub.domain.events import StepChanged
 from dvic_hub.domain.people import Actor
+from dvic_hub.domain.schedule import next_after
 from dvic_hub.domain.service_description import Description
 from dvic_hub.domain.step_events import StepEvent, StepEvents, Watcher
 from dvic_hub.errors import BadRequest, Conflict, NotFound
@@ -49,6 +50,9 @@ BREATH = 0.02
 
 TICK = 1.0
 """Seconds between two looks at what has become overdue."""
+
+MISSED = 300
+"""Seconds after which it is too late to say that a cycle has not begun: the hub itself was not there to see it."""
 
 _SECOND = 1_000_000
 
@@ -80,7 +84,9 @@ class CycleService:
     async def start(self) -> None:
         """Learn what there is; what was stored before the hub ended is applied with the first turn."""
         for service in await self._store.all():
-            self._keep(service)
+            fresh = self._rescheduled(service)
+            # what was due before the hub ended is still looked at; a clock that was set back must not put it off
+            self._keep(service if 0 < service.due < fresh.due else fresh)
         self._open = set(self._services)
         self._watch()
         await self._tell_levels()
@@ -120,10 +126,11 @@ class CycleService:
         async with self._lock:
             waiting = await self._store.waiting(BATCHES_A_TURN)
             due = not 0 <= now - self._ticked < TICK
-            if not waiting and not (due and self._open):
+            looked_at = self._open | self._expecting(now) if due else set()
+            if not waiting and not looked_at:
                 return
             read = [(each.number, _read(each)) for each in waiting]
-            names: dict[str, set[str]] = {name: set() for name in self._open if due}
+            names: dict[str, set[str]] = {name: set() for name in looked_at}
             for _, told in read:
                 for event in told.events:
                     names.setdefault(event.service, set()).add(event.cycle)
@@ -132,11 +139,8 @@ class CycleService:
             for number, told in read:
                 unknown += self._apply(books, number, told)
                 await asyncio.sleep(0)  # thousands of events: others have a turn meanwhile
-            if due:
-                self._ticked = now
-                for book in books.values():
-                    book.tick(int(now * _SECOND))
-            services = [self._after(self._services[name], book) for name, book in books.items()]
+            services = [self._after(self._services[name], book, now, due) for name, book in books.items()]
+            self._ticked = now if due else self._ticked
             cycles = [cycle for book in books.values() for cycle in book.touched.values()]
             if not await self._store.settle(waiting, services, cycles, MAX_CYCLES_KEPT):
                 log.warning("events of services were applied by somebody else; they are read anew")
@@ -172,6 +176,7 @@ class CycleService:
             if len(self._services) >= MAX_SERVICES:
                 raise Conflict(f"the hub has at most {MAX_SERVICES} services", code="limit", limit=MAX_SERVICES)
             service = Service(description.name, description, self._now(), actor.name, self._now())
+            service = self._rescheduled(service)
             async with self._audit.record(actor, "service.create", service.name, _summary(description)):
                 await self._store.add(service)
             self._keep(service)
@@ -242,7 +247,7 @@ class CycleService:
                                     for component, level in service.levels.items()})
 
     async def _change(self, service: Service, actor: Actor, action: str, detail: dict) -> Service:
-        after = replace(service, changed=self._now())
+        after = self._rescheduled(replace(service, changed=self._now()))
         books = await self._books({after.name: set()}, {after.name: after})
         books[after.name].refit(self._now())
         async with self._audit.record(actor, action, after.name, detail):
@@ -291,9 +296,27 @@ class CycleService:
         view = self._fleet.view(node)
         return view is not None and view.id == node and selector.matches(view)
 
-    @staticmethod
-    def _after(service: Service, book: Book) -> Service:
+    def _expecting(self, now: float) -> set[str]:
+        """Services of which by now a cycle should have begun."""
+        return {name for name, service in self._services.items() if service.due and service.description.schedule
+                and service.due + service.description.schedule.within * _SECOND <= now * _SECOND}
+
+    def _after(self, service: Service, book: Book, now: float, due: bool) -> Service:
+        """The service after a turn; with `due` also what follows from the time being `now`."""
+        time, schedule = int(now * _SECOND), service.description.schedule
+        if due:
+            book.tick(time)
+            if service.name in self._expecting(now):
+                within = schedule.within * _SECOND
+                if not service.off and time - service.due - within < MISSED * _SECOND:
+                    book.expect(service.due, within, time)
+                service = replace(service, due=next_after(schedule, time, service.created))
         return replace(service, last=book.last, counted=dict(Counter(service.counted) + book.counted))
+
+    def _rescheduled(self, service: Service) -> Service:
+        """With the next time at which a cycle is expected."""
+        schedule = service.description.schedule
+        return replace(service, due=next_after(schedule, self._now(), service.created) if schedule else 0)
 
     def _tell(self, books: dict[str, Book]) -> None:
         for name, book in books.items():

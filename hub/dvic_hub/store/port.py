@@ -248,8 +248,8 @@ class Services(Protocol):
     async def cycle(self, service: str, number: int) -> Cycle | None: ...
 
     async def relevant(self, names: Mapping[str, Set[str]]) -> list[Cycle]:
-        """Of each service its open cycles, those that have one of these names, and the last one that ended without a
-        name."""
+        """Of each service its open cycles, those that have one of these names, the newest, and the last one that ended
+        without a name."""
 
     async def put_events(self, body: bytes) -> None:
         """Events that came without a batch: they wait as those of batches do (IncomingBatch.steps)."""
@@ -259,7 +259,7 @@ class Services(Protocol):
 
     async def settle(self, applied: list[WaitingEvents], services: list[Service], cycles: list[Cycle],
                      keep: int) -> bool:
-        """Write what came of `applied` (of services the number of the newest cycle and what was counted) and take them
+        """Write what came of `applied` (of services `last`, `due` and `counted`) and take them
         away, all at once; False, and nothing has changed, when some are gone already. Of a service that was removed
         nothing is written. The newest `keep` cycles of each stay."""
 

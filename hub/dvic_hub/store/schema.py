@@ -117,7 +117,8 @@ CREATE INDEX terminal_open ON terminal (id) WHERE ended = 0;
 _SERVICES = """
 CREATE TABLE service (name TEXT PRIMARY KEY, description TEXT NOT NULL, created INTEGER NOT NULL,
     created_by TEXT NOT NULL, changed INTEGER NOT NULL, off INTEGER NOT NULL, components_off TEXT NOT NULL,
-    levels TEXT NOT NULL, last INTEGER NOT NULL, counted TEXT NOT NULL) WITHOUT ROWID;
+    levels TEXT NOT NULL, last INTEGER NOT NULL, due INTEGER NOT NULL,
+    counted TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE cycle (service TEXT NOT NULL, number INTEGER NOT NULL, name TEXT NOT NULL, started INTEGER NOT NULL,
     heard INTEGER NOT NULL, ended INTEGER NOT NULL, result TEXT NOT NULL, late INTEGER NOT NULL, steps TEXT NOT NULL,
     PRIMARY KEY (service, number)) WITHOUT ROWID;

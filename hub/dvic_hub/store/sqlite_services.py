@@ -60,7 +60,7 @@ class SqliteServices:
     async def change(self, service: Service, cycles: list[Cycle]) -> bool:
         def job(connection: apsw.Connection) -> bool:
             changes = {name: getattr(service, name) for name in ("description", "changed", "off", "components_off",
-                                                             "levels")}
+                                                             "levels", "due")}
             if not SERVICES.update(connection, changes, "name = ?", (service.name,)):
                 return False
             _put(connection, cycles)
@@ -86,6 +86,7 @@ class SqliteServices:
             found: dict[tuple[str, int], Cycle] = {}
             for service, wanted in names.items():
                 rows = CYCLES.select(connection, "WHERE service = ? AND result = ''", (service,))
+                rows += CYCLES.select(connection, "WHERE service = ? ORDER BY number DESC LIMIT 1", (service,))
                 rows += CYCLES.select(connection, "WHERE service = ? AND name = '' AND result != '' "
                                                   "ORDER BY number DESC LIMIT 1", (service,))
                 listed = sorted(wanted - {""})
@@ -112,7 +113,8 @@ class SqliteServices:
                                          (applied[0].id, applied[-1].id)) != len(applied):
                 raise _Gone
             there = {service.name: service.last for service in services if SERVICES.update(
-                connection, {"last": service.last, "counted": service.counted}, "name = ?", (service.name,))}
+                connection, {name: getattr(service, name) for name in ("last", "due", "counted")}, "name = ?",
+                (service.name,))}
             _put(connection, [cycle for cycle in cycles if cycle.service in there])
             for name, last in there.items():
                 CYCLES.delete(connection, "service = ? AND number <= ? AND result != ''", (name, last - keep))

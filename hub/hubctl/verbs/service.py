@@ -145,6 +145,7 @@ def details(service: dict, cycle: dict | None) -> list[tuple[str, object]]:
     counted = ", ".join(f"{count} {why}" for why, count in sorted(service["counted"].items()))
     return [("service", service["name"]), ("title", service["title"]), ("state", service["state"]),
             ("off", " ".join(service.get("off") or [])), ("levels", levels),
+            ("next due", clock(moment_of(service["due"])) if service["due"] else ""),
             ("nodes", service["description"].get("nodes", "all")),
             ("cycle", f"{cycle['number']} {cycle['name']}".rstrip() if cycle else "none yet"),
             ("result", cycle["state"] if cycle else ""), ("took", _took(cycle["seconds"]) if cycle else ""),
