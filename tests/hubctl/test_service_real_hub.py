@@ -2,11 +2,13 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 
 import pytest
-from rig import Rig, until
+from rig import BIN, Rig, until
 
 pytestmark = pytest.mark.hub
 
@@ -154,6 +156,36 @@ while True:
     finally:
         talking.kill()
         talking.wait()
+
+
+def test_follow_tells_each_change_once_through_a_hub_that_is_killed(rig):
+    following = subprocess.Popen([str(BIN / "hubctl"), "service", "follow", "meteor", "-o", "jsonl"], text=True,
+                                 env=rig.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    lines = []
+    reading = threading.Thread(target=lambda: lines.extend(following.stdout), daemon=True)
+
+    def post(step):
+        event = {"component": "connect", "step": step, "cycle": "followed", "message": f"told {step}"}
+        assert rig.request("POST", "/api/v1/services/meteor/events", {"events": [event]})[0] == 204
+
+    def told():
+        return [event["state"] for event in map(json.loads, list(lines)) if event["message"].startswith("told")]
+
+    try:
+        reading.start()
+        post("start")
+        until(lambda: "running" in told(), "the start is told")
+        rig.hub.kill()
+        rig.start_hub()
+        post("done")
+        until(lambda: "ok" in told(), "what changed around the break is told")
+        post("start")
+        until(lambda: told()[-1] == "running", "and what comes after it")
+        assert told() == ["running", "ok", "running"]
+    finally:
+        following.send_signal(signal.SIGINT)
+        assert following.wait(20) == 130
+        reading.join(20)
 
 
 def test_live_events_tell_of_each_step(rig):

@@ -1,5 +1,6 @@
-"""hubctl service ls | show | cycles | create | delete | on | off | level"""
+"""hubctl service ls | show | follow | cycles | create | delete | on | off | level"""
 
+import asyncio
 from pathlib import Path
 
 import click
@@ -7,7 +8,7 @@ import click
 from dvic_wire.streams import LEVELS
 from hubctl.errors import OK
 from hubctl.options import Desk, ListingGroup, confirm, output_option, yes_option
-from hubctl.output import NAME, TABLE, WIDE, Listing, say, show_details, show_list, show_value, state_style
+from hubctl.output import JSONL, NAME, TABLE, WIDE, Listing, say, show_details, show_list, show_value, state_style
 from hubctl.tables import Column
 from hubctl.times import ago, clock, moment_of, span
 
@@ -174,6 +175,23 @@ def cycles(desk: Desk, name: str, lines: int, form: str) -> None:
     client = desk.client()
     found = list(client.items("services", name, "cycles", limit=lines, page=CYCLES_A_PAGE))
     show_list(found, cycles_listing(client.hub_now()), form)
+
+
+@command.command()
+@click.argument("name", default="")
+@output_option(TABLE, JSONL)
+@click.pass_obj
+def follow(desk: Desk, name: str, form: str) -> None:
+    """Show each step of a service (or of all) as it goes, until Ctrl-C.
+
+    \b
+    Examples:
+      hubctl service follow meteor
+      hubctl service follow -o jsonl
+    """
+    from hubctl.service_session import ServiceSession  # noqa: PLC0415 (aiohttp takes 180 ms)
+
+    asyncio.run(ServiceSession(desk.client(), name, form).follow())
 
 
 @command.command()
