@@ -91,6 +91,7 @@ def test_a_cycle_goes_through_its_steps_to_one_result():
     decode = cycle.steps[1]
     assert (decode.started, decode.ended, decode.message, decode.node, decode.place) == (
         NOW + 3 * SECOND, NOW + 5 * SECOND, "done at 5", "n-ada", "1.0")
+    assert (decode.worst, decode.trouble, decode.trouble_place) == ("warning", "!warning at 4", "1.0")
     assert [(change.component, change.state) for change in station.book.finish()] == [
         ("", "running"), ("connect", "waiting"), ("connect", "running"), ("connect", "ok"), ("decode", "waiting"),
         ("decode", "running"), ("decode", "warning"), ("archive", "waiting"), ("archive", "running"), ("archive", "ok"),
@@ -117,6 +118,7 @@ def test_another_try_within_the_time_to_settle_mends_the_cycle():
     assert station.states() == "error skipped" and not station.cycle().result
     station.tell("connect start 6", "connect done 7", "decode start 8", "decode done 9")
     assert station.results() == ["ok"] and station.cycle().steps[0].tries == 2
+    assert station.cycle().steps[0].trouble == ""
 
 
 def test_without_another_try_the_cycle_ends_with_the_error():
@@ -301,6 +303,7 @@ def test_one_try_ends_the_same_in_whatever_order_its_events_come(events):
     station = Station("connect", "decode").tell(*(f"connect {event}" for event in events), cycle="a")
     step = station.cycle().steps[0]
     assert (step.state, step.started, step.ended) == ("warning", NOW, NOW + 4 * SECOND)
+    assert step.trouble == "!warning at 2"
     assert station.states() == "warning waiting"
 
 

@@ -27,13 +27,16 @@ EventName = Annotated[str, msgspec.Meta(max_length=MAX_EVENT_NAME, pattern=r"^[^
 
 class StepItem(msgspec.Struct, omit_defaults=True):
     """A component, for one source, in a cycle. `state`: idle, waiting, running, ok, warning, error, overdue, skipped or
-    off. `worst`: warning or error, seen so far. `seconds`: how long it took, or has taken. `message`: the newest, with
-    the `node` and the `place` of its log record."""
+    off. `worst`: warning or error, seen so far, and the newest message that said so (`trouble`). `seconds`: how long it
+    took, or has taken. `message`: the newest, with the `node` and the `place` of its log record."""
 
     component: str
     source: str
     state: str
     worst: str
+    trouble: str
+    trouble_time: Time | None
+    trouble_place: str
     started: Time | None
     ended: Time | None
     seconds: float | None
@@ -213,6 +216,8 @@ def _shown_step(doors: Doors, step: Step, now: int) -> StepItem:
     view = doors.fleet.view(step.node) if step.node else None
     return StepItem(
         component=step.component, source=step.source, state=step.state, worst=step.worst,
+        trouble=step.trouble, trouble_time=show_time(step.worst_time if step.worst else 0),
+        trouble_place=step.trouble_place,
         started=show_time(step.started), ended=show_time(step.ended),
         seconds=_seconds(step.started, step.ended or now), tries=step.tries, events=step.events, message=step.message,
         level=step.level, time=show_time(step.time), node=view.name if view else step.node, place=step.place)

@@ -37,14 +37,17 @@ class Service:
 
 class Step(msgspec.Struct, omit_defaults=True):
     """A component, for one source, in one cycle. `began`: by the hub's clock since when it could begin, or has.
-    `worst`: warning or error, seen in this try; `tries`: how often a program said that it starts. `blocked`: skipped
-    because of what it depends on. `message` is the newest by its `time`; `node`, `place`: of the record with it."""
+    `worst`: warning or error, seen in this try, with the newest message that said so (`trouble`, its place and time).
+    `tries`: how often a program said that it starts. `blocked`: skipped because of what it depends on. `message` is the
+    newest by its `time`; `node`, `place`: of the record with it."""
 
     component: str
     source: str = ""
     state: str = IDLE
     worst: str = ""
     worst_time: int = 0
+    trouble: str = ""
+    trouble_place: str = ""
     started: int = 0
     ended: int = 0
     began: int = 0

@@ -86,9 +86,9 @@ class Book:
             step.message, step.level, step.time = event.message, event.level, event.time
             step.node, step.place = node, place
         self._told.setdefault((cycle.number, step.component, step.source), step)
-        self._apply(cycle, step, event, received)
+        self._apply(cycle, step, event, received, place)
 
-    def _apply(self, cycle: Cycle, step: Step, event: StepEvent, received: int) -> None:
+    def _apply(self, cycle: Cycle, step: Step, event: StepEvent, received: int, place: str) -> None:
         word = event.step or _WORDS.get(event.level, "say")
         if word == "start":
             if event.time < step.ended or (event.time == step.ended and not step.tries):
@@ -101,13 +101,15 @@ class Book:
             step.started, step.ended, step.began, step.blocked = event.time, 0, received, False
             step.tries += 1
             if event.time >= step.worst_time:
-                step.worst = ""
+                step.worst = step.trouble = step.trouble_place = ""
         elif step.tries and event.time < step.started:
             self.counted["stale"] += 1  # of an earlier try
             return
         elif word in ("warn", "fail"):
-            step.worst = max(step.worst, WARNING if word == "warn" else ERROR, key=_WORSE.__getitem__)
-            step.worst_time = max(step.worst_time, event.time)
+            found = WARNING if word == "warn" else ERROR
+            if (_WORSE[found], event.time) >= (_WORSE[step.worst], step.worst_time):
+                step.worst, step.trouble, step.trouble_place = found, event.message, place
+                step.worst_time = event.time
         elif word == "done" and step.worst:
             word = "done_warned"
         if step.state not in MOVES[word]:

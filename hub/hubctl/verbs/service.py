@@ -43,7 +43,8 @@ def steps_listing(now: float) -> Listing:
             Column("TRIES", lambda step: step["tries"], wide=True, right=True),
             Column("EVENTS", lambda step: step["events"], wide=True, right=True),
             Column("NODE", lambda step: step["node"], least=6),
-            Column("MESSAGE", lambda step: step["message"], least=10, style=lambda step: state_style(step["level"])),
+            Column("MESSAGE", lambda step: step["trouble"] or step["message"], least=10,
+                   style=lambda step: state_style(step["worst"])),
         ),
         name=lambda step: step["component"])
 
@@ -156,7 +157,8 @@ def details(service: dict, cycle: dict | None) -> list[tuple[str, object]]:
 
 def _step_to_come(component: dict) -> dict:
     return {"component": component["name"], "source": " ".join(component.get("sources", [])), "state": "idle",
-            "seconds": None, "started": None, "tries": 0, "events": 0, "node": "", "message": "", "level": ""}
+            "seconds": None, "started": None, "tries": 0, "events": 0, "node": "", "message": "", "trouble": "",
+            "worst": ""}
 
 
 @command.command()
