@@ -130,9 +130,9 @@ def drop_in(machine, settings):
 
 
 @pytest.fixture(scope="module")
-def plain_file(tmp_path_factory, tell):
+def plain_file(tmp_path_factory, build_venv, tell):
     tell("building the plain file")
-    return built(tmp_path_factory.mktemp("plain"), "binary", "dvic-hub-*")
+    return built(tmp_path_factory.mktemp("plain"), "binary", "dvic-hub-*", build_venv)
 
 
 @pytest.mark.parametrize("suite", SUITES)

@@ -4,22 +4,28 @@
         network.plug(machine)                # the machine has an address, and reaches us at network.address
 """
 
+import re
 import secrets
 import subprocess
+import tempfile
+from pathlib import Path
 
 from machine import Machine
+from made_once import alone
 
 
 class LabNetwork:
-    """A /24 out of 10.83.0.0/16. Needs root and iproute2."""
+    """A /24 out of 10.83.0.0/16 that nobody here has. Needs root and iproute2."""
 
     def __enter__(self) -> "LabNetwork":
         self._name = f"dvic{secrets.token_hex(3)}"
-        self._prefix = f"10.83.{secrets.randbelow(250) + 1}"
         self._cables = 0
         self._places: list[Machine] = []
         _ip("link", "add", self._name, "type", "bridge")
-        _ip("addr", "add", f"{self.address}/24", "dev", self._name)
+        with alone(Path(tempfile.gettempdir()) / "dvic-lab-networks.lock"):
+            taken = set(re.findall(r"inet (10\.83\.\d+)\.", _ip("-4", "addr")))
+            self._prefix = next(f"10.83.{place}" for place in range(1, 255) if f"10.83.{place}" not in taken)
+            _ip("addr", "add", f"{self.address}/24", "dev", self._name)
         _ip("link", "set", self._name, "up")
         return self
 
@@ -49,11 +55,12 @@ class LabNetwork:
         return f"{self._prefix}.{self._places.index(machine) + 2}"
 
 
-def _ip(*arguments: str) -> None:
-    _call("ip", *arguments)
+def _ip(*arguments: str) -> str:
+    return _call("ip", *arguments)
 
 
-def _call(*argv: str) -> None:
+def _call(*argv: str) -> str:
     done = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False)
     if done.returncode:
         raise RuntimeError(f"{' '.join(argv)}: {done.stderr.strip()}")
+    return done.stdout
