@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from batches import NOON
+from memory_store import MemoryStore
 
 from dvic_hub.domain.model import Node
 from dvic_hub.store.sqlite import SqliteStore
@@ -35,11 +36,11 @@ def clock():
     return Clock()
 
 
-@pytest.fixture(params=STORES)
-def store(request, tmp_path, clock):
+def opener(make, wanted):
+    """What opens a store and closes it again; `wanted`: the nodes that are in it where the test names none."""
     @asynccontextmanager
-    async def opened(nodes=("ada", "bob")):
-        made = STORES[request.param](tmp_path, clock)
+    async def opened(nodes=wanted):
+        made = make()
         await made.open()
         try:
             for name in nodes:
@@ -50,3 +51,15 @@ def store(request, tmp_path, clock):
             await made.close()
 
     return opened
+
+
+@pytest.fixture(params=STORES)
+def store(request, tmp_path, clock):
+    return opener(lambda: STORES[request.param](tmp_path, clock), ("ada", "bob"))
+
+
+@pytest.fixture(params=[*STORES, "memory"])
+def every_store(request, tmp_path, clock):
+    """The same, without nodes, for what the store in memory has to keep too, on which services are tested."""
+    kept = MemoryStore()
+    return opener(lambda: kept if request.param == "memory" else STORES[request.param](tmp_path, clock), ())

@@ -94,7 +94,7 @@ def test_events_of_a_batch_move_steps_and_are_told():
         assert await hub.states() is None and not [event for event in hub.told if isinstance(event, StepChanged)]
         await hub.turn()
         assert await hub.states() == ["ok", "running"]
-        told = [(event.component, event.state) for event in hub.told if isinstance(event, StepChanged)]
+        told = [(event.change.component, event.change.state) for event in hub.told if isinstance(event, StepChanged)]
         assert told[-1] == ("decode", "running") and hub.cycles.events == 3
         step = (await hub.store.services.cycle("meteor", 1)).steps[0]
         assert (step.node, step.place) == (ada, "1.1")

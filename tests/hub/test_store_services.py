@@ -1,12 +1,10 @@
 """Monitoring services, their cycles and the events that wait, as any store must keep them."""
 
 import asyncio
-from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
 from batches import batch, lines
-from memory_store import MemoryStore
 
 from dvic_hub.domain.cycle_model import Cycle, Service, Step
 from dvic_hub.domain.model import Node
@@ -25,45 +23,27 @@ def a_cycle(number=1, **changes):
     return replace(Cycle("meteor", number, started=5, heard=6, steps=steps), **changes)
 
 
-@pytest.fixture(params=["sqlite", "memory"])
-def store(request, tmp_path, clock):
-    kept = MemoryStore()
-
-    @asynccontextmanager
-    async def opened():
-        made = SqliteStore(tmp_path / "dvic.db", clock) if request.param == "sqlite" else kept
-        await made.open()
-        try:
-            if await made.nodes.get("n-ada") is None:
-                await made.nodes.add(Node("n-ada", "ada", b"a" * 32))
-            yield made
-        finally:
-            await made.close()
-
-    return opened
-
-
 def run(steps):
     return asyncio.run(steps())
 
 
-def test_a_service_comes_back_as_it_was_added(store):
+def test_a_service_comes_back_as_it_was_added(every_store):
     async def steps():
-        async with store() as it:
+        async with every_store() as it:
             await it.services.add(METEOR)
             await it.services.add(replace(METEOR, name="aqua"))
             with pytest.raises(Conflict):
                 await it.services.add(METEOR)
-        async with store() as it:
+        async with every_store() as it:
             assert await it.services.get("meteor") == METEOR and await it.services.get("venus") is None
             assert [each.name for each in await it.services.all()] == ["aqua", "meteor"]
 
     run(steps)
 
 
-def test_changing_a_service_keeps_what_it_has_counted_and_puts_its_open_cycles(store):
+def test_changing_a_service_keeps_what_it_has_counted_and_puts_its_open_cycles(every_store):
     async def steps():
-        async with store() as it:
+        async with every_store() as it:
             await it.services.add(METEOR)
             other = checked({"name": "meteor", "components": [{"name": "other"}]})
             changed = replace(METEOR, description=other, changed=9, off=False, components_off=(), levels={}, due=5,
@@ -76,9 +56,9 @@ def test_changing_a_service_keeps_what_it_has_counted_and_puts_its_open_cycles(s
     run(steps)
 
 
-def test_cycles_are_listed_newest_first_in_pages(store):
+def test_cycles_are_listed_newest_first_in_pages(every_store):
     async def steps():
-        async with store() as it:
+        async with every_store() as it:
             await it.services.add(METEOR)
             await it.services.settle([], [METEOR], [a_cycle(number) for number in range(1, 6)], 10)
             first = await it.services.cycles("meteor", 3)
@@ -101,9 +81,9 @@ def test_a_cursor_of_something_else_is_refused(tmp_path, clock):
     run(steps)
 
 
-def test_what_a_turn_needs_is_found(store):
+def test_what_a_turn_needs_is_found(every_store):
     async def steps():
-        async with store() as it:
+        async with every_store() as it:
             await it.services.add(METEOR)
             cycles = [a_cycle(1, result="ok"), a_cycle(2, result="ok", name="a"), a_cycle(3, result="error"),
                       a_cycle(4), a_cycle(5, name="b"), a_cycle(6, result="ok", name="c")]
@@ -116,30 +96,30 @@ def test_what_a_turn_needs_is_found(store):
     run(steps)
 
 
-def test_events_of_a_batch_wait_with_its_number_and_go_when_they_were_applied(store):
+def test_events_of_a_batch_wait_with_its_number_and_go_when_they_were_applied(every_store):
     async def steps():
-        async with store() as it:
+        async with every_store(nodes=["ada"]) as it:
             await it.services.add(METEOR)
             verdict = await it.streams.commit(replace(batch("n-ada", "journal", lines(0, 2), "", "a"), steps=b"one"))
             await it.streams.commit(batch("n-ada", "journal", lines(2, 2), "a", "b"))
             again = await it.streams.commit(replace(batch("n-ada", "journal", lines(0, 2), "", "a"), steps=b"one"))
             assert not again.accepted
             await it.services.put_events(b"two")
-        async with store() as it:
+        async with every_store(nodes=["ada"]) as it:
             waiting = await it.services.waiting(10)
             assert [(each.number, each.body) for each in waiting] == [(verdict.number, b"one"), (0, b"two")]
             assert await it.services.waiting(1) == waiting[:1]
             assert await it.services.settle(waiting[:1], [replace(METEOR, last=8, counted={"x": 1})], [a_cycle(8)], 10)
-        async with store() as it:
+        async with every_store(nodes=["ada"]) as it:
             assert await it.services.waiting(10) == waiting[1:]
             assert (await it.services.get("meteor")).last == 8 and await it.services.cycle("meteor", 8) == a_cycle(8)
 
     run(steps)
 
 
-def test_events_are_applied_once_whoever_else_has_taken_them(store):
+def test_events_are_applied_once_whoever_else_has_taken_them(every_store):
     async def steps():
-        async with store() as it:
+        async with every_store() as it:
             await it.services.add(METEOR)
             await it.services.put_events(b"one")
             await it.services.put_events(b"two")
@@ -152,9 +132,9 @@ def test_events_are_applied_once_whoever_else_has_taken_them(store):
     run(steps)
 
 
-def test_nothing_is_written_of_a_service_that_was_removed_and_its_cycles_go_with_it(store):
+def test_nothing_is_written_of_a_service_that_was_removed_and_its_cycles_go_with_it(every_store):
     async def steps():
-        async with store() as it:
+        async with every_store() as it:
             await it.services.add(METEOR)
             await it.services.settle([], [METEOR], [a_cycle()], 10)
             assert await it.services.remove("meteor") and not await it.services.remove("meteor")
@@ -164,9 +144,9 @@ def test_nothing_is_written_of_a_service_that_was_removed_and_its_cycles_go_with
     run(steps)
 
 
-def test_only_the_newest_cycles_stay_and_those_that_are_open(store):
+def test_only_the_newest_cycles_stay_and_those_that_are_open(every_store):
     async def steps():
-        async with store() as it:
+        async with every_store() as it:
             await it.services.add(METEOR)
             await it.services.settle([], [replace(METEOR, last=3)],
                                      [a_cycle(1), a_cycle(2, result="ok"), a_cycle(3, result="ok")], 10)

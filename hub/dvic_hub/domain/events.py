@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from dvic_hub.domain.cycle_model import Change
 from dvic_hub.domain.decoding import raw_records
 
 
@@ -94,15 +95,10 @@ class RolloutChanged:
 
 @dataclass(frozen=True)
 class StepChanged:
-    """A step of a monitoring service's cycle came to a state or has a new message; "" component: the cycle did."""
+    """A step of a monitoring service's cycle, or the cycle itself, changed. It is about no single node."""
 
     service: str
-    cycle: int
-    component: str
-    source: str
-    state: str
-    time: int
-    message: str = ""
+    change: Change
     node: str = ""
 
 

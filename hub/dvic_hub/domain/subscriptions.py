@@ -6,7 +6,7 @@ everyone, when the event as a whole decides; single lines only where level, unit
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fnmatch import translate
 from re import IGNORECASE
 from re import compile as regex
@@ -146,8 +146,7 @@ def happening_of(event: Event, view_of: Callable[[str], NodeView | None]) -> Hap
         line = {**event.detail, "kind": "rollout", "rollout": event.rollout, **about, "state": event.state}
         return Happening("rollout", event.node, view, line, rollout=event.rollout)
     if isinstance(event, StepChanged):
-        line = {"kind": "service", "service": event.service, "cycle": event.cycle, "component": event.component,
-                "source": event.source, "state": event.state, "time": event.time, "message": event.message}
+        line = {"kind": "service", "service": event.service, **asdict(event.change)}
         return Happening("service", "", None, line, service=event.service)
     return Happening("node", event.node, view, {
         "kind": "node", **about, "state": event.state or (view.state if view else "")})

@@ -25,6 +25,7 @@ from dvic_hub.domain.schedule import next_after
 from dvic_hub.domain.service_description import Description
 from dvic_hub.domain.step_events import StepEvent, StepEvents, Watcher
 from dvic_hub.errors import BadRequest, Conflict, NotFound
+from dvic_hub.loops import Wake
 from dvic_hub.services.audit import AuditService
 from dvic_hub.services.watch import FleetService
 from dvic_hub.store.port import Services
@@ -76,7 +77,7 @@ class CycleService:
         self._watcher = Watcher()
         self._ticked = 0.0
         self._lock = asyncio.Lock()
-        self._wake = asyncio.Event()
+        self._wake = Wake(BREATH)
         self.events = 0
         self.unknown = 0
         """Events of services that there are not (any more), besides those that the watcher found."""
@@ -113,13 +114,7 @@ class CycleService:
 
     async def woken(self, timeout: float) -> None:
         """Return when there is something to apply, or after `timeout` seconds: then turn()."""
-        await asyncio.sleep(BREATH)
-        try:
-            async with asyncio.timeout(timeout):
-                await self._wake.wait()
-        except TimeoutError:
-            pass
-        self._wake.clear()
+        await self._wake.wait(timeout)
 
     async def turn(self, now: float) -> None:
         """Apply what waits, a bounded piece; every TICK seconds also what follows from the time being `now`."""
@@ -322,8 +317,7 @@ class CycleService:
         for name, book in books.items():
             (self._open.add if book.open else self._open.discard)(name)
             for change in book.finish():
-                self._bus.publish(StepChanged(name, change.cycle, change.component, change.source, change.state,
-                                              change.time, change.message))
+                self._bus.publish(StepChanged(name, change))
 
     def _keep(self, service: Service) -> None:
         self._services[service.name] = service

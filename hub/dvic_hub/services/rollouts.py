@@ -22,6 +22,7 @@ from dvic_hub.domain.model import Rollout, RolloutNode, RunNode
 from dvic_hub.domain.people import HUB, OPERATOR, Actor
 from dvic_hub.domain.rollout import PACKAGE, Decision, Place, RolloutOrder
 from dvic_hub.errors import BadRequest, Conflict, HubError, NotFound
+from dvic_hub.loops import Wake
 from dvic_hub.services.agents import AgentService
 from dvic_hub.services.audit import AuditService
 from dvic_hub.services.releases import ReleaseService
@@ -70,7 +71,7 @@ class RolloutService:
         self._dirty: set[str] = set()
         self._swept = float("-inf")
         self._lock = asyncio.Lock()
-        self._wake = asyncio.Event()
+        self._wake = Wake(BREATH)
         self._unsubscribe: Callable[[], None] = lambda: None
 
     def start(self) -> None:
@@ -82,13 +83,7 @@ class RolloutService:
 
     async def woken(self, timeout: float) -> None:
         """Return when something happened to a rollout, or after `timeout` seconds: then tick() again."""
-        await asyncio.sleep(BREATH)
-        try:
-            async with asyncio.timeout(timeout):
-                await self._wake.wait()
-        except TimeoutError:
-            pass
-        self._wake.clear()
+        await self._wake.wait(timeout)
 
     # ---- people
 

@@ -23,6 +23,7 @@ from dvic_hub.domain.liveness import REMOVED, REVOKED
 from dvic_hub.domain.model import Run, RunNode
 from dvic_hub.domain.people import Actor
 from dvic_hub.errors import BadRequest, Conflict, HubError, NotFound
+from dvic_hub.loops import Wake
 from dvic_hub.services.agents import AgentService
 from dvic_hub.services.audit import AuditService
 from dvic_hub.services.run_signing import RunSigner
@@ -103,7 +104,7 @@ class RunService:
         self._dirty: set[str] = set()
         self._swept = float("-inf")
         self._advancing = asyncio.Lock()
-        self._wake = asyncio.Event()
+        self._wake = Wake()
         self._unsubscribe: Callable[[], None] = lambda: None
 
     def start(self) -> None:
@@ -115,12 +116,7 @@ class RunService:
 
     async def woken(self, timeout: float) -> None:
         """Return when something happened to a run, or after `timeout` seconds: then tick() again."""
-        try:
-            async with asyncio.timeout(timeout):
-                await self._wake.wait()
-        except TimeoutError:
-            pass
-        self._wake.clear()
+        await self._wake.wait(timeout)
 
     # ---- people
 
