@@ -359,6 +359,8 @@ class IncomingBatch:
     """Time of a run's `start` record in this batch: the run node becomes running with it."""
     facts: dict | None = None
     """The newest facts of a hardware batch: they become the node's."""
+    steps: bytes = b""
+    """Events of monitoring services in this batch (domain/step_events.py); they wait in the store to be applied."""
 
 
 @dataclass(frozen=True)
