@@ -77,6 +77,21 @@ def test_sorting_and_columns_are_kept(open_page):
     expect(page.get_by_role("columnheader", name="Tags")).to_have_count(0)
 
 
+def test_the_choice_of_columns_closes_by_escape_and_by_a_click_beside_it(open_page):
+    page = open_page("/fleet", "vera")
+    menu, kernel = page.locator("summary").filter(has_text="Columns"), page.get_by_label("Kernel")
+    menu.click()
+    kernel.check()
+    expect(kernel).to_be_visible()
+    page.get_by_role("heading", name="Fleet").click()
+    expect(kernel).to_be_hidden()
+    menu.click()
+    expect(kernel).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(kernel).to_be_hidden()
+    expect(menu).to_be_focused()
+
+
 def test_chosen_nodes_are_tagged_together(open_page, rig):
     page = open_page("/fleet", "otto")
     page.get_by_label("Choose all 2 nodes").check()

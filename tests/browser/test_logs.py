@@ -1,6 +1,7 @@
 """The log view: search and live tail in one, as people use it."""
 
 import json
+import re
 import time
 
 import pytest
@@ -176,6 +177,21 @@ def test_lines_are_walked_through_by_the_keyboard(open_page, rig):
     expect(page.get_by_role("listbox", name="Log lines")).to_be_focused()
     page.keyboard.press("w")
     expect(page.get_by_role("button", name="Wrap")).to_have_attribute("aria-pressed", "true")
+
+
+@pytest.mark.parametrize("kind", ["the clipboard that TLS gives", "none"])
+def test_what_is_shown_is_copied_with_tls_and_without(open_page, rig, kind):
+    write(rig, "ada", "copied", "copy me 1", "copy me 2")
+    page = open_page("/logs?source=dvic_log_copied", "vera")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=rig.url)
+    expect(rows(page, "copy me 2").first).to_be_visible()
+    page.evaluate("navigator.clipboard.writeText('before')")
+    if kind == "none":
+        page.evaluate("Object.defineProperty(navigator.clipboard, 'writeText', {value: () => Promise.reject()})")
+    page.get_by_role("button", name="Copy").click()
+    expect(page.get_by_text(re.compile("Copied [24] lines"))).to_be_visible()
+    copied = page.evaluate("navigator.clipboard.readText()").splitlines()
+    assert copied[-1].endswith("ada dvic_log_copied info: copy me 2")
 
 
 def test_what_is_found_is_downloaded_as_text_and_as_json_lines(open_page, rig):

@@ -29,6 +29,14 @@ def test_signing_out_ends_the_sign_in_for_every_tab(open_page):
     expect(other.get_by_role("button", name="Sign in")).to_be_visible()
 
 
+def test_a_sign_in_is_known_by_its_browser_afterwards(open_page):
+    page = open_page("/", "")
+    sign_in(page, "vera")
+    page.get_by_role("link", name="vera").click()
+    here = page.get_by_role("row").filter(has_text="this one")
+    expect(here).to_contain_text("Chrome on Linux")
+
+
 def test_a_password_for_one_sign_in_is_replaced_at_once(open_page, rig):
     _, made = rig.request("POST", "/api/v1/users", {"name": "newt", "role": "viewer"})
     page = open_page("/", "")

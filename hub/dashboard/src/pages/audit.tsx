@@ -88,6 +88,8 @@ function Detail(props: { entry: AuditEntry }) {
   )
 }
 
+const HINTS: Record<Name, string> = { actor: "a user, token or hub", action: "run.create, sign-in", target: "a node, selector or user" }
+
 /** A field each: what is chosen or typed whole counts; what was seen is offered. */
 function Filters(props: { wanted: Record<Name, string>; seen: readonly AuditEntry[] }) {
   const form = useRef<HTMLFormElement>(null)
@@ -106,7 +108,7 @@ function Filters(props: { wanted: Record<Name, string>; seen: readonly AuditEntr
     }}>
       {FILTERS.map((name, at) => (
         <label key={name} class="wide">{{ actor: "Who", action: "What", target: "To" }[name]}
-          <input name={name} list={`seen-${name}`} maxLength={200} value={props.wanted[name]} onChange={apply} spellcheck={false} autoComplete="off" {...(at === 0 ? { "data-search": "" } : {})} />
+          <input name={name} list={`seen-${name}`} maxLength={200} value={props.wanted[name]} placeholder={HINTS[name]} onChange={apply} spellcheck={false} autoComplete="off" {...(at === 0 ? { "data-search": "" } : {})} />
           <datalist id={`seen-${name}`}>{[...new Set(props.seen.map((entry) => entry[name]))].filter(Boolean).sort().map((value) => <option key={value} value={value} />)}</datalist>
         </label>
       ))}

@@ -1,35 +1,33 @@
 // The form for a run: on which nodes that is right now, what exactly is started, and how carefully. Nothing is sent before it
 // has been said once more, what on which nodes.
 
-import { type Signal, useComputed, useSignal } from "@preact/signals"
+import { useComputed, useSignal } from "@preact/signals"
 import type { ComponentChildren } from "preact"
 import { useEffect, useRef } from "preact/hooks"
-import { ask, askAll, part } from "../core/api.ts"
+import { ask, part } from "../core/api.ts"
+import { nodes } from "../core/fleet.ts"
 import { count } from "../core/format.ts"
 import { visible } from "../core/harmless.ts"
 import { addressOf } from "../core/pages.ts"
 import { Problem, textOf } from "../core/problems.ts"
 import { go } from "../core/router.ts"
 import { EMPTY, formOf, orderOf, type RunForm } from "../core/run_form.ts"
-import type { Run } from "../core/runs.ts"
+import { batchText, type Run } from "../core/runs.ts"
+import { parse } from "../core/selector.ts"
 import { splitWords } from "../core/shell_words.ts"
 import type { Node } from "../core/types.ts"
 import { confirmFirst } from "./dialogs.tsx"
 import { ErrorBox } from "./notices.tsx"
 import { SelectorInput } from "./selector_input.tsx"
 
-const TYPING_MS = 300
 /** Names that are shown of the nodes that a selector means. */
 const NAMED = 30
-
-/** Nodes that a selector means right now: null while that is not known. */
-type Meant = { nodes: Node[] | null; fault: string }
 
 export function RunCompose(props: { selector: string; again: string; close: () => void }) {
   const form = useSignal<RunForm>({ ...EMPTY, selector: props.selector })
   const tried = useSignal(false)
   const fault = useSignal("")
-  const meant = useSignal<Meant>({ nodes: null, fault: "" })
+  const meant = useComputed(() => meantBy(form.value.selector))
   const box = useRef<HTMLFormElement>(null)
 
   useEffect(() => {
@@ -40,7 +38,6 @@ export function RunCompose(props: { selector: string; again: string; close: () =
       (error: unknown) => { fault.value = `What was run before could not be read: ${textOf(error)}` },
     )
   }, [])
-  useMeant(form.value.selector, meant)
 
   const order = useComputed(() => orderOf(form.value))
   const set = (change: Partial<RunForm>) => { form.value = { ...form.value, ...change } }
@@ -61,14 +58,14 @@ export function RunCompose(props: { selector: string; again: string; close: () =
     event.preventDefault()
     tried.value = true
     fault.value = ""
-    const { nodes } = meant.value
-    if (Object.keys(order.value.faults).length || !nodes?.length) {
-      if (nodes && !nodes.length) fault.value = "This selector means no node right now."
+    const found = meant.value
+    if (Object.keys(order.value.faults).length || !found?.length) {
+      if (found && !found.length) fault.value = "This selector means no node right now."
       box.current?.querySelector<HTMLElement>("[aria-invalid=true]")?.focus()
       return
     }
     const { body } = order.value
-    confirmFirst(`Run it on ${count(nodes.length, "node")}?`, <Summary form={form.value} nodes={nodes} />, "Run", async () => {
+    confirmFirst(`Run it on ${count(found.length, "node")}?`, <Summary form={form.value} nodes={found} />, "Run", async () => {
       try {
         const run = await ask<Run>("POST", "runs", { body })
         go(addressOf("/runs/{run}", { run: run.id }))
@@ -89,7 +86,7 @@ export function RunCompose(props: { selector: string; again: string; close: () =
         <SelectorInput label="Nodes" value={form.value.selector} change={(selector) => set({ selector })} placeholder="web-1, tag:room=lab and state:online, all" />
         <span class="fault">{faultOf("selector")}</span>
       </div>
-      <MeantNodes meant={meant.value} selector={form.value.selector} />
+      <MeantNodes nodes={meant.value} selector={form.value.selector} />
       <fieldset class="run-kind">
         <legend>What</legend>
         <label class="check"><input type="radio" name="kind" checked={kind === "command"} onChange={() => set({ kind: "command" })} /> a command</label>
@@ -99,11 +96,11 @@ export function RunCompose(props: { selector: string; again: string; close: () =
         ? <>{text("command", "Command", "systemctl restart readout")}<SplitWords text={form.value.command} /></>
         : <>{area("script", "Script (its first line says by what it is run)", 8)}{text("args", "Its arguments")}<SplitWords text={form.value.args} args /></>}
       <div class="run-fields">
-        {text("user", "As user", "as the machine's policy says")}
+        {text("user", "As user", "as its policy says")}
         {text("timeout", "Timeout (each node)", "5m")}
         {text("batch", "Nodes at a time", "all; or 10, 25%")}
-        {text("maxFailures", "Stop after more failures than", "never")}
-        {text("queue", "Wait for nodes that are offline", "0, 10m, 1d")}
+        {text("maxFailures", "Stop above so many failures", "never")}
+        {text("queue", "Wait for offline nodes", "0, 10m, 1d")}
       </div>
       {text("reason", "Reason (in the history and the audit log)")}
       <details>
@@ -121,30 +118,20 @@ function Labelled(props: { label: string; id: string; fault: string | undefined;
   return <label><span>{props.label}</span>{props.children}<span class="fault" id={props.id}>{props.fault}</span></label>
 }
 
-/** Ask, a moment after the last key, which nodes a selector means. */
-function useMeant(selector: string, meant: Signal<Meant>): void {
-  useEffect(() => {
-    meant.value = { nodes: null, fault: "" }
-    if (!selector.trim()) return
-    const stop = new AbortController()
-    const timer = setTimeout(() => {
-      askAll<Node>("nodes", { selector }, stop.signal).then(
-        (nodes) => { meant.value = { nodes: nodes.filter((node) => node.state !== "revoked"), fault: "" } },
-        (error: unknown) => { if (!stop.signal.aborted) meant.value = { nodes: null, fault: textOf(error) } },
-      )
-    }, TYPING_MS)
-    return () => {
-      clearTimeout(timer)
-      stop.abort()
-    }
-  }, [selector])
+/** The nodes that a selector means in the fleet as it is now; null while it means nothing. */
+function meantBy(selector: string): Node[] | null {
+  if (!selector.trim()) return null
+  try {
+    return nodes.value.filter(parse(selector)).filter((node) => node.state !== "revoked")
+  } catch {
+    return null // the field says what is wrong with it
+  }
 }
 
-function MeantNodes(props: { meant: Meant; selector: string }) {
-  const { nodes, fault } = props.meant
+function MeantNodes(props: { nodes: Node[] | null; selector: string }) {
+  const { nodes } = props
   if (!props.selector.trim()) return <p class="faint run-meant">Names, globs and tags: <code>web-*</code>, <code>tag:room=lab</code>, <code>os:debian* and not state:silent</code>.</p>
-  if (fault) return <p class="fault run-meant" role="alert">{fault}</p>
-  if (!nodes) return <p class="faint run-meant">...</p>
+  if (!nodes) return null
   const away = nodes.filter((node) => !node.connected).length
   return (
     <p class="run-meant" role="status">
@@ -178,8 +165,8 @@ function Summary(props: { form: RunForm; nodes: Node[] }) {
   const { form } = props
   const { words } = splitWords(form.kind === "command" ? form.command : form.args)
   const lines = [
-    form.user && `as ${form.user}`, `at most ${form.timeout} on each`, form.batch && `${form.batch} nodes at a time`,
-    form.maxFailures && `stopping after more than ${form.maxFailures} failures`, form.queue !== "0" && form.queue && `waiting ${form.queue} for nodes that are offline`,
+    form.user && `as ${form.user}`, `at most ${form.timeout} on each`, form.batch && batchText(form.batch),
+    form.maxFailures && `stopping after more than ${count(Number(form.maxFailures), "failure")}`, form.queue !== "0" && form.queue && `waiting ${form.queue} for nodes that are offline`,
   ].filter((line) => line)
   return (
     <>
