@@ -35,6 +35,7 @@ export function Audit() {
   const following = cursor.value ?? first.value?.next ?? ""
   const entries = [...(first.value?.items ?? []), ...older.value]
   const more = async () => {
+    if (busy.value) return
     busy.value = true
     fault.value = ""
     try {
@@ -67,7 +68,7 @@ export function Audit() {
         ? <Rows label="Audit log" items={entries} columns={columns} keyOf={(entry) => entry.id} />
         : <Empty>Nothing was done that fits.</Empty>}
       <div class="head after">
-        {following ? <button type="button" disabled={busy.value} onClick={() => void more()}>Older</button> : <span class="faint">{first.value && "That is all."}</span>}
+        {following ? <button type="button" aria-disabled={busy.value} onClick={() => void more()}>Older</button> : <span class="faint">{first.value && "That is all."}</span>}
         <button type="button" onClick={first.again}>Newest</button>
       </div>
     </>

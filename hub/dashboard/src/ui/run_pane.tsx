@@ -34,6 +34,7 @@ export function RunPane(props: Props) {
     if (element) stick.current = element.scrollTop + element.clientHeight >= element.scrollHeight - 4
   }
   const download = async () => {
+    if (busy.value) return
     busy.value = true
     try {
       save(await outputFile(props.run, node.node_id), `${props.run}-${node.node}.log`)
@@ -54,7 +55,7 @@ export function RunPane(props: Props) {
         <span class="faint">{ending(node)}</span>
         <span class="spring" />
         {props.cancel && !STATES[node.state].over && <button type="button" class="small" onClick={props.cancel}>Cancel</button>}
-        <button type="button" class="small" disabled={busy.value} onClick={download}>Download</button>
+        <button type="button" class="small" aria-disabled={busy.value} onClick={download}>Download</button>
         <button type="button" class="small" onClick={props.only}>{props.alone ? "Side by side" : "Alone"}</button>
       </header>
       {node.reason && node.reason !== `exit code ${node.exit_code}` && <p class="run-reason">{visible(node.reason)}</p>}
