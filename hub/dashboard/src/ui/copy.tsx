@@ -5,7 +5,7 @@ import { useSignal } from "@preact/signals"
 export function CopyButton(props: { text: string; label?: string }) {
   const said = useSignal("")
   const copy = async () => {
-    said.value = await copied(props.text) ? "Copied" : "Select it and copy by hand"
+    said.value = await copyText(props.text) ? "Copied" : "Select it and copy by hand"
     setTimeout(() => { said.value = "" }, 2500)
   }
   return <button type="button" onClick={copy} aria-live="polite">{said.value || props.label || "Copy"}</button>
@@ -15,8 +15,8 @@ export function CopyLine(props: { text: string }) {
   return <div class="copy-line"><code>{props.text}</code><CopyButton text={props.text} /></div>
 }
 
-/** Take a text into the clipboard; false where the browser refuses. */
-export async function copied(text: string): Promise<boolean> {
+/** Put a text into the clipboard; false where the browser does not let us. */
+export async function copyText(text: string): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text)
     return true

@@ -13,7 +13,7 @@ import { LogFeed } from "../core/log_feed.ts"
 import { isLive, type LogFilter } from "../core/log_filter.ts"
 import { type LogLine, plainText } from "../core/log_lines.ts"
 import { textOf } from "../core/problems.ts"
-import { copied } from "./copy.tsx"
+import { copyText } from "./copy.tsx"
 import { say } from "./dialogs.tsx"
 import { LogList } from "./log_list.tsx"
 import { ErrorBox, Waiting } from "./notices.tsx"
@@ -61,7 +61,7 @@ export function LogPanel(props: Props) {
 
   const copy = async () => {
     const lines = feed.lines.items.filter((line) => !line.hole).slice(-MOST_COPIED)
-    const done = await copied(lines.map((line) => plainText(line)).join("\n"))
+    const done = await copyText(lines.map((line) => plainText(line)).join("\n"))
     say(done ? `Copied ${count(lines.length, "line")}` : "The browser gives no clipboard here: download instead")
   }
 

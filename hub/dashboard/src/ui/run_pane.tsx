@@ -25,6 +25,8 @@ export function RunPane(props: Props) {
   const text = useRef<HTMLPreElement>(null)
   const stick = useRef(true)
   const busy = useSignal(false)
+  /** It had ended when one came: no higher than what it wrote. Later no pane changes its height. */
+  const still = useRef(STATES[node.state].over).current
   pane.version.value
   useLayoutEffect(() => {
     if (stick.current && text.current) text.current.scrollTop = text.current.scrollHeight
@@ -48,7 +50,7 @@ export function RunPane(props: Props) {
   const { lines, dropped } = pane.output
   const left = dropped + Math.max(0, lines.length - most)
   return (
-    <section class="run-pane" aria-label={`Output of ${node.node}`}>
+    <section class={still ? "run-pane still" : "run-pane"} aria-label={`Output of ${node.node}`}>
       <header>
         <h2><a href={addressOf("/nodes/{node}", { node: node.node })}><bdi>{node.node}</bdi></a></h2>
         <RunBadge state={node.state} />
