@@ -15,18 +15,24 @@ from made_once import alone
 
 
 class LabNetwork:
-    """A /24 out of 10.83.0.0/16 that nobody here has. Needs root and iproute2."""
+    """A /24 out of 10.83.0.0/16 that nobody here has; with `six` a /64 out of fd83::/16, and no IPv4 at all. Needs root
+    and iproute2."""
 
-    def __enter__(self) -> "LabNetwork":
+    def __init__(self, *, six: bool = False):
         self._name = f"dvic{secrets.token_hex(3)}"
+        self._begin, self._middle = ("fd83:", "::") if six else ("10.83.", ".")
+        self._of_address = ("/64", "nodad") if six else ("/24",)
         self._cables = 0
         self._places: list[Machine] = []
+
+    def __enter__(self) -> "LabNetwork":
         _ip("link", "add", self._name, "type", "bridge")
-        with alone(Path(tempfile.gettempdir()) / "dvic-lab-networks.lock"):
-            taken = set(re.findall(r"inet (10\.83\.\d+)\.", _ip("-4", "addr")))
-            self._prefix = next(f"10.83.{place}" for place in range(1, 255) if f"10.83.{place}" not in taken)
-            _ip("addr", "add", f"{self.address}/24", "dev", self._name)
         _ip("link", "set", self._name, "up")
+        with alone(Path(tempfile.gettempdir()) / "dvic-lab-networks.lock"):
+            taken = re.findall(r"inet6? (\S+)", _ip("addr"))
+            self._prefix = next(prefix for prefix in (f"{self._begin}{number}{self._middle}" for number in range(1, 255))
+                                if not any(address.startswith(prefix) for address in taken))
+            _ip("addr", "add", *self._with_length(self.address), "dev", self._name)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -35,7 +41,7 @@ class LabNetwork:
     @property
     def address(self) -> str:
         """Ours, as the machines see it."""
-        return f"{self._prefix}.1"
+        return f"{self._prefix}1"
 
     def plug(self, machine: Machine) -> str:
         """Connect a machine; returns its address, which stays the same when it is plugged in again after a boot."""
@@ -46,13 +52,17 @@ class LabNetwork:
         _ip("link", "add", ours, "type", "veth", "peer", "name", "lan0", "netns", str(machine.leader))
         _ip("link", "set", ours, "master", self._name, "up")
         inside = ("nsenter", "-t", str(machine.leader), "-n")
-        _call(*inside, "ip", "addr", "add", f"{address}/24", "dev", "lan0")
         _call(*inside, "ip", "link", "set", "lan0", "up")
+        _call(*inside, "ip", "addr", "add", *self._with_length(address), "dev", "lan0")
         return address
 
     def address_of(self, machine: Machine) -> str:
         """A plugged machine's address."""
-        return f"{self._prefix}.{self._places.index(machine) + 2}"
+        return f"{self._prefix}{self._places.index(machine) + 2}"
+
+    def _with_length(self, address: str) -> tuple[str, ...]:
+        length, *more = self._of_address
+        return address + length, *more
 
 
 def _ip(*arguments: str) -> str:
