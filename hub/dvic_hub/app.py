@@ -36,6 +36,7 @@ from dvic_hub.services.rollouts import RolloutService
 from dvic_hub.services.run_signing import RunSigner
 from dvic_hub.services.runs import RunService
 from dvic_hub.services.sessions import SessionService
+from dvic_hub.services.silences import SilenceService
 from dvic_hub.services.watch import FleetService
 from dvic_hub.store.port import Store
 from dvic_hub.store.sqlite import SqliteStore
@@ -76,6 +77,7 @@ def _put_together(config: HubConfig, clock: Callable[[], float], store: Store) -
     audit = AuditService(store.audit, clock)
     people = PeopleService(store.people, audit, clock)
     fleet = FleetService(store, bus, clock)
+    silences = SilenceService(store, bus, fleet, audit, clock)
     agents = AgentService(store, fleet, audit, key.fingerprint, clock, max_agents=config.max_agents, settings={
         "keepalive_period": config.keepalive_period, "hardware_period": config.hardware_period})
     release_keys = ReleaseKeyService(store.releases, audit, key, config.state_dir, clock)
@@ -99,7 +101,7 @@ def _put_together(config: HubConfig, clock: Callable[[], float], store: Store) -
     ingest = IngestService(store, bus, fleet.announce)
     maintenance = MaintenanceService(store, config.retention_days, clock)
     doors = Doors(config=config, identity=key, clock=clock, started=clock(), version=VERSION, store=store, audit=audit,
-                  people=people, fleet=fleet, agents=agents, ingest=ingest, enrolment=enrolment,
+                  people=people, fleet=fleet, silences=silences, agents=agents, ingest=ingest, enrolment=enrolment,
                   releases=releases, release_keys=release_keys, manifests=manifests, runs=runs, rollouts=rollouts,
                   pushes=pushes, host_keys=host_keys, sessions=sessions, live=LiveService(bus, fleet))
     loops = Loops()
@@ -118,6 +120,7 @@ def _put_together(config: HubConfig, clock: Callable[[], float], store: Store) -
         await rollouts.tick(clock())
 
     loops.add("watching nodes", 1.0, watch)
+    loops.add("silences", 1.0, silences.tick)
     loops.add("runs", 0, run)
     loops.add("rollouts", 0, roll_out)
     loops.add("maintenance", 0, maintenance.turn)
@@ -130,6 +133,7 @@ async def _running(application: web.Application) -> AsyncIterator[None]:
     await doors.store.open()
     try:
         await doors.fleet.start()
+        await doors.silences.start()
         doors.runs.start()
         doors.rollouts.start()
         doors.pushes.start()

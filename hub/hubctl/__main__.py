@@ -17,6 +17,7 @@ VERBS = {
     "status": ("hubctl.verbs.status", "Show how the hub is, and who you are there."),
     "nodes": ("hubctl.verbs.nodes", "List machines and devices."),
     "node": ("hubctl.verbs.node", "Look at, tag, rename, revoke, remove, add or enrol one node (by its name or id)."),
+    "silences": ("hubctl.verbs.silences", "Let nobody be troubled about nodes for a time."),
     "token": ("hubctl.verbs.token", "Make, list and revoke enrolment tokens: what lets a machine join the hub."),
     "logs": ("hubctl.verbs.logs", "Read logs, or follow them as they are written."),
     "metrics": ("hubctl.verbs.metrics", "Show measurements of machines: the newest, or how they went."),

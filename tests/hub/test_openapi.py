@@ -122,6 +122,11 @@ def test_what_the_hub_answers_is_what_the_document_says(tmp_path):
             await ask("POST", "/nodes", "ada", {"name": "esp-1", "generate": True})
             await ask("POST", "/nodes/{node}/revoke", node="esp-1")
             await ask("DELETE", "/nodes/{node}", node="esp-1")
+            silence = await ask("POST", "/silences", "otto", {"selector": "web-2", "seconds": 60, "reason": "r"})
+            assert (await ask("GET", "/nodes/{node}", node="web-2"))["silenced"]["id"] == silence["id"]
+            await ask("GET", "/silences")
+            await ask("DELETE", "/silences/{silence}", "otto", silence=silence["id"])
+            await ask("DELETE", "/silences/{silence}", "otto", silence=silence["id"])
             token = await ask("POST", "/tokens", "otto", {"ttl": 60, "uses": 2, "tags": {"a": "b"}, "note": "n"})
             await ask("GET", "/tokens", "otto")
             await ask("GET", "/tokens/{token}", "otto", token=token["id"])

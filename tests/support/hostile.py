@@ -5,21 +5,41 @@ import json
 import os
 import time
 
+from probe_debs import make_deb
 from rig import Rig, until
 
 MARKUP = "<img src=x onerror=\"window.harmed='img'\"><script>window.harmed='script'</script>"
 BREAKOUT = "\"'><svg/onload=window.harmed='svg'>{{constructor.constructor('window.harmed=1')()}}`${window.harmed=1}`"
 LINK = "javascript:window.harmed='link'"
-TERMINAL = "\x1b[2J\x1b[31mred\x1b]0;title\x07\x1b[?1049h\x9b5n\r\x08\x08over"
+TERMINAL = "\x1b[2J\x1b[31mred\x1b]0;title\x07\x1b[?1049h\x9b5n\x08\x08over"
 BACKWARDS = "\u202egnirts desrever\u202c \u2066isolated\u2069 \u200bzero\u200d width\ufeff"
 LONG = "w" * 3000
-TEXTS = (MARKUP, BREAKOUT, LINK, TERMINAL, BACKWARDS, LONG, "\ufffd \U0001f4a3 e\u0301\u0301\u0301\u0301")
+TEXTS = (MARKUP, BREAKOUT, LINK, TERMINAL, BACKWARDS, LONG, "\ufffd \U0001f4a3 e\u0301\u0301\u0301\u0301 %s%n",
+         "over\rtwo\nlines\r\nand\ttabs")
+
+ESCAPED = ("\\x1b]0;title\\x07\\x1b[?1049h\\x9b5n", "\\u202egnirts desrever\\u202c")
+"""How TERMINAL and BACKWARDS are shown, wherever colours may be taken over or not."""
 
 LONGEST_NAME = "n" * 64
 
+HARM = """() => ({
+    ran: window.harmed ?? null,
+    images: [...document.images].filter((image) => image.getAttribute("src") === "x").length,
+    handlers: [...document.querySelectorAll("*")].filter((each) => [...each.attributes].some((attribute) =>
+        attribute.name.startsWith("on"))).length,
+    links: [...document.links].filter((link) => link.protocol === "javascript:").length,
+    scripts: [...document.scripts].filter((script) => !script.src).length,
+})"""
+HARMLESS = {"ran": None, "images": 0, "handlers": 0, "links": 0, "scripts": 0}
+
+
+def assert_harmless(page) -> None:
+    """Nothing of it was carried out, or is there to be."""
+    assert page.evaluate(HARM) == HARMLESS
+
 
 def furnish(rig: Rig, agent: str = "ada") -> dict[str, str]:
-    """Fill the hub with hostile texts; returns the ids of what was made: run, token, program."""
+    """Fill the hub with hostile texts; returns the ids of what was made: run, token, program, rollout, silence."""
     made: dict[str, str] = {}
     logs = rig.agents[agent].logs
     header = {"dvic_log": 1, "pid": os.getpid(), "executable": BREAKOUT, "user": MARKUP, "name": MARKUP,
@@ -43,6 +63,12 @@ def furnish(rig: Rig, agent: str = "ada") -> dict[str, str]:
     script = "#!/bin/sh\nprintf '%s\\n' \"$1\"; printf '%s\\n' \"$1\" >&2; exit 3"
     made["run"] = _made(rig, "runs", {"selector": agent, "script": script, "argv": ["\n".join(TEXTS)],
                                       "reason": MARKUP[:100] + BACKWARDS})
+    deb = make_deb(rig.folder / "hostile", "dvic-agent", "99")
+    rig.hubctl("release", "add", str(deb))
+    made["rollout"] = _made(rig, "rollouts", {"selector": LONGEST_NAME, "queue": 3600,
+                                              "reason": MARKUP[:100] + BACKWARDS})
+    made["silence"] = _made(rig, "silences", {"selector": f"{agent} or {LONGEST_NAME}", "seconds": 3600,
+                                              "reason": MARKUP[:100] + BACKWARDS})
     until(lambda: rig.request("GET", f"/api/v1/runs/{made['run']}")[1]["ended"], "the hostile run ends")
     until(lambda: any("harmed" in item["message"] for item in rig.logs()), "hostile lines are stored")
     rig.request("POST", "/api/v1/login", {"user": BREAKOUT[:60], "password": "x"}, signed_in=False)

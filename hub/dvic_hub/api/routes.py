@@ -24,6 +24,7 @@ from dvic_hub.api import (
     session_socket,
     sessions,
     settings,
+    silences,
     status,
     stream_socket,
     streams,
@@ -114,6 +115,14 @@ ROUTES: tuple[Route, ...] = (
           query=overview.OverviewQuery, answer=overview.Overview),
     Route("GET", f"{API}/nodes/{{node}}/streams", VIEWER, streams.list_streams, "What a node reports, and whose files",
           query=PageQuery, answer=streams.StreamList),
+
+    # silences
+    Route("GET", f"{API}/silences", VIEWER, silences.list_silences, "List the silences that are on",
+          query=PageQuery, answer=silences.SilenceList),
+    Route("POST", f"{API}/silences", OPERATOR, silences.add_silence, "Let nobody be troubled about nodes for a time",
+          body=silences.NewSilence, answer=silences.SilenceItem, status=201, problems=(409,)),
+    Route("DELETE", f"{API}/silences/{{silence}}", OPERATOR, silences.end_silence, "End a silence before its time",
+          status=204),
 
     # enrolment tokens
     Route("GET", f"{API}/tokens", OPERATOR, tokens.list_tokens, "List enrolment tokens",

@@ -113,7 +113,12 @@ CREATE INDEX terminal_created ON terminal (created, id);
 CREATE INDEX terminal_open ON terminal (id) WHERE ended = 0;
 """
 
-MIGRATIONS: tuple[str, ...] = (_STATE, _UPDATES, _WHO_REMOVED, _GLANCE, _TERMINALS)
+_SILENCES = """
+CREATE TABLE silence (id TEXT PRIMARY KEY, selector TEXT NOT NULL, until INTEGER NOT NULL, created INTEGER NOT NULL,
+    created_by TEXT NOT NULL, reason TEXT NOT NULL, fixed INTEGER NOT NULL, nodes TEXT NOT NULL) WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_STATE, _UPDATES, _WHO_REMOVED, _GLANCE, _TERMINALS, _SILENCES)
 """The database's user_version counts how many of these it has been through."""
 
 _DAY = """

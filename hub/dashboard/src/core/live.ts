@@ -21,6 +21,7 @@ export type Filter = {
   unit?: string
   grep?: string
   run?: string
+  rollout?: string
   /** Very long log records come cut. */
   brief?: boolean
 }

@@ -2,10 +2,8 @@
 // has been said once more, what on which nodes.
 
 import { useComputed, useSignal } from "@preact/signals"
-import type { ComponentChildren } from "preact"
 import { useEffect, useRef } from "preact/hooks"
 import { ask, part } from "../core/api.ts"
-import { nodes } from "../core/fleet.ts"
 import { count } from "../core/format.ts"
 import { visible } from "../core/harmless.ts"
 import { addressOf } from "../core/pages.ts"
@@ -13,15 +11,12 @@ import { Problem, textOf } from "../core/problems.ts"
 import { go } from "../core/router.ts"
 import { EMPTY, formOf, orderOf, type RunForm } from "../core/run_form.ts"
 import { batchText, type Run } from "../core/runs.ts"
-import { parse } from "../core/selector.ts"
 import { splitWords } from "../core/shell_words.ts"
 import type { Node } from "../core/types.ts"
 import { confirmFirst } from "./dialogs.tsx"
+import { meantBy, Names, NodesField } from "./meant_nodes.tsx"
 import { ErrorBox } from "./notices.tsx"
-import { SelectorInput } from "./selector_input.tsx"
-
-/** Names that are shown of the nodes that a selector means. */
-const NAMED = 30
+import { orderFields } from "./order_fields.tsx"
 
 export function RunCompose(props: { selector: string; again: string; close: () => void }) {
   const form = useSignal<RunForm>({ ...EMPTY, selector: props.selector })
@@ -40,19 +35,7 @@ export function RunCompose(props: { selector: string; again: string; close: () =
   }, [])
 
   const order = useComputed(() => orderOf(form.value))
-  const set = (change: Partial<RunForm>) => { form.value = { ...form.value, ...change } }
-  const faultOf = (field: keyof RunForm) => (tried.value || form.value[field] !== EMPTY[field] ? order.value.faults[field] : undefined)
-  const told = (field: keyof RunForm) => ({ "aria-invalid": !!faultOf(field), "aria-describedby": `run-${field}` })
-  const text = (field: keyof RunForm, label: string, hint = "") => (
-    <Labelled label={label} id={`run-${field}`} fault={faultOf(field)}>
-      <input aria-label={label} {...told(field)} value={form.value[field]} placeholder={hint} spellcheck={false} autoComplete="off" onInput={(event) => set({ [field]: event.currentTarget.value })} />
-    </Labelled>
-  )
-  const area = (field: keyof RunForm, label: string, rows: number, hint = "") => (
-    <Labelled label={label} id={`run-${field}`} fault={faultOf(field)}>
-      <textarea aria-label={label} {...told(field)} rows={rows} value={form.value[field]} placeholder={hint} spellcheck={false} onInput={(event) => set({ [field]: event.currentTarget.value })} />
-    </Labelled>
-  )
+  const { set, faultOf, text, area } = orderFields("run", form, EMPTY, order.value.faults, tried.value)
 
   const submit = (event: SubmitEvent) => {
     event.preventDefault()
@@ -81,12 +64,7 @@ export function RunCompose(props: { selector: string; again: string; close: () =
     <form ref={box} class="card run-compose" aria-label="New run" onSubmit={submit} noValidate>
       <div class="page-head"><h2>New run</h2><button type="button" class="plain" aria-label="Close" onClick={props.close}>✕</button></div>
       {fault.value && <ErrorBox text={fault.value} />}
-      <div>
-        <span class="run-label">Nodes</span>
-        <SelectorInput label="Nodes" value={form.value.selector} change={(selector) => set({ selector })} placeholder="web-1, tag:room=lab and state:online, all" />
-        <span class="fault">{faultOf("selector")}</span>
-      </div>
-      <MeantNodes nodes={meant.value} selector={form.value.selector} />
+      <NodesField selector={form.value.selector} change={(selector) => set({ selector })} fault={faultOf("selector")} meant={meant.value} />
       <fieldset class="run-kind">
         <legend>What</legend>
         <label class="check"><input type="radio" name="kind" checked={kind === "command"} onChange={() => set({ kind: "command" })} /> a command</label>
@@ -111,41 +89,6 @@ export function RunCompose(props: { selector: string; again: string; close: () =
       </details>
       <footer><button type="button" onClick={props.close}>Close</button><button type="submit" class="primary">Run ...</button></footer>
     </form>
-  )
-}
-
-function Labelled(props: { label: string; id: string; fault: string | undefined; children: ComponentChildren }) {
-  return <label><span>{props.label}</span>{props.children}<span class="fault" id={props.id}>{props.fault}</span></label>
-}
-
-/** The nodes that a selector means in the fleet as it is now; null while it means nothing. */
-function meantBy(selector: string): Node[] | null {
-  if (!selector.trim()) return null
-  try {
-    return nodes.value.filter(parse(selector)).filter((node) => node.state !== "revoked")
-  } catch {
-    return null // the field says what is wrong with it
-  }
-}
-
-function MeantNodes(props: { nodes: Node[] | null; selector: string }) {
-  const { nodes } = props
-  if (!props.selector.trim()) return <p class="faint run-meant">Names, globs and tags: <code>web-*</code>, <code>tag:room=lab</code>, <code>os:debian* and not state:silent</code>.</p>
-  if (!nodes) return null
-  const away = nodes.filter((node) => !node.connected).length
-  return (
-    <p class="run-meant" role="status">
-      <strong>{count(nodes.length, "node")}</strong> right now{away > 0 && <>, {away} of them not connected</>}{nodes.length > 0 && ": "}<Names nodes={nodes} />
-    </p>
-  )
-}
-
-function Names(props: { nodes: Node[] }) {
-  return (
-    <>
-      {props.nodes.slice(0, NAMED).map((node) => <span key={node.id} class={node.connected ? "tag" : "tag away"}><bdi>{node.name}</bdi></span>)}
-      {props.nodes.length > NAMED && <span class="faint"> and {props.nodes.length - NAMED} more</span>}
-    </>
   )
 }
 
