@@ -31,7 +31,7 @@ class LabNetwork:
         with alone(Path(tempfile.gettempdir()) / "dvic-lab-networks.lock"):
             taken = re.findall(r"inet6? (\S+)", _ip("addr"))
             prefixes = (f"{self._begin}{number}{self._middle}" for number in range(1, 255))
-            self._prefix = next(prefix for prefix in prefixes if not any(each.startswith(prefix) for each in taken))
+            self._prefix = next(one for one in prefixes if not any(address.startswith(one) for address in taken))
             _ip("addr", "add", *self._with_length(self.address), "dev", self._name)
         return self
 
