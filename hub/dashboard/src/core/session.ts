@@ -2,6 +2,7 @@
 
 import { signal } from "@preact/signals"
 import { ask, whenSignedOut } from "./api.ts"
+import { browserName } from "./browser_name.ts"
 import { Problem } from "./problems.ts"
 import type { Me, Role } from "./types.ts"
 
@@ -26,7 +27,7 @@ export async function findOut(): Promise<void> {
 
 /** Throws Problem; code `password-change-needed` asks for `newPassword`. */
 export async function signIn(user: string, password: string, newPassword = ""): Promise<void> {
-  me.value = await ask<Me>("POST", "session", { body: { user, password, ...(newPassword ? { new_password: newPassword } : {}) } })
+  me.value = await ask<Me>("POST", "session", { body: { user, password, note: browserName(navigator.userAgent), ...(newPassword ? { new_password: newPassword } : {}) } })
 }
 
 export async function signOut(everywhere = false): Promise<void> {

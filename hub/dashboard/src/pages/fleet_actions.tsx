@@ -67,6 +67,7 @@ function TagDialog(props: { chosen: readonly Node[]; close: () => void }) {
   const keys = [...new Set((away.value ? props.chosen : nodes.value).flatMap((node) => Object.keys(node.tags)))].sort()
   const submit = async (event: Event) => {
     event.preventDefault()
+    if (done.value >= 0) return
     done.value = 0
     faults.value = await forEach(props.chosen, async (node) => {
       await ask("PATCH", `nodes/${part(node.id)}`, { body: { tags: { [key.value]: away.value ? null : value.value } } })
@@ -96,7 +97,7 @@ function TagDialog(props: { chosen: readonly Node[]; close: () => void }) {
         <footer>
           {done.value >= 0 && <progress value={done.value} max={props.chosen.length} aria-label="Nodes done" />}
           <button type="button" onClick={props.close}>Cancel</button>
-          <button type="submit" class="primary" disabled={done.value >= 0}>{away.value ? "Take away" : "Tag"}</button>
+          <button type="submit" class="primary" aria-disabled={done.value >= 0}>{away.value ? "Take away" : "Tag"}</button>
         </footer>
       </form>
     </Dialog>

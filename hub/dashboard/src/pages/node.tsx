@@ -114,7 +114,7 @@ function Facts(props: { node: Node }) {
     ["Last heard of", <Ago key="seen" time={node.last_seen} />],
     ["Connection", node.connected ? "connected" : node.period ? `not connected; speaks every ${span(node.period * 1000)}` : "not connected"],
     ["Address", node.address], ["Agent", node.agent_version], ["Says", node.status],
-    ...FACTS.map(([key, name]) => [name, node.facts[key]] as const),
+    ...FACTS.map(([key, name]) => [name, key.endsWith("_id") && node.facts[key] ? <code key={key}>{node.facts[key]}</code> : node.facts[key]] as const),
     ...others.map((key) => [key, node.facts[key]] as const),
     ["Enrolled", enrolled ? clock(enrolled) : ""], ["Revoked", revoked ? clock(revoked) : ""], ["Id", <code key="id">{node.id}</code>],
   ]
