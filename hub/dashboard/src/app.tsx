@@ -24,6 +24,8 @@ const VIEWS: Partial<Record<Page, Source>> = {
   "/logs": () => import("./pages/logs.tsx").then((module) => module.Logs),
   "/runs": () => import("./pages/runs.tsx").then((module) => module.Runs),
   "/runs/{run}": () => import("./pages/run.tsx").then((module) => module.RunPage),
+  "/sessions": () => import("./pages/sessions.tsx").then((module) => module.Sessions),
+  "/sessions/{session}": () => import("./pages/session.tsx").then((module) => module.SessionPage),
   "/enrol": () => import("./pages/enrol.tsx").then((module) => module.Enrol),
   "/people": () => import("./pages/people.tsx").then((module) => module.People),
   "/tokens": () => import("./pages/tokens.tsx").then((module) => module.Tokens),

@@ -16,6 +16,7 @@ from dvic_hub.domain.blocks import Key
 from dvic_hub.domain.glance import Glance
 from dvic_hub.domain.model import (
     EVERY_RUN,
+    EVERY_SESSION,
     ApiToken,
     Around,
     AuditEntry,
@@ -32,6 +33,7 @@ from dvic_hub.domain.model import (
     RunNode,
     RunQuery,
     Series,
+    SessionQuery,
     SigningKey,
     TerminalSession,
     Token,
@@ -214,7 +216,7 @@ class Sessions(Protocol):
     async def open(self) -> list[TerminalSession]:
         """Those that have not ended."""
 
-    async def list(self, limit: int, before: str = "") -> Page:
+    async def list(self, limit: int, before: str = "", query: SessionQuery = EVERY_SESSION) -> Page:
         """Newest first."""
 
     async def recorded_before(self, time: int) -> list[TerminalSession]:

@@ -16,6 +16,7 @@ import { NodeActions } from "./node_actions.tsx"
 import { NodeCharts, type Sample } from "./node_charts.tsx"
 import { Demos, NodeRuns } from "./node_lists.tsx"
 import { NodeLog } from "./node_log.tsx"
+import { NodeSessions } from "./node_sessions.tsx"
 import "./node.css"
 
 const HOUR_MS = 3600_000
@@ -96,6 +97,7 @@ export function NodePage(props: { params: Record<string, string> }) {
       <Demos node={node} turn={live.demos.value} />
       <NodeLog node={node} />
       <NodeRuns node={node} />
+      <NodeSessions node={node} />
     </div>
   )
 }

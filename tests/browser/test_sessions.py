@@ -1,0 +1,222 @@
+"""Terminals in the page: opened, typed into, shared, lost and found again, replayed; and kept from those who may not."""
+
+import re
+import shutil
+
+import pytest
+from playwright.sync_api import expect
+from rig import until
+
+pytestmark = pytest.mark.browser
+
+SCREEN = ".xterm-rows"
+
+
+def open_terminal(page, node="ada", command="/bin/sh", title=""):
+    """Through the node's page, as a person would; returns the session's id once it can be typed into."""
+    page.goto(f"/nodes/{node}")
+    page.get_by_role("link", name="Terminal", exact=True).click()
+    form = page.get_by_role("region", name="New terminal")
+    expect(form.get_by_label("Node")).to_have_value(node)
+    form.get_by_label("Command").fill(command)
+    form.get_by_label("Title").fill(title)
+    form.get_by_role("button", name="Open").click()
+    expect(page).to_have_url(re.compile("/sessions/[a-z0-9]+$"))
+    expect(page.get_by_label(f"Terminal on {node}", exact=True).first).to_be_visible()
+    return page.url.rsplit("/", 1)[1]
+
+
+def keyboard(page):
+    """The terminal takes keys."""
+    page.locator(".xterm-helper-textarea").focus()
+    return page.keyboard
+
+
+def shows(page, text, **more):
+    expect(page.locator(SCREEN)).to_contain_text(text, **more)
+
+
+def enter(page, line):
+    keyboard(page).type(line)
+    page.keyboard.press("Enter")
+
+
+def session(rig, id):
+    return rig.request("GET", f"/api/v1/sessions/{id}")[1]
+
+
+def test_a_program_that_fills_the_screen_saves_a_file(open_page, rig, tmp_path):
+    assert shutil.which("vi"), "needs vi (apt-get install vim-tiny)"
+    page = open_page("/", "otto")
+    id = open_terminal(page, command=f"vi -u NONE '{tmp_path}/a letter'")
+    shows(page, "~")
+    keyboard(page).type("iDear anna, grüße ✓")
+    shows(page, "Dear anna, grüße ✓")
+    page.keyboard.press("Escape")
+    enter(page, ":wq")
+    expect(page.get_by_text("The session is over: ended well.")).to_be_visible()
+    assert (tmp_path / "a letter").read_text() == "Dear anna, grüße ✓\n"
+    assert session(rig, id)["by"] == "otto"
+    expect(page).to_have_title(re.compile("vi .* Session · DVIC"))
+
+
+def test_control_c_ends_a_flood_and_the_terminal_goes_on(open_page, rig):
+    page = open_page("/", "otto")
+    open_terminal(page)
+    enter(page, "yes flood")
+    shows(page, "flood")
+    page.keyboard.press("Control+c")
+    enter(page, "echo still $((40+2)) here")
+    shows(page, "still 42 here")
+    enter(page, "exit 3")
+    expect(page.get_by_text("The session is over: ended with an error (exit code 3)")).to_be_visible()
+
+
+def test_the_window_s_size_is_the_terminal_s(open_page, rig):
+    page = open_page("/", "otto")
+    id = open_terminal(page)
+    until(lambda: session(rig, id)["cols"] > 100, "it is as wide as the window")
+    wide = session(rig, id)
+    page.set_viewport_size({"width": 700, "height": 500})
+    until(lambda: session(rig, id)["cols"] < 90 and session(rig, id)["rows"] < wide["rows"], "it follows the window")
+    narrow = session(rig, id)
+    enter(page, "stty size")
+    shows(page, f"{narrow['rows']} {narrow['cols']}")
+    page.get_by_role("button", name="Fill the window").click()
+    until(lambda: session(rig, id)["rows"] > narrow["rows"], "it fills the window")
+    page.get_by_role("button", name="Smaller").click()
+    enter(page, "exit")
+
+
+def test_two_share_a_terminal_and_one_only_looks_on(open_page, rig):
+    otto = open_page("/", "otto")
+    id = open_terminal(otto, title="both of us")
+    anna = open_page("/sessions", "anna", width=1100)
+    row = anna.get_by_role("row").filter(has_text="both of us")
+    expect(row).to_contain_text("otto")
+    row.get_by_role("link", name="Look on").click()
+    expect(anna.get_by_role("list", name="Who is in it")).to_contain_text("anna (you) looks on")
+    expect(otto.get_by_role("list", name="Who is in it")).to_contain_text("anna looks on")
+    enter(otto, "echo from ot''to")
+    shows(anna, "from otto")
+    expect(anna.locator(".xterm-helper-textarea")).to_have_attribute("tabindex", "-1")
+    anna.locator(".xterm").click()
+    anna.keyboard.type("echo from an''na\n")
+    expect(anna.get_by_role("button", name="Paste")).to_have_count(0)
+
+    anna.get_by_role("link", name="Join with the keyboard").click()
+    expect(otto.get_by_role("list", name="Who is in it")).not_to_contain_text("looks on")
+    enter(anna, "echo to''gether")
+    shows(otto, "together")
+    assert "from anna" not in otto.locator(SCREEN).inner_text()
+
+    expect(anna.get_by_role("button", name="End for all")).to_be_visible()
+    anna.get_by_role("button", name="End for all").click()
+    anna.get_by_role("button", name="End it").click()
+    for page in (otto, anna):
+        expect(page.get_by_text("The session is over: ended by anna.")).to_be_visible()
+    assert session(rig, id)["state"] == "cancelled"
+
+
+def test_who_did_not_begin_it_is_not_offered_its_end(open_page, rig):
+    anna = open_page("/", "anna")
+    id = open_terminal(anna, title="of anna")
+    otto = open_page(f"/sessions/{id}", "otto")
+    expect(otto.get_by_role("button", name="Invite")).to_be_visible()
+    expect(otto.get_by_role("button", name="End for all")).to_have_count(0)
+    otto.get_by_role("button", name="Invite").click()
+    expect(otto.get_by_text(f"{rig.url}/sessions/{id}?look=1")).to_be_visible()
+    otto.goto("/sessions")
+    expect(otto.get_by_role("row").filter(has_text="of anna").get_by_role("link", name="Join")).to_be_visible()
+    expect(otto.get_by_role("button", name="End of anna for all")).to_have_count(0)
+    enter(anna, "exit")
+
+
+def test_a_terminal_goes_on_when_the_hub_was_killed_and_started_again(open_page, rig):
+    page = open_page("/", "otto")
+    id = open_terminal(page)
+    page.evaluate("window.sameDocument = true")
+    enter(page, "echo be''fore")
+    shows(page, "before")
+    rig.hub.kill()
+    expect(page.get_by_text("Connection lost, reconnecting")).to_be_visible()
+    enter(page, "echo af''ter $((6*7))")
+    rig.start_hub()
+    expect(page.get_by_text("Connection lost, reconnecting")).to_have_count(0)
+    shows(page, "after 42")
+    text = page.locator(SCREEN).inner_text()
+    assert text.count("before") == 1 and text.count("after 42") == 1
+    assert page.evaluate("window.sameDocument")
+    enter(page, "exit")
+    expect(page.get_by_text("The session is over: ended well.")).to_be_visible()
+    assert session(rig, id)["exit_code"] == 0
+
+
+def test_a_recording_is_replayed_to_any_moment_and_taken_along(open_page, rig, tmp_path):
+    page = open_page("/", "otto")
+    id = open_terminal(page, title="to be seen again")
+    shows(page, "#")
+    for word in ("one", "two", "three"):
+        enter(page, f"clear; echo part {word[0]}''{word[1:]}; sleep 1")
+        shows(page, f"part {word}")
+    enter(page, "exit")
+    page.get_by_role("button", name="Replay").click()
+    shows(page, "part three")
+    replay = page.get_by_role("toolbar", name="Replay")
+    seek = replay.get_by_label("Position")
+    length = float(seek.get_attribute("max"))
+    assert length > 2
+    seek.fill("0")
+    expect(page.locator(SCREEN)).not_to_contain_text("part")
+    found = []
+    for tenth in range(11):
+        seek.fill(str(length * tenth / 10))
+        page.wait_for_timeout(150)
+        found += re.findall("part [a-z]+", page.locator(SCREEN).inner_text())
+    assert list(dict.fromkeys(found)) == ["part one", "part two", "part three"]
+    seek.fill("0")
+    replay.get_by_label("Speed").select_option("16")
+    replay.get_by_role("button", name="Play").click()
+    shows(page, "part three")
+    expect(replay.get_by_role("button", name="Play")).to_be_visible()
+    with page.expect_download() as download:
+        replay.get_by_role("link", name="Download").click()
+    assert download.value.suggested_filename == f"dvic-{id}.cast"
+    assert (download.value.path()).read_text() == rig.hubctl("sessions", "export", id, "-")
+
+    page.goto("/sessions?node=ada")
+    row = page.get_by_role("row").filter(has_text="to be seen again")
+    expect(row).to_contain_text(re.compile("(KiB|[0-9] B)"))
+    row.get_by_role("link", name="Replay").click()
+    shows(page, "part three")
+
+
+def test_a_viewer_sees_no_way_in_and_the_hub_gives_none(open_page, rig):
+    otto = open_page("/", "otto")
+    id = open_terminal(otto, title="not for vera")
+    page = open_page("/sessions", "vera")
+    expect(page.get_by_role("row").filter(has_text="not for vera")).to_contain_text("otto")
+    for name in ("New terminal", "Join", "Look on", "Replay", "Download"):
+        expect(page.get_by_role("button", name=name).or_(page.get_by_role("link", name=name))).to_have_count(0)
+    page.goto("/sessions?new=1&node=ada")
+    expect(page.get_by_role("heading", name="Sessions", level=1)).to_be_visible()
+    expect(page.get_by_role("region", name="New terminal")).to_have_count(0)
+    page.get_by_role("link", name="not for vera").click()
+    expect(page.get_by_role("region", name="Who is in it")).to_contain_text("otto")
+    expect(page.locator(".xterm")).to_have_count(0)
+    page.goto("/nodes/ada")
+    expect(page.get_by_role("heading", name="Sessions")).to_be_visible()
+    expect(page.get_by_role("link", name="Terminal", exact=True)).to_have_count(0)
+    status = page.evaluate("""async (id) => {
+        const ask = (path, body) => fetch(`api/v1/${path}`, body && {method: "POST", body: JSON.stringify(body),
+            headers: {"Content-Type": "application/json"}}).then((answer) => answer.status)
+        const attach = (query) => new Promise((done) => {
+            const socket = new WebSocket(new URL(`api/v1/sessions/${id}/attach${query}`, document.baseURI.replace("http", "ws")))
+            socket.onopen = () => done("open")
+            socket.onerror = () => done("refused")
+        })
+        return [await ask("sessions", {node: "ada"}), await ask(`sessions/${id}/end`, {}), await ask(`sessions/${id}/recording`),
+                await attach(""), await attach("?read_only=true")]
+    }""", id)
+    assert status == [403, 403, 403, "refused", "refused"]
+    enter(otto, "exit")
