@@ -13,7 +13,7 @@ export class Flow {
 
   /** What to ask the hub for after a loss: everything from here on; -1 before the first time. */
   get offset(): number {
-    return this.#received
+    return Math.max(-1, this.#received)
   }
 
   /** The hub's first word: what comes next ends at `offset` with its first `screen` bytes. */

@@ -18,6 +18,8 @@ import { nextWait } from "./waits.ts"
 const LONGEST_WAIT_MS = 2000
 /** Between two questions for a sign of life; the answer to one must be there before the next. */
 const PING_MS = 10_000
+/** In which a connection must stand, and an answer be there. */
+const PATIENCE_MS = 10_000
 /** Bytes of one message: half of what the hub takes. */
 const MESSAGE_BYTES = 32 * 1024
 const TYPED_BYTES = 64 * 1024
@@ -60,6 +62,7 @@ export class TerminalLink {
   #tries = 0
   #timer = 0
   #pinging = 0
+  #patience = 0
   #answered = true
   #closed = false
 
@@ -132,6 +135,7 @@ export class TerminalLink {
     }
     socket.onclose = (event) => this.#lost(event.code, stood)
     this.#socket = socket
+    this.#patience = window.setTimeout(() => this.#lost(0, false), PATIENCE_MS)
   }
 
   #show(data: Uint8Array): void {
@@ -175,6 +179,7 @@ export class TerminalLink {
     const socket = this.#socket
     if (socket) for (const data of this.#typed.take()) this.#sendTyped(socket, data)
     this.#answered = true
+    clearTimeout(this.#patience)
     clearInterval(this.#pinging)
     this.#pinging = window.setInterval(() => this.#ping(), PING_MS)
   }
@@ -191,6 +196,7 @@ export class TerminalLink {
   /** Let go of the connection, without waiting for the other side. */
   #drop(): void {
     clearTimeout(this.#timer)
+    clearTimeout(this.#patience)
     clearInterval(this.#pinging)
     this.#timer = 0
     const socket = this.#socket
@@ -218,7 +224,7 @@ export class TerminalLink {
   /** No connection was made, and a socket does not tell why: ask how the session stands. */
   async #look(): Promise<void> {
     try {
-      const session = await ask<Session>("GET", `sessions/${part(this.#id)}`)
+      const session = await ask<Session>("GET", `sessions/${part(this.#id)}`, { signal: AbortSignal.timeout(PATIENCE_MS) })
       if (this.#closed) return
       if (session.ended) this.#over({ state: session.state, exit_code: session.exit_code, reason: session.why })
       else this.#again()

@@ -95,8 +95,7 @@ function Head(props: { session: Session; looking: boolean; again: () => void }) 
       </div>
       <p class="session-line">
         On <a href={addressOf("/nodes/{node}", { node: session.node })}>{session.node}</a>{session.user && <> as <code>{visible(session.user)}</code></>}
-        {session.argv.length > 0 && <>, <code>{visible(joinWords(session.argv))}</code></>}, begun by <bdi>{session.by}</bdi> <Ago time={session.created} />,
-        {open ? ` for ${lasted(session, now.value)} now` : <> over after {lasted(session, now.value)} <time title={clock(millis(session.ended))} dateTime={session.ended ?? ""} /></>}
+        {session.argv.length > 0 && <>, <code>{visible(joinWords(session.argv))}</code></>}, begun by <bdi>{session.by}</bdi> <Ago time={session.created} />{!open && <>, over after <time title={clock(millis(session.ended))} dateTime={session.ended ?? ""}>{lasted(session, now.value)}</time></>}
         {open ? (session.recorded ? ", recorded" : ", not recorded") : session.recording > 0 && `, ${bytes(session.recording)} recorded`}
         {!open && <>. How it ended: {visible(endOf({ state: session.state, exit_code: session.exit_code, reason: session.why }))}.</>}
       </p>

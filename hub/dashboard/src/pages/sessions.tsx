@@ -113,7 +113,7 @@ function Past(props: { filter: Filter; turn: string }) {
   useEffect(() => () => stop.abort(), [])
   return (
     <section aria-labelledby="past-sessions">
-      <h2 id="past-sessions">Over</h2>
+      <h2 id="past-sessions">Past</h2>
       {fault.value && <ErrorBox text={fault.value} again={() => void load("")} />}
       {!sessions.value ? !fault.value && <Waiting /> : sessions.value.length ? <Rows label="Past sessions" items={sessions.value} keyOf={(each) => each.id} columns={PAST} /> : (
         <Empty><p>{props.filter.node || props.filter.by ? "None fits these filters." : "There was none yet."}</p></Empty>

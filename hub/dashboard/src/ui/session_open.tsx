@@ -31,7 +31,7 @@ export function SessionOpen(props: { node: string; close: () => void }) {
         <label>As user <input name="user" autoComplete="off" spellcheck={false} maxLength={64} placeholder="as its policy says" /></label>
         <label class="wide">Command <input name="command" autoFocus={!!props.node} autoComplete="off" spellcheck={false} placeholder="the user's login shell" /></label>
         <label class="wide">Title <input name="title" autoComplete="off" maxLength={100} placeholder="node and command" /></label>
-        <label class="check"><input type="checkbox" name="record" checked /> record what it shows</label>
+        <label class="record"><input type="checkbox" name="record" checked /> record what it shows</label>
       </Form>
       {node && !node.connected && <p class="faint after" role="status">{node.name} is not connected right now.</p>}
     </section>

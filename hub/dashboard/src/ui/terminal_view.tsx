@@ -62,6 +62,7 @@ export function TerminalView(props: { id: string; label: string; readOnly: boole
       if (readOnly) made.shrink()
     })
     link.start()
+    if (place.getBoundingClientRect().bottom > innerHeight) place.parentElement?.scrollIntoView({ block: "start" }) // a phone
     if (!readOnly) made.terminal.focus()
     return () => {
       clearTimeout(timer)
