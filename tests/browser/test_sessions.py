@@ -1,9 +1,12 @@
 """Terminals in the page: opened, typed into, shared, lost and found again, replayed; and kept from those who may not."""
 
+import os
 import re
 import shutil
+import signal
 
 import pytest
+from axe import stumbles
 from joined_terminal import events
 from page_terminal import SCREEN, enter, keyboard, open_terminal, shows
 from playwright.sync_api import expect
@@ -123,6 +126,132 @@ def test_a_terminal_goes_on_when_the_hub_was_killed_and_started_again(open_page,
     enter(page, "exit")
     expect(page.get_by_text("The session is over: ended well.")).to_be_visible()
     assert session(rig, id)["exit_code"] == 0
+
+
+def test_a_line_that_is_dead_is_noticed_and_made_anew(open_page, rig):
+    page = open_page("/", "otto")
+    open_terminal(page)
+    os.kill(rig.hub.pid, signal.SIGSTOP)  # nobody closes anything, and nobody answers
+    try:
+        expect(page.get_by_text("Connection lost, reconnecting")).to_be_visible()
+    finally:
+        os.kill(rig.hub.pid, signal.SIGCONT)
+    expect(page.get_by_text("Connection lost, reconnecting")).to_have_count(0)
+    enter(page, "echo the''re")
+    shows(page, "there")
+    enter(page, "exit")
+
+
+def test_a_terminal_waits_for_a_machine_that_lost_its_hub(open_page, rig):
+    page = open_page("/", "otto")
+    open_terminal(page, "bob")
+    enter(page, "echo be''fore")
+    shows(page, "before")
+    rig.agents["bob"].agent.kill()
+    expect(page.get_by_text("The machine has lost its connection to the hub")).to_be_visible()
+    rig.agents["bob"].start()
+    expect(page.get_by_text("The machine has lost its connection to the hub")).to_have_count(0)
+    enter(page, "echo af''ter")
+    shows(page, "after")
+    enter(page, "exit")
+
+
+def test_text_is_copied_out_and_pasted_in(open_page, rig):
+    page = open_page("/", "otto")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    open_terminal(page)
+    enter(page, "clear; echo ta''ke-me-along")
+    shows(page, "take-me-along")
+    page.get_by_text("take-me-along").first.dblclick(position={"x": 20, "y": 5}, force=True)
+    page.keyboard.press("Control+Shift+C")
+    until(lambda: page.evaluate("navigator.clipboard.readText()") == "take-me-along", "it is in the clipboard")
+    page.evaluate("navigator.clipboard.writeText('echo pas\\'\\'ted ünd')")
+    page.get_by_role("button", name="Paste").click()
+    page.keyboard.press("Enter")
+    shows(page, "pasted ünd")
+    page.get_by_text("pasted ünd", exact=True).first.dblclick(position={"x": 20, "y": 5}, force=True)
+    page.get_by_role("button", name="Copy").click()
+    until(lambda: page.evaluate("navigator.clipboard.readText()") == "pasted", "the button copies too")
+    enter(page, "exit")
+
+
+def test_a_question_of_a_program_is_answered_once_whoever_is_in_it(open_page, rig):
+    otto = open_page("/", "otto")
+    id = open_terminal(otto)
+    anna = open_page(f"/sessions/{id}", "anna")
+    shows(anna, "#")
+    enter(otto, "printf '\\033[c'; sleep 1; echo as''ked")
+    shows(anna, "asked")
+    shows(otto, "1;2c")  # echoed, as nobody reads it
+    vera = open_page(f"/sessions/{id}", "anna")  # the question is in what she is shown first
+    shows(vera, "asked")
+    otto.keyboard.press("Control+u")
+    enter(otto, "echo se''ttled")
+    for page in (otto, anna, vera):
+        shows(page, "settled")
+        assert page.locator(SCREEN).inner_text().count("1;2c") == 1
+    enter(otto, "exit")
+
+
+def test_what_a_program_writes_moves_nothing_but_its_screen(open_page, rig):
+    page = open_page("/", "otto")
+    open_terminal(page, title="<img src=x onerror=window.harmed=1>")
+    title = page.title()
+    enter(page, "clear; printf '\\033]0;taken\\007\\033]52;c;dGFrZW4=\\007\\033]8;;javascript:window.harmed=2\\007press\\033]8;;\\007\\n"
+                "<script>window.harmed=3</script>\\n'")
+    shows(page, "<script>window.harmed=3</script>")
+    page.get_by_text("press", exact=True).first.click(force=True)
+    assert page.title() == title and "onerror" in title
+    assert page.evaluate("window.harmed === undefined")
+    enter(page, "exit")
+
+
+def test_the_keyboard_comes_into_a_terminal_and_out_again(open_page, rig):
+    page = open_page("/", "otto")
+    open_terminal(page)
+    keyboard(page)
+    page.keyboard.press("Tab")
+    expect(page.locator(".xterm-helper-textarea")).to_be_focused()
+    page.keyboard.press("Control+Shift+L")
+    expect(page.get_by_role("button", name="Copy")).to_be_focused()
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keys")).to_contain_text("leave the terminal by the keyboard")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog", name="Keys")).to_have_count(0)
+    page.keyboard.press("t")
+    expect(page.locator(".xterm-helper-textarea")).to_be_focused()
+    page.keyboard.type("echo t''yped")
+    page.keyboard.press("Enter")
+    shows(page, "typed")
+    assert stumbles(page) == []
+    enter(page, "exit")
+
+
+def test_a_phone_has_the_keys_that_it_lacks(open_page, rig):
+    page = open_page("/", "otto", width=375, height=700)
+    open_terminal(page)
+    enter(page, "cat")
+    keyboard(page).type("held")
+    shows(page, "held")
+    page.get_by_role("button", name="Ctrl-C").click()
+    enter(page, "echo $((6*7)) ba''ck")
+    shows(page, "42 back")
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    assert stumbles(page) == []
+    enter(page, "exit")
+
+
+def test_xterm_is_loaded_where_there_is_a_terminal_and_nowhere_else(open_page, rig):
+    page = open_page("/", "otto")
+    loaded = """() => performance.getEntriesByType("resource").filter((each) => each.name.endsWith(".js"))
+        .reduce((sum, each) => sum + each.decodedBodySize, 0)"""
+    page.goto("/sessions?new=1&node=ada")
+    expect(page.get_by_role("region", name="New terminal")).to_be_visible()
+    assert page.evaluate(loaded) < 200_000
+    page.get_by_role("button", name="Open", exact=True).click()
+    expect(page.locator(".xterm")).to_be_visible()
+    assert page.evaluate(loaded) > 300_000
+    enter(page, "exit")
 
 
 def test_a_recording_is_replayed_to_any_moment_and_taken_along(open_page, rig, tmp_path):

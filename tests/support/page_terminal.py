@@ -7,9 +7,10 @@ from playwright.sync_api import expect
 SCREEN = ".xterm-rows"
 
 
-def open_terminal(page, node="ada", command="/bin/sh", title=""):
-    """Through the node's page, as a person would; returns the session's id once it can be typed into."""
-    page.goto(f"/nodes/{node}")
+def open_terminal(page, node="ada", command="/bin/sh", title="", top=""):
+    """Through the node's page, as a person would; returns the session's id once it can be typed into. `top`: the hub's
+    address, where the window's own is not its."""
+    page.goto(f"{top}/nodes/{node}")
     page.get_by_role("link", name="Terminal", exact=True).click()
     form = page.get_by_role("region", name="New terminal")
     expect(form.get_by_label("Node")).to_have_value(node)

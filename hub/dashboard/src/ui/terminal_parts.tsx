@@ -24,14 +24,14 @@ export function People(props: { people: readonly Person[]; you?: number }) {
 }
 
 const ARROWS = [["←", "D", "Left"], ["↓", "B", "Down"], ["↑", "A", "Up"], ["→", "C", "Right"]] as const
-const KEYS = [["Esc", "\x1b", "Escape"], ["Tab", "\t", "Tab"], ["^C", "\x03", "Control C"], ["^D", "\x04", "Control D"], ["^Z", "\x1a", "Control Z"]] as const
+const KEYS = [["Esc", "\x1b"], ["Tab", "\t"], ["Ctrl-C", "\x03"], ["Ctrl-D", "\x04"], ["Ctrl-Z", "\x1a"]] as const
 
 /** `application`: the program wants arrows in their other form. */
 export function KeyBar(props: { type: (text: string) => void; application: () => boolean }) {
   const hold = (event: Event) => event.preventDefault() // the keyboard stays with the terminal
   return (
     <div class="session-keys" role="toolbar" aria-label="Keys">
-      {KEYS.map(([name, text, says]) => <button key={name} type="button" aria-label={says} onPointerDown={hold} onClick={() => props.type(text)}>{name}</button>)}
+      {KEYS.map(([name, text]) => <button key={name} type="button" onPointerDown={hold} onClick={() => props.type(text)}>{name}</button>)}
       {ARROWS.map(([name, letter, says]) => <button key={name} type="button" aria-label={says} onPointerDown={hold} onClick={() => props.type(`\x1b${props.application() ? "O" : "["}${letter}`)}>{name}</button>)}
     </div>
   )
