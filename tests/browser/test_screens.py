@@ -10,8 +10,10 @@ from pathlib import Path
 import exhibition
 import pytest
 from browsing import PASSWORD
+from joined_terminal import open_session
+from page_terminal import SCREEN
 from playwright.sync_api import expect
-from rig import Rig
+from rig import Rig, until
 
 pytestmark = pytest.mark.browser
 
@@ -20,11 +22,18 @@ MOST = 2 * 1024 * 1024
 
 VIEWS = {
     "home": "/", "fleet": "/fleet", "node": "/nodes/detector-2", "logs": "/logs?since=6h", "runs": "/runs",
-    "run": "/runs/{run}", "updates": "/updates", "sessions": "/sessions", "enrol": "/enrol", "people": "/people",
+    "run": "/runs/{run}", "updates": "/updates", "sessions": "/sessions", "session": "/sessions/{session}",
+    "replay": "/sessions/{replay}", "enrol": "/enrol", "people": "/people",
     "tokens": "/tokens", "audit": "/audit", "hub": "/hub", "account": "/account",
 }
-ON_A_PHONE = ("home", "fleet", "node", "logs")
+ON_A_PHONE = ("home", "fleet", "node", "logs", "session")
 IN_THE_DARK = ("fleet", "node", "logs", "hub")
+
+
+READOUT = ("printf 'daq status\\n\\n'; for n in 1 2 3 4; do "
+           "printf ' channel %s   \\033[32m%s\\033[0m   1.2%s V\\n' $n ok $n; sleep 0.2; done; "
+           "printf ' trigger     \\033[1;31mhigh\\033[0m 1.31 V\\n\\n'")
+"""What the terminals on show have written."""
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +65,15 @@ def run(rig) -> str:
     return rig.request("GET", "/api/v1/runs")[1]["items"][0]["id"]
 
 
+@pytest.fixture
+def sessions(rig) -> dict[str, str]:
+    """A terminal that is open, and one that is over, by their place in VIEWS."""
+    made = {"session": open_session(rig, "daq-1", "sh", "-c", f"{READOUT}; exec sh", title="why is the voltage high?"),
+            "replay": open_session(rig, "daq-2", "sh", "-c", READOUT, title="readout restarted")}
+    until(lambda: rig.request("GET", f"/api/v1/sessions/{made['replay']}")[1]["ended"], "the short one ends")
+    return made
+
+
 @pytest.fixture(scope="module")
 def pictures(screens, tmp_path_factory) -> Path:
     where = screens or tmp_path_factory.mktemp("screens")
@@ -64,8 +82,9 @@ def pictures(screens, tmp_path_factory) -> Path:
 
 
 @pytest.mark.parametrize("name", VIEWS)
-def test_a_view_is_drawn(open_page, pictures, run, name):
-    address = VIEWS[name].replace("{run}", run)
+def test_a_view_is_drawn(open_page, pictures, request, run, name):
+    shown = request.getfixturevalue("sessions") if VIEWS[name].startswith("/sessions") else {}
+    address = VIEWS[name].format(run=run, **shown)
     draw(open_page, pictures / f"{name}.png", address)
     if name in IN_THE_DARK:
         draw(open_page, pictures / f"{name}-dark.png", address, scheme="dark")
@@ -88,6 +107,8 @@ def draw(open_page, file: Path, address: str, **look) -> None:
         expect(page.get_by_text("Waiting for")).to_be_visible()
     if address == "/audit":
         page.get_by_role("row").filter(has_text=re.compile("node.tag")).first.locator("summary").click()
+    if address.startswith("/sessions/"):
+        expect(page.locator(SCREEN)).to_contain_text("trigger")
     expect(page.locator(".waiting")).to_have_count(0)
     page.wait_for_load_state("load")
     page.screenshot(path=file, animations="disabled", caret="hide")

@@ -4,7 +4,7 @@
 import { useSignal } from "@preact/signals"
 import { ask, part } from "../core/api.ts"
 import { bytes, clock, millis } from "../core/format.ts"
-import { visible } from "../core/harmless.ts"
+import { oneLine, visible } from "../core/harmless.ts"
 import { useKeys } from "../core/keys.ts"
 import { now } from "../core/now.ts"
 import { addressOf } from "../core/pages.ts"
@@ -95,7 +95,7 @@ function Head(props: { session: Session; looking: boolean; again: () => void }) 
       </div>
       <p class="session-line">
         On <a href={addressOf("/nodes/{node}", { node: session.node })}>{session.node}</a>{session.user && <> as <code>{visible(session.user)}</code></>}
-        {session.argv.length > 0 && <>, <code>{visible(joinWords(session.argv))}</code></>}, begun by <bdi>{session.by}</bdi> <Ago time={session.created} />{!open && <>, over after <time title={clock(millis(session.ended))} dateTime={session.ended ?? ""}>{lasted(session, now.value)}</time></>}
+        {session.argv.length > 0 && <>, <code class="command" title={oneLine(joinWords(session.argv))}>{oneLine(joinWords(session.argv))}</code></>}, begun by <bdi>{session.by}</bdi> <Ago time={session.created} />{!open && <>, over after <time title={clock(millis(session.ended))} dateTime={session.ended ?? ""}>{lasted(session, now.value)}</time></>}
         {open ? (session.recorded ? ", recorded" : ", not recorded") : session.recording > 0 && `, ${bytes(session.recording)} recorded`}
         {!open && <>. How it ended: {visible(endOf({ state: session.state, exit_code: session.exit_code, reason: session.why }))}.</>}
       </p>
