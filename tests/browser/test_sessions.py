@@ -1,4 +1,4 @@
-"""Terminals in the page: opened, typed into, shared, lost and found again, replayed; and kept from those who may not."""
+"""Terminals in the page: opened, typed into, shared, lost and found again, replayed; kept from those who may not."""
 
 import os
 import re
@@ -197,7 +197,8 @@ def test_what_a_program_writes_moves_nothing_but_its_screen(open_page, rig):
     page = open_page("/", "otto")
     open_terminal(page, title="<img src=x onerror=window.harmed=1>")
     title = page.title()
-    enter(page, "clear; printf '\\033]0;taken\\007\\033]52;c;dGFrZW4=\\007\\033]8;;javascript:window.harmed=2\\007press\\033]8;;\\007\\n"
+    enter(page, "clear; printf '\\033]0;taken\\007\\033]52;c;dGFrZW4=\\007"
+                "\\033]8;;javascript:window.harmed=2\\007press\\033]8;;\\007\\n"
                 "<script>window.harmed=3</script>\\n'")
     shows(page, "<script>window.harmed=3</script>")
     page.get_by_text("press", exact=True).first.click(force=True)
@@ -313,12 +314,13 @@ def test_a_viewer_sees_no_way_in_and_the_hub_gives_none(open_page, rig):
         const ask = (path, body) => fetch(`api/v1/${path}`, body && {method: "POST", body: JSON.stringify(body),
             headers: {"Content-Type": "application/json"}}).then((answer) => answer.status)
         const attach = (query) => new Promise((done) => {
-            const socket = new WebSocket(new URL(`api/v1/sessions/${id}/attach${query}`, document.baseURI.replace("http", "ws")))
+            const base = document.baseURI.replace("http", "ws")
+            const socket = new WebSocket(new URL(`api/v1/sessions/${id}/attach${query}`, base))
             socket.onopen = () => done("open")
             socket.onerror = () => done("refused")
         })
-        return [await ask("sessions", {node: "ada"}), await ask(`sessions/${id}/end`, {}), await ask(`sessions/${id}/recording`),
-                await attach(""), await attach("?read_only=true")]
+        return [await ask("sessions", {node: "ada"}), await ask(`sessions/${id}/end`, {}),
+                await ask(`sessions/${id}/recording`), await attach(""), await attach("?read_only=true")]
     }""", id)
     assert status == [403, 403, 403, "refused", "refused"]
     enter(otto, "exit")

@@ -17,7 +17,8 @@ def test_the_reason_of_an_end_is_told_to_who_is_in_it_and_in_the_list(open_page,
     expect(over).to_be_visible()
     expect(over).to_have_count(1)
     page.goto("/sessions")
-    expect(page.get_by_role("table", name="Past sessions").get_by_role("row").filter(has_text="left alone")).to_contain_text("10 s")
+    past = page.get_by_role("table", name="Past sessions")
+    expect(past.get_by_role("row").filter(has_text="left alone")).to_contain_text("10 s")
     page.goto(f"/sessions/{id}")
     expect(page.get_by_text("How it ended:")).to_contain_text("10 s")
 

@@ -4,7 +4,7 @@
     client  {"size": [100, 30]}  the window's columns and rows; the terminal is as large as fits into all windows
     client  {"seen": 1290}       the output before this offset is drawn (with `acknowledge=true`)
     client  {"ping": 7}          answered by {"pong": 7}, for who can't otherwise find out that the line is dead
-    hub     {"session": {...}, "offset": 1234, "screen": 56, "fresh": true, "size": [80, 24], "you": 2}      first
+    hub     {"session": {...}, "offset": 1234, "screen": 56, "fresh": true, "size": [80, 24], "you": 2}     first
     hub     {"people": [{"n": 2, "name": "olga", "read_only": false, "since": 1763632800000000}]}
     hub     {"size": [80, 24]}   {"node": "away"}   {"node": "here"}   {"note": "..."}
     hub     {"ended": {"state": "finished", "exit_code": 0, "reason": ""}}        last
@@ -12,8 +12,9 @@
 `offset` counts bytes of the terminal's output: the place behind the `screen` bytes that are sent first. Who comes back
 asks for the bytes from an offset on (`?offset=`) and gets only those, where the hub still has them (`fresh` is false).
 With `read_only=true` nothing that is sent is typed. With `acknowledge=true` output counts as taken when the client says
-that it has drawn it, not when it was sent: the terminal waits for a page that is behind. Who programs query (a full-screen
-program asks what the terminal can do) is the first of the people who can type: one alone should answer. The token is looked at again all the time, as for the live stream.
+that it has drawn it, not when it was sent: the terminal waits for a page that is behind. What programs ask of the
+terminal is to be answered by one of all who are in it: the first of `people` who can type, `you` being one's own `n`.
+The token is looked at again all the time, as for the live stream.
 """
 
 import asyncio
@@ -49,8 +50,8 @@ _CLOSE = {"ended": WSCloseCode.OK, "restarting": WSCloseCode.GOING_AWAY, "slow":
 
 
 class AttachQuery(msgspec.Struct, forbid_unknown_fields=True):
-    """`offset`: bytes of output that were seen already (-1: begin with what is on the screen). `acknowledge`: the client
-    says what it has drawn."""
+    """`offset`: bytes of output that were seen already (-1: begin with what is on the screen). `acknowledge`: the
+    client says what it has drawn."""
 
     read_only: Literal["true", "false"] = "false"
     acknowledge: Literal["true", "false"] = "false"
