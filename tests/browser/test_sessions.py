@@ -1,5 +1,6 @@
 """Terminals in the page: opened, typed into, shared, lost and found again, replayed; kept from those who may not."""
 
+import json
 import os
 import re
 import shutil
@@ -7,7 +8,7 @@ import signal
 
 import pytest
 from axe import stumbles
-from joined_terminal import events
+from joined_terminal import events, open_session
 from page_terminal import SCREEN, enter, keyboard, open_terminal, shows
 from playwright.sync_api import expect
 from rig import until
@@ -175,6 +176,20 @@ def test_text_is_copied_out_and_pasted_in(open_page, rig):
     enter(page, "exit")
 
 
+def test_a_long_paste_arrives_whole(open_page, rig, tmp_path):
+    page = open_page("/", "otto")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    open_terminal(page, command=f"sh -c 'stty -echo; exec cat > {tmp_path}/pasted'")
+    text = "".join(f"{number:6} {'grüße ' * 12}\n" for number in range(4000))
+    until((tmp_path / "pasted").exists, "it listens")
+    page.evaluate("text => navigator.clipboard.writeText(text)", text)
+    page.get_by_role("button", name="Paste").click()
+    until(lambda: (tmp_path / "pasted").stat().st_size == len(text.encode()), "all of it is there")
+    page.keyboard.press("Control+d")
+    expect(page.get_by_text("The session is over: ended well.")).to_be_visible()
+    assert (tmp_path / "pasted").read_text() == text
+
+
 def test_a_question_of_a_program_is_answered_once_whoever_is_in_it(open_page, rig):
     otto = open_page("/", "otto")
     id = open_terminal(otto)
@@ -292,6 +307,35 @@ def test_a_recording_is_replayed_to_any_moment_and_taken_along(open_page, rig, t
     expect(row).to_contain_text(re.compile("(KiB|[0-9] B)"))
     row.get_by_role("link", name="Replay").click()
     shows(page, "part three")
+
+
+def test_a_recording_that_is_damaged_or_very_long_is_played_as_far_as_that_goes(open_page, rig):
+    id = open_session(rig, "ada", "echo", "whole")
+    until(lambda: session(rig, id)["ended"], "it ends")
+    file = rig.state / "recordings" / f"{id}.cast"
+    whole = file.read_text()
+    page = open_page(f"/sessions/{id}", "otto")
+    shows(page, "whole")
+
+    file.write_text(f'{whole}[8.5, "o", "more"]\n[9, "o"\n[9.5, "o", "never"]\n')
+    page.reload()
+    expect(page.get_by_text("The recording can't be played to its end: a line of it is damaged.")).to_be_visible()
+    shows(page, "more")
+    file.write_text("no recording at all\n")
+    page.reload()
+    expect(page.get_by_text("The recording can't be played: a line of it is damaged.")).to_be_visible()
+    with file.open("w") as long:
+        long.write(whole)
+        for second in range(2, 42):
+            line = json.dumps([second, "o", "x" * 70 + "\r\n"]) + "\n"
+            long.write(line * (1024 * 1024 // len(line)) + json.dumps([second, "o", f"second {second}\r\n"]) + "\n")
+    page.reload()
+    expect(page.get_by_text("Only the first 32.0 MiB are played here.")).to_be_visible()
+    shows(page, re.compile("second 3[0-9]"))
+    page.get_by_label("Position").fill("12.5")
+    expect(page.locator(SCREEN)).not_to_contain_text(re.compile("second (2|3)[0-9]"))
+    page.get_by_label("Position").fill("0")
+    expect(page.locator(SCREEN)).not_to_contain_text("second")
 
 
 def test_a_viewer_sees_no_way_in_and_the_hub_gives_none(open_page, rig):

@@ -142,6 +142,7 @@ def test_output_is_acknowledged_when_it_is_in_the_recording(tmp_path):
         assert (await lab.sent(TerminalAck)).offset == 7
         assert '"hello\\r\\n"' in (await lab.sessions.recording(row.id, OLGA)).read_text()
         assert lab.hub.store.sessions.rows[row.id].offset == 7
+        assert (await lab.sessions.get(row.id)).recording == lab.hub.store.sessions.rows[row.id].recording > 7
 
     with_lab(test, tmp_path)
 

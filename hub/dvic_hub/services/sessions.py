@@ -143,7 +143,10 @@ class SessionService:
 
     async def get(self, id: str) -> TerminalSession:
         """Raises NotFound."""
-        row = self._live[id].row if id in self._live else await self._store.sessions.get(id)
+        live = self._live.get(id)
+        if live is not None:
+            return replace(live.row, recording=live.recording.length) if live.recording else live.row
+        row = await self._store.sessions.get(id)
         if row is None:
             raise NotFound(f"there is no session {id}")
         return row

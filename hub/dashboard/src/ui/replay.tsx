@@ -37,7 +37,7 @@ export function Replay(props: { id: string; label: string; size: number }) {
   return (
     <>
       {cut && <p class="session-standing warn" role="status">Only the first {bytes(MOST_PLAYED)} are played here. Download it, or: <code>hubctl sessions replay {props.id}</code></p>}
-      {cast.fault && <p class="session-standing warn" role="alert">The recording can&apos;t be played {cast.events.length ? "to its end" : ""}: {cast.fault}.</p>}
+      {cast.fault && <p class="session-standing warn" role="alert">The recording can&apos;t be played{cast.events.length ? " to its end" : ""}: {cast.fault}.</p>}
       {cast.events.length > 0 && <Playing cast={cast} id={props.id} label={props.label} />}
     </>
   )
