@@ -257,6 +257,23 @@ def test_a_phone_has_the_keys_that_it_lacks(open_page, rig):
     enter(page, "exit")
 
 
+def test_who_may_no_more_or_signs_out_everywhere_is_put_out(open_page, rig):
+    page, other = open_page("/", "otto"), open_page("/", "otto")
+    id = open_terminal(page)
+    shows(page, "#")
+    assert rig.request("PATCH", "/api/v1/users/otto", {"role": "viewer"})[0] == 200
+    try:
+        expect(page.get_by_text("What a terminal shows, and its recording, are for operators.")).to_be_visible()
+        expect(page.locator(".xterm")).to_have_count(0)
+    finally:
+        rig.request("PATCH", "/api/v1/users/otto", {"role": "operator"})
+    other.goto(f"/sessions/{id}")
+    enter(other, "echo st''ill")
+    shows(other, "still")
+    page.evaluate("fetch('api/v1/logins', {method: 'DELETE'})")
+    expect(other.get_by_role("button", name="Sign in")).to_be_visible()
+
+
 def test_xterm_is_loaded_where_there_is_a_terminal_and_nowhere_else(open_page, rig):
     page = open_page("/", "otto")
     loaded = """() => performance.getEntriesByType("resource").filter((each) => each.name.endsWith(".js"))

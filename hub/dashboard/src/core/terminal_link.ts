@@ -10,7 +10,7 @@
 import { signal } from "@preact/signals"
 import { ask, part } from "./api.ts"
 import { Problem, textOf } from "./problems.ts"
-import { findOut } from "./session.ts"
+import { findOut, may } from "./session.ts"
 import type { Person, Session } from "./sessions.ts"
 import { Flow, pieces, Typed } from "./terminal_flow.ts"
 import { nextWait } from "./waits.ts"
@@ -26,6 +26,7 @@ const TYPED_BYTES = 64 * 1024
 /** Bytes that may wait in the browser for a terminal that takes nothing. */
 const UNSENT_BYTES = 1024 * 1024
 const OUTLAWED = 1008
+const OUT = "The hub has put you out: you are no longer signed in, or may not come into terminals any more."
 
 export type End = { state: string; exit_code: number; reason: string }
 export type About = { id: string; node: string; title: string; by: string; recorded: boolean }
@@ -211,13 +212,14 @@ export class TerminalLink {
     if (this.#closed || this.end.value) return
     if (this.state.value === "open") this.state.value = "lost"
     if (code === OUTLAWED) {
-      this.#refuse("The hub has put you out: the sign-in is no longer valid.")
+      this.#refuse(OUT)
       findOut().catch(() => { /* the hub is away: it says so elsewhere */ })
     } else if (stood) this.#again()
     else void this.#look()
   }
 
   #again(): void {
+    if (this.#closed) return
     this.#timer = window.setTimeout(() => this.#connect(), Math.min(LONGEST_WAIT_MS, nextWait(this.#tries++, Math.random())))
   }
 
@@ -226,8 +228,13 @@ export class TerminalLink {
     try {
       const session = await ask<Session>("GET", `sessions/${part(this.#id)}`, { signal: AbortSignal.timeout(PATIENCE_MS) })
       if (this.#closed) return
-      if (session.ended) this.#over({ state: session.state, exit_code: session.exit_code, reason: session.why })
-      else this.#again()
+      if (session.ended) {
+        this.#over({ state: session.state, exit_code: session.exit_code, reason: session.why })
+        return
+      }
+      await findOut()
+      if (may("operator")) this.#again()
+      else this.#refuse(OUT)
     } catch (error) {
       if (this.#closed) return
       if (error instanceof Problem && [401, 403, 404].includes(error.status)) this.#refuse(textOf(error))

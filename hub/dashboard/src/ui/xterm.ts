@@ -15,6 +15,8 @@ const FONT_SIZE = 14
 const SMALLEST_FONT = 5
 const SCROLLBACK = 5000
 const SCROLLBAR = 14
+/** Pixels of a box that can be taken for a window: all who are in a session have the smallest one. */
+const LEAST = 60
 
 /** The same in light and dark: programs choose their colours for a dark ground. */
 const THEME: ITheme = {
@@ -55,6 +57,7 @@ export class Screen {
 
   /** Columns and rows that fit into the box as it is now; null while it is not shown. */
   fitting(): [number, number] | null {
+    if (this.#box.clientWidth < LEAST || this.#box.clientHeight < LEAST) return null
     const found = this.#fit.proposeDimensions()
     return found && Number.isFinite(found.cols) && Number.isFinite(found.rows) ? [Math.min(1000, found.cols), Math.min(1000, found.rows)] : null
   }
