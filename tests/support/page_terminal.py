@@ -18,7 +18,7 @@ def open_terminal(page, node="ada", command="/bin/sh", title="", top=""):
     form.get_by_label("Title").fill(title)
     form.get_by_role("button", name="Open").click()
     expect(page).to_have_url(re.compile("/sessions/[a-z0-9]+$"))
-    expect(page.get_by_label(f"Terminal on {node}", exact=True).first).to_be_visible()
+    expect(page.get_by_role("list", name="Who is in it")).to_contain_text("(you)")
     return page.url.rsplit("/", 1)[1]
 
 

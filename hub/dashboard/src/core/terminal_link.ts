@@ -232,7 +232,7 @@ export class TerminalLink {
         this.#over({ state: session.state, exit_code: session.exit_code, reason: session.why })
         return
       }
-      await findOut()
+      await findOut(AbortSignal.timeout(PATIENCE_MS))
       if (may("operator")) this.#again()
       else this.#refuse(OUT)
     } catch (error) {
