@@ -221,6 +221,18 @@ EVERY_RUN = RunQuery()
 
 
 @dataclass(frozen=True)
+class SessionQuery:
+    """Which terminals. Empty fields don't filter. `node`: an id. `by`: who opened it. `open`: whether it goes on."""
+
+    node: str = ""
+    by: str = ""
+    open: bool | None = None
+
+
+EVERY_SESSION = SessionQuery()
+
+
+@dataclass(frozen=True)
 class User:
     name: str
     role: str

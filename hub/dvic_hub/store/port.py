@@ -17,6 +17,7 @@ from dvic_hub.domain.cycle_model import Cycle, Service, WaitingEvents
 from dvic_hub.domain.glance import Glance
 from dvic_hub.domain.model import (
     EVERY_RUN,
+    EVERY_SESSION,
     ApiToken,
     Around,
     AuditEntry,
@@ -33,6 +34,7 @@ from dvic_hub.domain.model import (
     RunNode,
     RunQuery,
     Series,
+    SessionQuery,
     SigningKey,
     Silence,
     TerminalSession,
@@ -216,7 +218,7 @@ class Sessions(Protocol):
     async def open(self) -> list[TerminalSession]:
         """Those that have not ended."""
 
-    async def list(self, limit: int, before: str = "") -> Page:
+    async def list(self, limit: int, before: str = "", query: SessionQuery = EVERY_SESSION) -> Page:
         """Newest first."""
 
     async def recorded_before(self, time: int) -> list[TerminalSession]:

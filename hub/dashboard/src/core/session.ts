@@ -15,10 +15,10 @@ export function may(role: Role): boolean {
   return me.value ? RANK[me.value.role] >= RANK[role] : false
 }
 
-export async function findOut(): Promise<void> {
+export async function findOut(signal?: AbortSignal): Promise<void> {
   whenSignedOut(() => { me.value = null })
   try {
-    me.value = await ask<Me>("GET", "me")
+    me.value = await ask<Me>("GET", "me", signal ? { signal } : {})
   } catch (error) {
     if (error instanceof Problem && error.status === 401) me.value = null
     else throw error

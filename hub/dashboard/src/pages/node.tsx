@@ -18,6 +18,7 @@ import { NodeActions, SilencedNotice } from "./node_actions.tsx"
 import { NodeCharts, type Sample } from "./node_charts.tsx"
 import { Demos, NodeRuns, NodeUpdates } from "./node_lists.tsx"
 import { NodeLog } from "./node_log.tsx"
+import { NodeSessions } from "./node_sessions.tsx"
 import "./node.css"
 
 const HOUR_MS = 3600_000
@@ -100,6 +101,7 @@ export function NodePage(props: { params: Record<string, string> }) {
       <NodeLog node={node} />
       <NodeRuns node={node} />
       <NodeUpdates node={node} />
+      <NodeSessions node={node} />
     </div>
   )
 }
