@@ -23,6 +23,7 @@ from dvic_hub.loops import Loops
 from dvic_hub.services.agents import AgentService
 from dvic_hub.services.audit import AuditService
 from dvic_hub.services.copies import CopyService
+from dvic_hub.services.cycles import CycleService
 from dvic_hub.services.enrolment import EnrolmentService
 from dvic_hub.services.files import FileService
 from dvic_hub.services.host_keys import HostKeyService
@@ -106,12 +107,13 @@ def _put_together(config: HubConfig, clock: Callable[[], float], store: Store) -
     spool = Spool(config.state_dir, config.copy_mib * MIB, config.copy_spool_mib * MIB)
     files = FileService(spool, audit, clock)
     copies = CopyService(store, bus, fleet, agents, runs, spool, files, config, clock)
-    ingest = IngestService(store, bus, fleet.announce)
+    cycles = CycleService(store.services, bus, fleet, audit, clock, agents.ask)
+    ingest = IngestService(store, bus, fleet.announce, cycles)
     maintenance = MaintenanceService(store, config.retention_days, clock)
     doors = Doors(config=config, identity=key, clock=clock, started=clock(), version=VERSION, store=store, audit=audit,
                   people=people, fleet=fleet, silences=silences, agents=agents, ingest=ingest, enrolment=enrolment,
                   releases=releases, release_keys=release_keys, manifests=manifests, runs=runs, rollouts=rollouts,
-                  pushes=pushes, host_keys=host_keys, sessions=sessions, files=files, copies=copies,
+                  pushes=pushes, host_keys=host_keys, sessions=sessions, cycles=cycles, files=files, copies=copies,
                   live=LiveService(bus, fleet))
     loops = Loops()
 
@@ -129,6 +131,11 @@ def _put_together(config: HubConfig, clock: Callable[[], float], store: Store) -
         await rollouts.woken(1.0)
         await rollouts.tick(clock())
 
+    async def follow_steps() -> None:
+        await cycles.woken(1.0)
+        await cycles.turn(clock())
+
+    loops.add("steps of services", 0, follow_steps)
     loops.add("watching nodes", 1.0, watch)
     loops.add("silences", 1.0, silences.tick)
     loops.add("runs", 0, run)
@@ -150,6 +157,7 @@ async def _running(application: web.Application) -> AsyncIterator[None]:
         await doors.sessions.start()
         await doors.files.start()
         await doors.copies.start()
+        await doors.cycles.start()
         doors.live.start()
         hub.loops.start()
         yield

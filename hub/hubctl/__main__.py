@@ -26,6 +26,7 @@ VERBS = {
     "cp": ("hubctl.verbs.cp", "Copy a file to nodes, or from one."),
     "shell": ("hubctl.verbs.shell", "Open a terminal on a node."),
     "sessions": ("hubctl.verbs.sessions", "List, join, end, replay and export terminals."),
+    "service": ("hubctl.verbs.service", "Make, look at, switch and remove monitoring services."),
     "update": ("hubctl.verbs.update", "Update the agents of nodes, a few at a time, and watch how it goes."),
     "updates": ("hubctl.verbs.updates", "List, look at, halt, resume and cancel updates of agents."),
     "release": ("hubctl.verbs.release", "Add, list, sign and remove the packages that the hub serves to machines."),

@@ -78,7 +78,7 @@ def bring(client: Client, path: Path, progress: Progress) -> dict:
 
 def _send(client: Client, kept: dict, part: bytes) -> dict:
     try:
-        return client.put("files", kept["id"], data=part, offset=kept["received"])
+        return client.put_bytes("files", kept["id"], data=part, offset=kept["received"])
     except NotReachable:
         pass
     except Refused as refused:

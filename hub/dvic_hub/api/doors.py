@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from dvic_hub.services.agents import AgentService
     from dvic_hub.services.audit import AuditService
     from dvic_hub.services.copies import CopyService
+    from dvic_hub.services.cycles import CycleService
     from dvic_hub.services.enrolment import EnrolmentService
     from dvic_hub.services.files import FileService
     from dvic_hub.services.host_keys import HostKeyService
@@ -57,6 +58,7 @@ class Doors:
     sessions: SessionService
     files: FileService
     copies: CopyService
+    cycles: CycleService
     live: LiveService
 
     def now(self) -> int:
