@@ -68,6 +68,7 @@ class Purpose(StrEnum):
     NODE_LEAVE = "dvic-node-leave+jws"
     TERMINAL = "dvic-terminal+jws"
     TERMINAL_INPUT = "dvic-terminal-input+jws"
+    COPY = "dvic-copy+jws"
 
 
 def b64encode(data: bytes) -> str:
