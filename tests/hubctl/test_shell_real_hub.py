@@ -166,6 +166,18 @@ def test_a_recording_holds_what_was_shown_and_nothing_that_was_typed(rig):
     assert "hidden''word" not in rig.hub.said() + rig.agents["ada"].agent.said()
 
 
+def test_asciinemas_own_player_plays_what_is_exported(rig, tmp_path):
+    if shutil.which("asciinema") is None:
+        pytest.skip("needs asciinema (apt-get install)")
+    id = open_session(rig, "ada", "printf", "\\033[1mgr\\303\\274\\303\\237e\\033[0m and fare\\167ell\\n")
+    until(lambda: rig.request("GET", f"/api/v1/sessions/{id}")[1]["ended"], "it ends")
+    rig.hubctl("sessions", "export", id, str(tmp_path / "word.cast"))
+    player = Terminal(["asciinema", "play", "--speed", "1000", str(tmp_path / "word.cast")], rig.environ, tmp_path)
+    player.wait_for("grüße", WAIT)
+    player.wait_for("and farewell", WAIT)
+    assert player.ended(WAIT) == 0
+
+
 def test_a_session_that_is_not_to_be_recorded_is_not(rig):
     id = open_session(rig, "ada", "echo", "secret", record=False)
     until(lambda: rig.request("GET", f"/api/v1/sessions/{id}")[1]["ended"], "it ends")
