@@ -68,6 +68,13 @@ def test_a_machine_s_policy_is_told(open_page, rig, tmp_path):
     expect(files(page).get_by_role("alert")).to_contain_text("policy does not allow the kind copy")
     policy.unlink()
 
+    files(page).get_by_role("link", name="What was copied").click()
+    copy = page.get_by_role("list", name="Runs").get_by_role("listitem")
+    expect(copy).to_have_count(1)
+    expect(copy).to_contain_text("1 refused")
+    page.get_by_label("What", exact=True).select_option("commands")
+    expect(page.get_by_text("Nothing fits these filters.")).to_be_visible()
+
 
 def test_a_viewer_is_offered_none_and_may_copy_nothing_by_the_api_either(open_page, rig):
     page = open_page("/nodes/ada", "vera")

@@ -19,7 +19,7 @@ export type RunNode = {
 
 export type Run = {
   id: string
-  kind: "run" | "update" | "enroll" | "terminal"
+  kind: "run" | "update" | "enroll" | "terminal" | "copy"
   selector: string
   argv: string[]
   script: string

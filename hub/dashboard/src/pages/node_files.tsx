@@ -2,6 +2,7 @@
 
 import { type Signal, useSignal } from "@preact/signals"
 import { fetchFile, fileNameOf, sendFile, type Way, wayText } from "../core/file_copies.ts"
+import { addressOf } from "../core/pages.ts"
 import { may } from "../core/session.ts"
 import type { Node } from "../core/types.ts"
 import { say } from "../ui/dialogs.tsx"
@@ -16,6 +17,7 @@ export function NodeFiles(props: { node: Node }) {
         <Upload node={props.node} />
         <Download node={props.node} />
       </div>
+      <p><a href={addressOf("/runs", {}, { kind: "copy", node: props.node.name })}>What was copied so far</a></p>
     </section>
   )
 }

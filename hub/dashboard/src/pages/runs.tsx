@@ -1,5 +1,5 @@
-// Runs: who ordered what, when and why, and how it went; and the form for a new one. The address holds the filters (by, state,
-// text, node), and the form: new=1, with q (selector) or again (a run to order once more).
+// Runs: who ordered what, when and why, and how it went; and the form for a new one. The address holds the filters (kind, by,
+// state, text, node), and the form: new=1, with q (selector) or again (a run to order once more).
 
 import { useSignal } from "@preact/signals"
 import { useEffect, useRef } from "preact/hooks"
@@ -28,7 +28,7 @@ export function Runs() {
   const composing = may("operator") && query.get("new") === "1"
   const compose = (on: boolean) => keepInAddress({ new: on ? "1" : "", again: "", q: "" })
   useKeys(may("operator") ? [{ key: "n", does: "new run", action: () => compose(true) }] : [])
-  const filter = { by: query.get("by") ?? "", state: query.get("state") ?? "", grep: query.get("text") ?? "", node: query.get("node") ?? "" }
+  const filter = { kind: query.get("kind") ?? "", by: query.get("by") ?? "", state: query.get("state") ?? "", grep: query.get("text") ?? "", node: query.get("node") ?? "" }
   return (
     <>
       <div class="page-head">
@@ -42,7 +42,7 @@ export function Runs() {
   )
 }
 
-type Filter = { by: string; state: string; grep: string; node: string }
+type Filter = { kind: string; by: string; state: string; grep: string; node: string }
 
 function Filters(props: { filter: Filter }) {
   const { filter } = props
@@ -55,6 +55,14 @@ function Filters(props: { filter: Filter }) {
         <span>By</span>
         <input type="search" list="run-people" defaultValue={filter.by} placeholder="anyone" onInput={(event) => soon({ by: event.currentTarget.value.trim() })} />
         <datalist id="run-people"><option value={me.value?.user ?? ""} /></datalist>
+      </label>
+      <label>
+        <span>What</span>
+        <select aria-label="What" value={filter.kind} onChange={(event) => now({ kind: event.currentTarget.value })}>
+          <option value="">commands</option>
+          <option value="copy">copies of files</option>
+          <option value="enroll">enrolments by ssh</option>
+        </select>
       </label>
       <label>
         <span>State</span>
@@ -110,7 +118,7 @@ function History(props: { filter: Filter }) {
 
   const filtered = Object.values(props.filter).some((each) => each)
   if (!runs.value) return fault.value ? <ErrorBox text={fault.value} again={() => void load("")} /> : <Waiting />
-  if (!runs.value.length) return <Empty><p>{filtered ? "No run fits these filters." : "Nothing was run yet."}</p></Empty>
+  if (!runs.value.length) return <Empty><p>{filtered ? "Nothing fits these filters." : "Nothing was run yet."}</p></Empty>
   return (
     <>
       {fault.value && <ErrorBox text={fault.value} again={() => void load("")} />}
