@@ -1,11 +1,14 @@
 """Devices that only post keepalives: seen, with their numbers kept as samples, and refused when they should be."""
 
+import time
+
 import aiohttp
 import pytest
-from served_hub import ADMIN, ServedHub, with_served_hub
+from served_hub import ADMIN, ServedHub, nonce, with_served_hub
 from simulated_agent import SimulatedAgent
 
-from dvic_wire.signing import PrivateKey, Purpose
+from dvic_wire.messages import Hello
+from dvic_wire.signing import PrivateKey, Purpose, SharedKey, sign
 
 POST = Purpose.KEEPALIVE_POST
 
@@ -13,7 +16,7 @@ POST = Purpose.KEEPALIVE_POST
 async def device(hub: ServedHub, name: str = "esp") -> SimulatedAgent:
     """A device whose key an admin has added."""
     key = PrivateKey.generate()
-    await hub.doors.enrolment.add_device(name, {}, key.public, False, ADMIN)
+    await hub.doors.enrolment.add_device(name, {}, key.public, "", ADMIN)
     return SimulatedAgent(hub.url, hub.fingerprint, key=key, name=name)
 
 
@@ -88,4 +91,32 @@ def test_enrolling_over_http_ends_with_the_hubs_signed_answer_or_a_problem(tmp_p
             assert (await answer.json(content_type=None))["code"] == "token-used"
         async with aiohttp.ClientSession() as plain, plain.get(f"{hub.url}/api/v1/hub-key") as answer:
             assert (await answer.json())["fingerprint"] == hub.fingerprint
+    with_served_hub(tmp_path, test)
+
+
+def test_a_device_with_a_shared_key_posts_is_barred_and_can_not_connect(tmp_path):
+    async def test(hub):
+        node, text = await hub.doors.enrolment.add_device("esp", {}, None, "hmac", ADMIN)
+        key = SharedKey.from_text(text)
+        assert (node.id, node.public_key) == (key.node_id, b"") and text not in repr(node)
+        serial = iter(range(1, 9))
+
+        async def posted() -> tuple[int, dict]:
+            claims = {"iss": key.node_id, "aud": hub.fingerprint, "serial": next(serial), "period": 30}
+            return await hub.post("keepalive", {"keepalive": sign(key, POST, claims, now=time.time(), ttl=300)})
+
+        assert (await posted())[0] == 200 and hub.doors.fleet.view("esp").state == "online"
+        async with hub.socket() as socket:
+            await socket.say(Hello(key.node_id, [1], nonce(), "i", "0"))
+            await socket.hear()
+            assert (await socket.hear()).code == "unknown"
+        await hub.doors.enrolment.revoke(node.id, ADMIN)
+        assert (await posted())[1]["code"] == "revoked"
+        await hub.doors.enrolment.remove(node.id, ADMIN)
+        assert (await posted())[1]["code"] == "unknown"
+        assert (await hub.doors.store.nodes.forbidden_key(node.id)).public_key == b""
+        async with hub.socket() as socket:
+            await socket.say(Hello(key.node_id, [1], nonce(), "i", "0"))
+            await socket.hear()
+            assert (await socket.hear()).code == "unknown"
     with_served_hub(tmp_path, test)

@@ -24,7 +24,7 @@ from dvic_hub.store.port import Store
 from dvic_wire.errors import SignatureRefused
 from dvic_wire.messages import Goodbye, Message, Problem, Welcome
 from dvic_wire.runs import RUNNING
-from dvic_wire.signing import CLOCK_LEEWAY, PublicKey, Purpose, check_time, peek, verify
+from dvic_wire.signing import CLOCK_LEEWAY, Purpose, check_time, peek, verify
 
 CONFLICT_RETRY = 60
 """Seconds after which the second of two agents with one key may try again."""
@@ -274,8 +274,7 @@ class AgentService:
         """The claims; the reason of a refusal goes to the log, the peer learns the code."""
         now = self._clock()
         try:
-            claims = await asyncio.to_thread(verify, jws, PublicKey(row.public_key), purpose, audience=self._hub,
-                                             now=None)
+            claims = await asyncio.to_thread(verify, jws, row.key, purpose, audience=self._hub, now=None)
         except SignatureRefused as error:
             self.refused += 1
             log.info("a keepalive for node %s was refused: %s", row.name, error)

@@ -113,7 +113,11 @@ CREATE INDEX terminal_created ON terminal (created, id);
 CREATE INDEX terminal_open ON terminal (id) WHERE ended = 0;
 """
 
-MIGRATIONS: tuple[str, ...] = (_STATE, _UPDATES, _WHO_REMOVED, _GLANCE, _TERMINALS)
+_SHARED_KEYS = """
+ALTER TABLE node ADD COLUMN secret BLOB NOT NULL DEFAULT x'';
+"""
+
+MIGRATIONS: tuple[str, ...] = (_STATE, _UPDATES, _WHO_REMOVED, _GLANCE, _TERMINALS, _SHARED_KEYS)
 """The database's user_version counts how many of these it has been through."""
 
 _DAY = """
