@@ -23,6 +23,7 @@ from dvic_hub.loops import Loops
 from dvic_hub.services.agents import AgentService
 from dvic_hub.services.audit import AuditService
 from dvic_hub.services.enrolment import EnrolmentService
+from dvic_hub.services.heartbeats import HeartbeatService
 from dvic_hub.services.host_keys import HostKeyService
 from dvic_hub.services.ingest import IngestService
 from dvic_hub.services.live import LiveService
@@ -97,11 +98,13 @@ def _put_together(config: HubConfig, clock: Callable[[], float], store: Store) -
                          from_hub=config.push_from_hub)
     sessions = SessionService(store, bus, fleet, agents, audit, runs, config, clock)
     ingest = IngestService(store, bus, fleet.announce)
+    heartbeats = HeartbeatService(store, fleet, agents, ingest, key.fingerprint, clock, time.monotonic)
     maintenance = MaintenanceService(store, config.retention_days, clock)
     doors = Doors(config=config, identity=key, clock=clock, started=clock(), version=VERSION, store=store, audit=audit,
                   people=people, fleet=fleet, agents=agents, ingest=ingest, enrolment=enrolment,
                   releases=releases, release_keys=release_keys, manifests=manifests, runs=runs, rollouts=rollouts,
-                  pushes=pushes, host_keys=host_keys, sessions=sessions, live=LiveService(bus, fleet))
+                  pushes=pushes, host_keys=host_keys, sessions=sessions, live=LiveService(bus, fleet),
+                  heartbeats=heartbeats)
     loops = Loops()
 
     async def watch() -> None:

@@ -46,6 +46,9 @@ class HubConfig:
         (), "addresses, networks", "Proxies whose X-Forwarded-For is believed; over a unix socket it always is.")
     ca_file: str = _setting(
         "", "path", "Certificates (PEM) of the private authority that signed the hub's; empty: a public one did.")
+    heartbeat_listen: str = _setting(
+        "", "address:port", "Where signed heartbeats of devices are heard over UDP, such as `0.0.0.0:43278`; "
+        "empty: nowhere.")
     announce: bool = _setting(False, "yes or no", "Announce the hub on the local network (mDNS).")
     push_from_hub: bool = _setting(
         True, "yes or no", "Let operators enrol machines by ssh from the hub's own machine, not only from nodes.")
@@ -64,6 +67,8 @@ class HubConfig:
 
     def __post_init__(self) -> None:
         self.endpoint()
+        if self.heartbeat_listen:
+            endpoint_of(self.heartbeat_listen, "heartbeat_listen")
         if not self.url:
             kind, _ = self.endpoint()
             object.__setattr__(self, "url", f"http://{self.listen}" if kind == "tcp" else "http://localhost")
@@ -88,11 +93,20 @@ class HubConfig:
             if not path.startswith("/"):
                 raise ConfigError("listen: unix: needs an absolute path", field="listen")
             return "unix", path
-        host, colon, port = self.listen.rpartition(":")
-        host = host.removeprefix("[").removesuffix("]")
-        if not colon or not host or not port.isdecimal() or int(port) > 65535:
-            raise ConfigError(f"listen: {self.listen!r} is neither address:port nor unix:/path", field="listen")
-        return "tcp", (host, int(port))
+        try:
+            return "tcp", endpoint_of(self.listen, "listen")
+        except ConfigError:
+            raise ConfigError(f"listen: {self.listen!r} is neither address:port nor unix:/path",
+                              field="listen") from None
+
+
+def endpoint_of(text: str, field: str) -> tuple[str, int]:
+    """Host and port of address:port; raises ConfigError that names the setting `field`."""
+    host, colon, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not colon or not host or not port.isdecimal() or int(port) > 65535:
+        raise ConfigError(f"{field}: {text!r} is not address:port", field=field)
+    return host, int(port)
 
 
 def _read_ca(path: str) -> str:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from dvic_hub.services.agents import AgentService
     from dvic_hub.services.audit import AuditService
     from dvic_hub.services.enrolment import EnrolmentService
+    from dvic_hub.services.heartbeats import HeartbeatService
     from dvic_hub.services.host_keys import HostKeyService
     from dvic_hub.services.ingest import IngestService
     from dvic_hub.services.live import LiveService
@@ -52,6 +53,7 @@ class Doors:
     host_keys: HostKeyService
     sessions: SessionService
     live: LiveService
+    heartbeats: HeartbeatService
 
     def now(self) -> int:
         """Microseconds since 1970."""

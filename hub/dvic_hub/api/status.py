@@ -1,5 +1,7 @@
 """How the hub itself is: for people, for load balancers, for Prometheus."""
 
+from dataclasses import asdict
+
 import msgspec
 from aiohttp import web
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
@@ -68,12 +70,16 @@ class HubCollector(Collector):
         self._runs_active = runs_active
 
     def collect(self) -> list[Metric]:
+        heartbeats = CounterMetricFamily("dvic_heartbeats", "Datagrams heard, by what became of them.",
+                                         labels=["outcome"])
+        for outcome, count in asdict(self._doors.heartbeats.counters).items():
+            heartbeats.add_metric([outcome], count)
         doors, live = self._doors, self._doors.live.counters
         nodes = GaugeMetricFamily("dvic_nodes", "Nodes by state.", labels=["state"])
         for state, count in doors.fleet.counts().items():
             nodes.add_metric([state], count)
         return [
-            InfoMetricFamily("dvic_hub", "The hub.", {"version": doors.version}), nodes,
+            InfoMetricFamily("dvic_hub", "The hub.", {"version": doors.version}), nodes, heartbeats,
             GaugeMetricFamily("dvic_start_time_seconds", "When the hub was started.", doors.started),
             GaugeMetricFamily("dvic_agents_connected", "Agents that hold a WebSocket.", doors.agents.count()),
             GaugeMetricFamily("dvic_runs_active", "Runs that have not ended.", self._runs_active),

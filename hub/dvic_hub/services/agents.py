@@ -13,7 +13,7 @@ from typing import Protocol
 
 from dvic_hub.domain.admission import Admission
 from dvic_hub.domain.keepalive import Beat, read_beat
-from dvic_hub.domain.model import Node
+from dvic_hub.domain.model import Node, Seen
 from dvic_hub.domain.people import Actor
 from dvic_hub.domain.replay import Window
 from dvic_hub.domain.session import Proved
@@ -243,6 +243,13 @@ class AgentService:
         if row.revoked:
             raise Forbidden("this node's key was revoked", code="revoked")
         beat = read_beat(await self._verified(row, jws, purpose), node)
+        row, seen = self.count_beat(node, beat, address)
+        await self._store.nodes.seen([seen])
+        return row, beat
+
+    def count_beat(self, node: str, beat: Beat, address: str) -> tuple[Node, Seen]:
+        """Let a verified keepalive count: the node as it was before, and what must be stored before anything else is
+        awaited, so that the order stays. Raises Forbidden `revoked`, Conflict `replay`."""
         row = self._fleet.node(node)
         if row is None or row.revoked:
             raise Forbidden("this node's key was revoked", code="revoked")
@@ -251,14 +258,10 @@ class AgentService:
             self.replays += 1
             raise Conflict(f"serial {beat.serial} counted already or is too old; the highest is {row.serial}",
                            code="replay")
-        now = self._now()
-        status_changed = beat.status != row.status
-        self._fleet.heard(node, last_seen=now, address=address, period=beat.period, serial=window.serial,
+        seen = Seen(node, self._now(), address, beat.period, window.serial, window.seen, beat.status)
+        self._fleet.heard(node, last_seen=seen.time, address=address, period=beat.period, serial=window.serial,
                           serial_window=window.seen, status=beat.status)
-        await self._store.nodes.seen(node, now, address, beat.period, window.serial, window.seen)
-        if status_changed:
-            await self._store.nodes.update(node, status=beat.status)
-        return row, beat
+        return row, seen
 
     async def beat_posted(self, jws: str, address: str) -> tuple[Node, Beat]:
         """A keepalive that came by POST: the node is the one that it claims and that its signature then proves."""

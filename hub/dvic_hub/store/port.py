@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -31,6 +31,7 @@ from dvic_hub.domain.model import (
     Run,
     RunNode,
     RunQuery,
+    Seen,
     Series,
     SigningKey,
     TerminalSession,
@@ -97,8 +98,9 @@ class Nodes(Protocol):
     async def update(self, id: str, **changes: object) -> Node | None:
         """Change fields of Node by name; None when there is no such node; Conflict when a name is taken."""
 
-    async def seen(self, id: str, time: int, address: str, period: int, serial: int, serial_window: int) -> None:
-        """A keepalive counted. Written with the next group commit; returns when it is on the disk."""
+    async def seen(self, seen: Sequence[Seen]) -> None:
+        """Keepalives counted. Written with the next group commit, in the order of calls; returns when they are on the
+        disk."""
 
     async def remove(self, id: str) -> bool:
         """The node, its cursors and its runs' rows; its history goes with its days."""
