@@ -25,6 +25,7 @@ from dvic_hub.services.audit import AuditService
 from dvic_hub.services.enrolment import EnrolmentService
 from dvic_hub.services.heartbeats import HeartbeatService
 from dvic_hub.services.host_keys import HostKeyService
+from dvic_hub.services.hosts import HostService
 from dvic_hub.services.ingest import IngestService
 from dvic_hub.services.live import LiveService
 from dvic_hub.services.maintenance import MaintenanceService
@@ -58,12 +59,13 @@ HUB: web.AppKey[Hub] = web.AppKey("hub", Hub)
 
 
 def build_app(config: HubConfig, clock: Callable[[], float] = time.time, *,
-              store: Store | None = None) -> web.Application:
+              store: Store | None = None, steady: Callable[[], float] = time.monotonic) -> web.Application:
     """The hub as an application. Makes its key in `state_dir` at the first start; raises IdentityError.
 
-    `clock` gives Unix seconds; `store` is another one than the database in `state_dir`.
+    `clock` gives Unix seconds, `steady` seconds that only grow; `store` is another one than the database in
+    `state_dir`.
     """
-    hub = _put_together(config, clock, store or SqliteStore(config.state_dir / DATABASE, clock))
+    hub = _put_together(config, clock, store or SqliteStore(config.state_dir / DATABASE, clock), steady)
     application = make_application(hub.doors)
     application[HUB] = hub
     application.cleanup_ctx.append(_running)
@@ -71,7 +73,7 @@ def build_app(config: HubConfig, clock: Callable[[], float] = time.time, *,
     return application
 
 
-def _put_together(config: HubConfig, clock: Callable[[], float], store: Store) -> Hub:
+def _put_together(config: HubConfig, clock: Callable[[], float], store: Store, steady: Callable[[], float]) -> Hub:
     key, _ = identity.load_or_create(config.state_dir)
     bus = LocalBus()
     audit = AuditService(store.audit, clock)
@@ -98,19 +100,21 @@ def _put_together(config: HubConfig, clock: Callable[[], float], store: Store) -
                          from_hub=config.push_from_hub)
     sessions = SessionService(store, bus, fleet, agents, audit, runs, config, clock)
     ingest = IngestService(store, bus, fleet.announce)
-    heartbeats = HeartbeatService(store, fleet, agents, ingest, key.fingerprint, clock, time.monotonic)
+    hosts = HostService(store, bus, audit, config, clock, steady)
+    heartbeats = HeartbeatService(store, fleet, agents, ingest, hosts, key.fingerprint, clock, steady)
     maintenance = MaintenanceService(store, config.retention_days, clock)
     doors = Doors(config=config, identity=key, clock=clock, started=clock(), version=VERSION, store=store, audit=audit,
                   people=people, fleet=fleet, agents=agents, ingest=ingest, enrolment=enrolment,
                   releases=releases, release_keys=release_keys, manifests=manifests, runs=runs, rollouts=rollouts,
                   pushes=pushes, host_keys=host_keys, sessions=sessions, live=LiveService(bus, fleet),
-                  heartbeats=heartbeats)
+                  heartbeats=heartbeats, hosts=hosts)
     loops = Loops()
 
     async def watch() -> None:
         fleet.tick(clock())
         await agents.tick(clock())
         await sessions.tick(clock())
+        await hosts.tick()
 
     async def run() -> None:
         await runs.woken(1.0)
@@ -133,6 +137,7 @@ async def _running(application: web.Application) -> AsyncIterator[None]:
     await doors.store.open()
     try:
         await doors.fleet.start()
+        await doors.hosts.start()
         doors.runs.start()
         doors.rollouts.start()
         doors.pushes.start()
@@ -145,6 +150,7 @@ async def _running(application: web.Application) -> AsyncIterator[None]:
         doors.rollouts.stop()
         doors.runs.stop()
         await doors.fleet.stop()
+        await doors.hosts.stop()
     finally:
         await doors.store.close()
 

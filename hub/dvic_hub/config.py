@@ -49,6 +49,11 @@ class HubConfig:
     heartbeat_listen: str = _setting(
         "", "address:port", "Where signed heartbeats of devices are heard over UDP, such as `0.0.0.0:43278`; "
         "empty: nowhere.")
+    heartbeat_networks: tuple[str, ...] = _setting(
+        (), "addresses, networks", "Whose unsigned heartbeats (`Thump!`, on the same port) are shown.")
+    heartbeat_timeout: int = _setting(
+        30, "s", "A host with unsigned heartbeats is silent after so long without one; they come every 10 s.",
+        11, 86_400)
     announce: bool = _setting(False, "yes or no", "Announce the hub on the local network (mDNS).")
     push_from_hub: bool = _setting(
         True, "yes or no", "Let operators enrol machines by ssh from the hub's own machine, not only from nodes.")
@@ -76,11 +81,12 @@ class HubConfig:
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
             raise ConfigError(f"url: {self.url!r} is not an http or https address", field="url")
         object.__setattr__(self, "url", self.url.rstrip("/"))
-        for proxy in self.trusted_proxies:
-            try:
-                ipaddress.ip_network(proxy, strict=False)
-            except ValueError:
-                raise ConfigError(f"trusted_proxies: {proxy!r} is no network", field="trusted_proxies") from None
+        for name in ("trusted_proxies", "heartbeat_networks"):
+            for network in getattr(self, name):
+                try:
+                    ipaddress.ip_network(network, strict=False)
+                except ValueError:
+                    raise ConfigError(f"{name}: {network!r} is no network", field=name) from None
 
     def ca_text(self) -> str:
         """The private authority's certificates, PEM; "" where there is none. Raises ConfigError."""

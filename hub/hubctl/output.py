@@ -120,7 +120,7 @@ def state_style(state: object) -> str:
             "timed-out": "red", "lost": "red", "refused": "magenta", "cancelled": "yellow", "expired": "yellow",
             "updated": "green", "unchanged": "dim", "pending": "dim", "sent": "cyan", "downloading": "cyan",
             "installing": "cyan", "confirming": "cyan", "rolling-back": "red", "rolled-back": "red",
-            "going": "cyan", "halted": "red", "cancelling": "yellow", "ended": "",
+            "alive": "green", "going": "cyan", "halted": "red", "cancelling": "yellow", "ended": "",
             }.get(str(state), "")
 
 

@@ -1,11 +1,10 @@
 """Signed heartbeats over a real UDP port: what counts, what does not, and that nobody gets an answer."""
 
 import asyncio
-import socket
 import time
-from contextlib import asynccontextmanager, contextmanager
 
 import pytest
+from heard_hub import heard_hub, outcome, sender
 from served_hub import ADMIN, ServedHub
 
 from dvic_hub.config import ConfigError, HubConfig
@@ -15,23 +14,6 @@ from dvic_hub.heartbeats import NotHearing, hearing
 from dvic_wire.signing import PrivateKey, Purpose, SharedKey, sign
 
 UDP = Purpose.KEEPALIVE_UDP
-
-
-@asynccontextmanager
-async def heard_hub(folder, **settings):
-    """A hub that hears heartbeats; `hub.place` is where."""
-    async with asyncio.timeout(60), ServedHub(folder, heartbeat_listen="127.0.0.1:0", **settings) as hub:
-        async with hearing(hub.doors.heartbeats, hub.doors.config) as hub.place:
-            yield hub
-
-
-@contextmanager
-def sender(address: str = "127.0.0.1"):
-    """A socket of a machine with this address (all of 127.0.0.0/8 is this one)."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as opened:
-        opened.bind((address, 0))
-        opened.setblocking(False)
-        yield opened
 
 
 class Device:
@@ -53,11 +35,6 @@ async def device(hub: ServedHub, name: str = "esp", kind: str = "ed25519") -> De
     key = PrivateKey.generate()
     node, _ = await hub.doors.enrolment.add_device(name, {}, key.public, "", ADMIN)
     return Device(hub, key, node.id)
-
-
-async def outcome(hub: ServedHub, name: str, count: int = 1) -> None:
-    """Wait until so many datagrams have this outcome."""
-    await hub.until(lambda: getattr(hub.doors.heartbeats.counters, name) >= count, f"{count} {name}")
 
 
 def run(folder, test, **settings):

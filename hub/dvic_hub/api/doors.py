@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from dvic_hub.services.enrolment import EnrolmentService
     from dvic_hub.services.heartbeats import HeartbeatService
     from dvic_hub.services.host_keys import HostKeyService
+    from dvic_hub.services.hosts import HostService
     from dvic_hub.services.ingest import IngestService
     from dvic_hub.services.live import LiveService
     from dvic_hub.services.manifests import ManifestService
@@ -54,6 +55,7 @@ class Doors:
     sessions: SessionService
     live: LiveService
     heartbeats: HeartbeatService
+    hosts: HostService
 
     def now(self) -> int:
         """Microseconds since 1970."""

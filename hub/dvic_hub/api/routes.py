@@ -7,6 +7,7 @@ from dvic_hub.api import (
     agent_socket,
     audit,
     enrolment,
+    hosts,
     install,
     keepalive,
     log_views,
@@ -114,6 +115,9 @@ ROUTES: tuple[Route, ...] = (
           query=overview.OverviewQuery, answer=overview.Overview),
     Route("GET", f"{API}/nodes/{{node}}/streams", VIEWER, streams.list_streams, "What a node reports, and whose files",
           query=PageQuery, answer=streams.StreamList),
+    Route("GET", f"{API}/hosts", VIEWER, hosts.list_hosts, "List hosts that send unsigned heartbeats",
+          query=PageQuery, answer=hosts.HostList, description=hosts.__doc__ or ""),
+    Route("DELETE", f"{API}/hosts/{{address}}", OPERATOR, hosts.forget_host, "Forget such a host", status=204),
 
     # enrolment tokens
     Route("GET", f"{API}/tokens", OPERATOR, tokens.list_tokens, "List enrolment tokens",

@@ -92,4 +92,12 @@ class RolloutChanged:
     detail: dict = field(default_factory=dict)
 
 
-Event = LogsStored | RunOutputStored | SamplesStored | NodeChanged | RunChanged | RolloutChanged
+@dataclass(frozen=True)
+class HostChanged:
+    """A host that sends unsigned heartbeats is new, fell silent or came back; `state` is alive or silent."""
+
+    address: str
+    state: str
+
+
+Event = LogsStored | RunOutputStored | SamplesStored | NodeChanged | RunChanged | RolloutChanged | HostChanged

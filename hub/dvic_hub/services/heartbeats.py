@@ -21,6 +21,7 @@ from dvic_hub.domain.model import Node, Seen
 from dvic_hub.errors import HubError, StoreError
 from dvic_hub.services.agents import AgentService
 from dvic_hub.services.device_numbers import store_numbers
+from dvic_hub.services.hosts import HostService
 from dvic_hub.services.ingest import IngestService
 from dvic_hub.services.watch import FleetService
 from dvic_hub.store.port import Store
@@ -44,6 +45,8 @@ class Counters:
     refused: int = 0
     """Signed, but not so that it holds: another key, hub, transport or time, or an unknown node."""
     replayed: int = 0
+    unsigned: int = 0
+    """Of hosts whose network a setting names; others are junk."""
     junk: int = 0
     limited: int = 0
     """Not looked into: their address had sent too much."""
@@ -54,12 +57,13 @@ class Counters:
 class HeartbeatService:
     """`hub` is the hub's fingerprint, `clock` gives Unix seconds, `steady` seconds that only grow."""
 
-    def __init__(self, store: Store, fleet: FleetService, agents: AgentService, ingest: IngestService, hub: str,
-                 clock: Callable[[], float], steady: Callable[[], float]):
+    def __init__(self, store: Store, fleet: FleetService, agents: AgentService, ingest: IngestService,
+                 hosts: HostService, hub: str, clock: Callable[[], float], steady: Callable[[], float]):
         self._store = store
         self._fleet = fleet
         self._agents = agents
         self._ingest = ingest
+        self._hosts = hosts
         self._hub = hub
         self._clock = clock
         self._steady = steady
@@ -73,6 +77,8 @@ class HeartbeatService:
         kind, datagram = self._gate.admit(data, address, self._steady())
         if datagram is not None:
             self._wait(datagram)
+        elif kind is datagrams.UNSIGNED and self._hosts.hear(address):
+            self.counters.unsigned += 1
         elif kind is datagrams.LIMITED:
             self.counters.limited += 1
         else:
