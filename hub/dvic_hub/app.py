@@ -38,6 +38,7 @@ from dvic_hub.services.rollouts import RolloutService
 from dvic_hub.services.run_signing import RunSigner
 from dvic_hub.services.runs import RunService
 from dvic_hub.services.sessions import SessionService
+from dvic_hub.services.stomp import StompService
 from dvic_hub.services.watch import FleetService
 from dvic_hub.store.port import Store
 from dvic_hub.store.sqlite import SqliteStore
@@ -102,11 +103,12 @@ def _put_together(config: HubConfig, clock: Callable[[], float], store: Store, s
     ingest = IngestService(store, bus, fleet.announce)
     hosts = HostService(store, bus, audit, config, clock, steady)
     heartbeats = HeartbeatService(store, fleet, agents, ingest, hosts, key.fingerprint, clock, steady)
+    live = LiveService(bus, fleet)
     maintenance = MaintenanceService(store, config.retention_days, clock)
     doors = Doors(config=config, identity=key, clock=clock, started=clock(), version=VERSION, store=store, audit=audit,
                   people=people, fleet=fleet, agents=agents, ingest=ingest, enrolment=enrolment,
                   releases=releases, release_keys=release_keys, manifests=manifests, runs=runs, rollouts=rollouts,
-                  pushes=pushes, host_keys=host_keys, sessions=sessions, live=LiveService(bus, fleet),
+                  pushes=pushes, host_keys=host_keys, sessions=sessions, live=live, stomp=StompService(people, live),
                   heartbeats=heartbeats, hosts=hosts)
     loops = Loops()
 
@@ -160,5 +162,6 @@ async def _say_goodbye(application: web.Application) -> None:
     hub = application[HUB]
     await hub.loops.stop()
     hub.doors.sessions.leave_all()
+    hub.doors.stomp.leave_all()
     await hub.doors.agents.close_all()
     hub.doors.live.stop()

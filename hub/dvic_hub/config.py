@@ -54,6 +54,8 @@ class HubConfig:
     heartbeat_timeout: int = _setting(
         30, "s", "A host with unsigned heartbeats is silent after so long without one; they come every 10 s.",
         11, 86_400)
+    stomp_listen: str = _setting(
+        "", "address:port", "Where STOMP is served over TCP, without TLS, such as `127.0.0.1:61613`; empty: nowhere.")
     announce: bool = _setting(False, "yes or no", "Announce the hub on the local network (mDNS).")
     push_from_hub: bool = _setting(
         True, "yes or no", "Let operators enrol machines by ssh from the hub's own machine, not only from nodes.")
@@ -72,8 +74,9 @@ class HubConfig:
 
     def __post_init__(self) -> None:
         self.endpoint()
-        if self.heartbeat_listen:
-            endpoint_of(self.heartbeat_listen, "heartbeat_listen")
+        for name in ("heartbeat_listen", "stomp_listen"):
+            if getattr(self, name):
+                endpoint_of(getattr(self, name), name)
         if not self.url:
             kind, _ = self.endpoint()
             object.__setattr__(self, "url", f"http://{self.listen}" if kind == "tcp" else "http://localhost")

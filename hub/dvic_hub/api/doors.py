@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from dvic_hub.services.rollouts import RolloutService
     from dvic_hub.services.runs import RunService
     from dvic_hub.services.sessions import SessionService
+    from dvic_hub.services.stomp import StompService
     from dvic_hub.services.watch import FleetService
     from dvic_hub.store.port import Store
     from dvic_wire.signing import PrivateKey
@@ -54,6 +55,7 @@ class Doors:
     host_keys: HostKeyService
     sessions: SessionService
     live: LiveService
+    stomp: StompService
     heartbeats: HeartbeatService
     hosts: HostService
 

@@ -26,6 +26,7 @@ from dvic_hub.api import (
     sessions,
     settings,
     status,
+    stomp_socket,
     stream_socket,
     streams,
     tokens,
@@ -152,6 +153,8 @@ ROUTES: tuple[Route, ...] = (
           query=metrics.SeriesQuery, answer=metrics.SeriesList, problems=(404,)),
     Route("GET", f"{API}/stream", VIEWER, stream_socket.stream, "Live events over WebSocket", socket=True,
           problems=(426,), description=stream_socket.__doc__ or ""),
+    Route("GET", "/stomp", PUBLIC, stomp_socket.stomp, "Live events as STOMP over WebSocket", socket=True,
+          problems=(426,), description=stomp_socket.__doc__ or ""),
 
     # runs
     Route("GET", f"{API}/runs", VIEWER, runs.list_runs, "List runs", query=runs.RunsQuery, answer=runs.RunList),
