@@ -31,7 +31,9 @@ from dvic_wire.signing import PrivateKey, Purpose, SharedKey, b64decode, sign, v
 
 HUB_CORE, LOAD_CORE = 1, 0
 ADDRESSES = 50
-WINDOW = 1500
+WINDOW = 4000
+BURST = 32
+"""Sent at once: what the kernel's buffer holds with its usual net.core.rmem_max."""
 RATE = 1000
 """Heartbeats a second beside the flood."""
 
@@ -113,11 +115,13 @@ def counters(rig: Rig) -> dict[str, float]:
 def pump(rig: Rig, signed: list[bytes], ports: list[socket.socket], place: tuple[str, int]) -> None:
     """Send all, WINDOW ahead of what the hub has counted; returns when all count."""
     before = counters(rig)["verified"]
-    for start in range(0, len(signed), WINDOW // 3):
-        for index, datagram in enumerate(signed[start:start + WINDOW // 3]):
+    for start in range(0, len(signed), BURST):
+        for index, datagram in enumerate(signed[start:start + BURST]):
             ports[index % len(ports)].sendto(datagram, place)
-        while counters(rig)["verified"] - before < start - WINDOW // 3:
-            time.sleep(0.002)
+        time.sleep(0.002)
+        if start % (WINDOW // 2) < BURST:
+            while counters(rig)["verified"] - before < start - WINDOW:
+                time.sleep(0.02)
     until(lambda: counters(rig)["verified"] - before >= len(signed), "all heartbeats count")
 
 

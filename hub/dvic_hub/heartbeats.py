@@ -1,7 +1,7 @@
 """The heartbeats' UDP port, where the setting `heartbeat_listen` opens one.
 
-The socket is emptied in one go, so that a flood does not fill the kernel's buffer and push out what others send.
-Nothing is ever sent from it.
+A flood would fill the socket's buffer and push out what others send, however fast it is read; so the kernel is told to
+drop what comes from its address (datagram_filter.py). Nothing is ever sent from here.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from dvic_hub.config import HubConfig, endpoint_of
+from dvic_hub.datagram_filter import drop
 from dvic_hub.domain.datagrams import MAX_DATAGRAM_BYTES
 from dvic_hub.errors import HubError
 from dvic_hub.services.heartbeats import HeartbeatService
@@ -45,6 +46,7 @@ async def hearing(service: HeartbeatService, config: HubConfig) -> AsyncIterator
     loop = asyncio.get_running_loop()
     loop.add_reader(opened, read_all, opened, service)
     workers = [loop.create_task(_work(service), name="dvic heartbeats") for _ in range(WORKERS)]
+    workers.append(loop.create_task(_lift(opened, service), name="dvic heartbeats' floods"))
     try:
         yield opened.getsockname()[:2]
     finally:
@@ -85,6 +87,25 @@ def read_all(opened: socket.socket, service: HeartbeatService) -> None:
                 log.debug("a datagram could not be read: %s", error)
                 return
             service.offer(data, peer[0].removeprefix("::ffff:"))
+            if service.floods.changed:
+                shut_out(opened, service)
+
+
+def shut_out(opened: socket.socket, service: HeartbeatService) -> None:
+    """Let the kernel drop what floods, and nothing else."""
+    service.floods.changed = False
+    try:
+        drop(opened, service.floods.dropped())
+    except OSError as error:
+        log.warning("a flood can't be dropped by the kernel, others may go unheard: %s", error)
+
+
+async def _lift(opened: socket.socket, service: HeartbeatService) -> None:
+    while True:
+        await asyncio.sleep(1)
+        service.lift_floods()
+        if service.floods.changed:
+            shut_out(opened, service)
 
 
 async def _work(service: HeartbeatService) -> None:

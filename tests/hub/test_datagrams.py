@@ -6,12 +6,16 @@ from hypothesis import strategies as st
 
 from dvic_hub.domain.datagrams import (
     ADDRESS_ALLOWANCE,
+    FLOOD_PER_SECOND,
+    FLOOD_SECONDS,
     JUNK,
     KINDS,
     LIMITED,
     MAX_DATAGRAM_BYTES,
+    MAX_FLOODS,
     SIGNED,
     UNSIGNED,
+    Floods,
     Gate,
 )
 from dvic_hub.domain.datagrams import key_of as attempts_of
@@ -77,3 +81,33 @@ def test_no_bytes_break_the_gate(data):
     ("2001:db8:0:1:ffff::1", "2001:db8:0:1::/64"), ("fe80::1%eth0", "fe80::/64")])
 def test_a_machine_has_the_attempts_of_one_however_many_addresses_it_has(address, key):
     assert attempts_of(address) == key
+
+
+def test_an_address_that_sends_nothing_good_at_a_great_rate_is_dropped_for_a_time():
+    floods = Floods()
+    told = [floods.count("10.0.0.66", number / 10_000) for number in range(2 * FLOOD_PER_SECOND)]
+    assert told.count(True) == 1 and told.index(True) == FLOOD_PER_SECOND - 1
+    assert (floods.dropped(), floods.changed) == (["10.0.0.66"], True)
+    floods.changed = False
+    floods.lift(FLOOD_SECONDS - 1)
+    assert (floods.dropped(), floods.changed) == (["10.0.0.66"], False)
+    floods.lift(FLOOD_SECONDS + 1)
+    assert (floods.dropped(), floods.changed) == ([], True)
+
+
+def test_a_little_junk_for_long_is_no_flood():
+    floods = Floods()
+    for number in range(100 * FLOOD_PER_SECOND):
+        floods.count("10.0.0.7", number / (FLOOD_PER_SECOND - 1))
+    assert floods.dropped() == []
+
+
+def test_as_many_floods_are_dropped_as_the_filter_holds_and_counting_takes_bounded_memory():
+    floods = Floods()
+    for number in range(MAX_FLOODS + 5):
+        for _ in range(FLOOD_PER_SECOND):
+            floods.count(f"10.0.0.{number}", 0.0)
+    assert len(floods.dropped()) == MAX_FLOODS
+    for number in range(30_000):
+        floods.count(str(number), 0.0)
+    assert len(floods._counts) <= 10_002

@@ -137,7 +137,7 @@ def test_a_flood_that_has_to_be_verified_is_cut_at_its_address_and_others_are_he
         forged = Device(hub, PrivateKey.generate(), esp.id).beat()
         sent = 0
         with sender("127.0.0.66") as flood, sender("127.0.0.7") as port:
-            for round in range(20):
+            for round in range(8):
                 for _ in range(100):
                     sent += 1
                     flood.sendto(forged, hub.place)
@@ -146,8 +146,30 @@ def test_a_flood_that_has_to_be_verified_is_cut_at_its_address_and_others_are_he
             counters = hub.doors.heartbeats.counters
             await hub.until(lambda: counters.refused + counters.limited >= sent, "all of the flood")
         assert counters.limited > 0 and counters.dropped == 0
-        assert counters.verified == 20
+        assert counters.verified == 8
         assert counters.refused >= ADDRESS_ALLOWANCE.burst
+    run(tmp_path, test)
+
+
+def test_a_flood_without_a_pause_is_dropped_before_the_hub_and_others_are_heard(tmp_path):
+    async def test(hub):
+        esp = await device(hub)
+        service = hub.doors.heartbeats
+        with sender("127.0.0.66") as flood, sender("127.0.0.7") as port:
+            while "127.0.0.66" not in service.floods.dropped():
+                for _ in range(50):
+                    flood.sendto(b"junk", hub.place)
+                await asyncio.sleep(0)
+            await hub.until(lambda: not service.floods.changed, "the kernel is told")
+            port.sendto(esp.beat(), hub.place)
+            await outcome(hub, "verified")
+            junk = service.counters.junk
+            for _ in range(50_000):
+                flood.sendto(b"junk", hub.place)
+            for _ in range(20):
+                port.sendto(esp.beat(), hub.place)
+            await outcome(hub, "verified", 21)
+        assert service.counters.junk == junk
     run(tmp_path, test)
 
 

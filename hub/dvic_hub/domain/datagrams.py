@@ -11,13 +11,22 @@ its own and nobody else's. Those that verify are given back, so that any number 
 import ipaddress
 from dataclasses import dataclass
 
-from dvic_hub.domain.attempts import Allowance, Attempts
+from dvic_hub.domain.attempts import MAX_KEYS, Allowance, Attempts
 
 MAX_DATAGRAM_BYTES = 8 * 1024
 """One heartbeat, bytes; longer ones are read no further."""
 
 ADDRESS_ALLOWANCE = Allowance(burst=200, seconds=0.02)
 """What may be looked into from one address: so many at once, and one more in so many seconds."""
+
+FLOOD_PER_SECOND = 1000
+"""Datagrams of one address within a second that are good for nothing, from which on it is a flood."""
+
+FLOOD_SECONDS = 30.0
+"""How long a flood's address is dropped before it is looked at again."""
+
+MAX_FLOODS = 50
+"""Addresses that are dropped at a time: what the kernel's filter holds (datagram_filter.py)."""
 
 THUMP = b"Thump!"
 
@@ -58,6 +67,38 @@ class Gate:
     def was_good(self, datagram: Datagram, now: float) -> None:
         """It verified and counted: give its attempt back."""
         self._attempts.give_back(datagram.key, now)
+
+
+class Floods:
+    """Addresses whose datagrams are to be dropped by the kernel, where they take no room that others need: reading them
+    costs little, but a socket's buffer is full within a millisecond. `changed`: the list is another one than before."""
+
+    def __init__(self) -> None:
+        self.changed = False
+        self._until: dict[str, float] = {}
+        self._counts: dict[str, int] = {}
+        self._second = 0.0
+
+    def dropped(self) -> list[str]:
+        return list(self._until)
+
+    def count(self, key: str, now: float) -> bool:
+        """One more for nothing; True when its address is dropped from now on. `key` as of `key_of`."""
+        if now - self._second >= 1 or len(self._counts) > MAX_KEYS:
+            self._second, self._counts = now, {}
+        found = self._counts[key] = self._counts.get(key, 0) + 1
+        if found < FLOOD_PER_SECOND or key in self._until or len(self._until) >= MAX_FLOODS:
+            return False
+        self._until[key] = now + FLOOD_SECONDS
+        self.changed = True
+        return True
+
+    def lift(self, now: float) -> None:
+        """Let those be heard again whose time is over."""
+        over = [key for key, until in self._until.items() if until <= now]
+        for key in over:
+            del self._until[key]
+        self.changed = self.changed or bool(over)
 
 
 def kind_of(data: bytes) -> str:

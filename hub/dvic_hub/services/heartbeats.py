@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from dvic_hub.domain import datagrams
-from dvic_hub.domain.datagrams import Datagram, Gate
+from dvic_hub.domain.datagrams import Datagram, Floods, Gate
 from dvic_hub.domain.keepalive import Beat, read_beat
 from dvic_hub.domain.model import Node, Seen
 from dvic_hub.errors import HubError, StoreError
@@ -26,9 +26,9 @@ from dvic_hub.services.ingest import IngestService
 from dvic_hub.services.watch import FleetService
 from dvic_hub.store.port import Store
 from dvic_wire.errors import WireError
-from dvic_wire.signing import Purpose, peek, verify
+from dvic_wire.signing import Jws, Purpose, verify
 
-BATCH = 64
+BATCH = 512
 """Heartbeats verified in one go of a thread, and stored in one transaction."""
 
 MAX_WAITING_BEATS = 8192
@@ -71,18 +71,28 @@ class HeartbeatService:
         self._waiting: deque[Datagram] = deque()
         self._some = asyncio.Event()
         self.counters = Counters()
+        self.floods = Floods()
+        """To be dropped before they are offered."""
 
     def offer(self, data: bytes, address: str) -> None:
         """A datagram has come."""
-        kind, datagram = self._gate.admit(data, address, self._steady())
+        now = self._steady()
+        kind, datagram = self._gate.admit(data, address, now)
         if datagram is not None:
             self._wait(datagram)
         elif kind is datagrams.UNSIGNED and self._hosts.hear(address):
             self.counters.unsigned += 1
-        elif kind is datagrams.LIMITED:
-            self.counters.limited += 1
         else:
-            self.counters.junk += 1
+            if kind is datagrams.LIMITED:
+                self.counters.limited += 1
+            else:
+                self.counters.junk += 1
+            if self.floods.count(datagrams.key_of(address), now):
+                log.warning("%s floods the heartbeats' port: it is dropped for %d s", address, datagrams.FLOOD_SECONDS)
+
+    def lift_floods(self) -> None:
+        """To be called each second."""
+        self.floods.lift(self._steady())
 
     def _wait(self, datagram: Datagram) -> None:
         if len(self._waiting) >= MAX_WAITING_BEATS:
@@ -103,7 +113,7 @@ class HeartbeatService:
         counted = self._count(batch, beats)
         self.counters.refused += len(batch) - sum(beat is not None for beat in beats)
         try:
-            await self._store.nodes.seen([seen for seen, _ in counted])
+            await self._store.nodes.seen(list({seen.id: seen for seen, _ in counted}.values()))
             for seen, beat in counted:
                 await store_numbers(self._store, self._ingest, seen.id, beat.serial, beat.numbers, seen.time)
         except StoreError as error:
@@ -116,11 +126,12 @@ class HeartbeatService:
 
     def _read(self, text: str, now: float) -> tuple[Node, Beat] | None:
         try:
-            claimed = peek(text)[1].get("iss")
+            jws = Jws(text)
+            claimed = jws.claims.get("iss")
             node = self._fleet.node(claimed) if isinstance(claimed, str) else None
             if node is None or node.revoked:
                 return None
-            claims = verify(text, node.key, Purpose.KEEPALIVE_UDP, audience=self._hub, now=now)
+            claims = verify(jws, node.key, Purpose.KEEPALIVE_UDP, audience=self._hub, now=now)
             return node, read_beat(claims, node.id)
         except WireError as error:
             log.debug("a heartbeat was refused: %s", error)
