@@ -8,10 +8,10 @@ sender from the IP header and passes what it does not know:
     everything else -> pass
 """
 
-import ctypes
 import ipaddress
 import socket
 import struct
+from array import array
 from collections.abc import Iterable
 
 from dvic_hub.domain.datagrams import MAX_FLOODS
@@ -51,5 +51,6 @@ def program(networks: Iterable[str]) -> list[Instruction]:
 def drop(opened: socket.socket, networks: Iterable[str]) -> None:
     """Drop what comes from these from now on, and from no others. Raises OSError where the kernel will not."""
     wanted = program(networks)
-    code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *one) for one in wanted))
-    opened.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("@HP", len(wanted), ctypes.addressof(code)))
+    code = array("B", b"".join(struct.pack("=HBBI", *one) for one in wanted))
+    place, _ = code.buffer_info()  # the kernel copies it within the call
+    opened.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("@HP", len(wanted), place))
