@@ -30,3 +30,30 @@ def pytest_runtest_makereport(item, call):
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report(collector):
     return _as_failure((yield))
+
+
+FIGURES = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture(scope="session")
+def figure(pytestconfig):
+    """Keep a figure that was measured on the way, for the end of the run. No test asserts one."""
+    return pytestconfig.stash.setdefault(FIGURES, []).append
+
+
+def pytest_sessionfinish(session):
+    """One of several processes: hand the figures to the one that sums up."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["figures"] = session.config.stash.get(FIGURES, [])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    node.config.stash.setdefault(FIGURES, []).extend(getattr(node, "workeroutput", {}).get("figures", []))
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    if figures := config.stash.get(FIGURES, []):
+        terminalreporter.section("measured on the way")
+        for line in figures:
+            terminalreporter.write_line(line)

@@ -22,6 +22,9 @@ export default tseslint.config(
       "@typescript-eslint/no-unnecessary-condition": ["error", { allowConstantLoopConditions: true }],
     },
   },
+  // Imports go one way: a page takes from ui and core, ui from core, core from nobody.
+  { files: ["src/core/**"], rules: { "no-restricted-imports": ["error", { patterns: ["**/ui/**", "**/pages/**"] }] } },
+  { files: ["src/ui/**"], rules: { "no-restricted-imports": ["error", { patterns: ["**/pages/**"] }] } },
   // node:test runs what is handed to test(); nobody awaits it.
   { files: ["test/**"], rules: { "@typescript-eslint/no-floating-promises": "off" } },
 )

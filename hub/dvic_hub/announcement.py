@@ -1,7 +1,7 @@
 """The hub on the local network: `_dvic-hub._tcp.local.` by mDNS (RFC 6763), when the setting `announce` is on.
 
 It says the hub's address and its key's fingerprint. Nobody trusts it for that: it saves typing, the token decides.
-It is said over IPv4; the addresses that it names are of both kinds, and followed when the machine gets others.
+It is said over IPv4 and IPv6, as far as the machine has them, and anew when the machine gets other addresses.
 """
 
 import asyncio
@@ -80,13 +80,20 @@ class _Announcement:
         self._said = sorted(self._addresses())
         service = service_of(self._url, self._fingerprint, socket.gethostname(), self._said)
         try:
-            self._zeroconf = AsyncZeroconf(ip_version=IPVersion.V4Only)
+            self._zeroconf = _opened()
             await self._zeroconf.async_register_service(service, allow_name_change=True)
             log.info("announced on the local network as %s, %s", service.name, ", ".join(self._said) or "no address")
-        except (OSError, NonUniqueNameException) as error:
+        except (OSError, RuntimeError, NonUniqueNameException) as error:  # RuntimeError: no address at all
             log.warning("the hub can't be announced on the local network: %s", error)
 
     async def withdraw(self) -> None:
         if self._zeroconf is not None:
             await self._zeroconf.async_close()
             self._zeroconf = None
+
+
+def _opened() -> AsyncZeroconf:
+    try:
+        return AsyncZeroconf(ip_version=IPVersion.All)
+    except OSError:  # a kernel without IPv6
+        return AsyncZeroconf(ip_version=IPVersion.V4Only)

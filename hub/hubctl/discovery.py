@@ -7,10 +7,19 @@ from dvic_wire.announcing import SERVICE, FoundHub, read_announcement
 
 def discover(seconds: float = 3.0, interfaces: list[str] | None = None) -> list[FoundHub]:
     """Listen for `seconds`; the hubs found, by name. Raises OSError when the network can't be used so."""
-    from zeroconf import InterfaceChoice, ServiceBrowser, Zeroconf  # noqa: PLC0415 (heavy, and needed only here)
+    from zeroconf import (  # noqa: PLC0415 (heavy, and needed only here)
+        InterfaceChoice,
+        IPVersion,
+        ServiceBrowser,
+        Zeroconf,
+    )
 
     listener = _Listener()
-    zeroconf = Zeroconf(interfaces=interfaces or InterfaceChoice.All)
+    where = interfaces or InterfaceChoice.All
+    try:
+        zeroconf = Zeroconf(interfaces=where, ip_version=None if interfaces else IPVersion.All)
+    except OSError:  # a kernel without IPv6
+        zeroconf = Zeroconf(interfaces=where)
     try:
         ServiceBrowser(zeroconf, SERVICE, listener)
         threading.Event().wait(seconds)

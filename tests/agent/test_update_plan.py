@@ -104,8 +104,8 @@ def test_all_goes_well():
     ({plan.INSTALL: "apt said no"}, ["installing", "rolling-back", "rolled-back"],
      "rolled back to 1.0: dvic-agent 2.0 can't be installed: apt said no"),
     ({plan.INSTALL: "apt said no", plan.PUT_BACK: "dpkg said no"}, ["installing", "rolling-back", "failed"],
-     "dvic-agent 2.0 can't be installed: apt said no; and 1.0 could not be put back (dpkg said no): "
-     "somebody has to look at this machine"),
+     "1.0 could not be put back: somebody has to look at this machine. dvic-agent 2.0 can't be installed: apt said no; "
+     "and then: dpkg said no"),
 ])
 def test_what_fails_is_named_and_the_version_from_before_is_there(broken, told, reason):
     world = World(broken)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from browsing import FLAGS, PASSWORD, PEOPLE, is_fault
+from made_once import made_once
 from rig import Rig
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright (pip install)")
@@ -21,11 +22,14 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def built_page() -> None:
+def built_page(tmp_path_factory) -> None:
     """The page as this checkout has it."""
-    done = subprocess.run([TOP / "hub/dashboard/build.sh", "--python", sys.executable], capture_output=True, text=True,
-                          timeout=600, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    def build(_: Path) -> None:
+        done = subprocess.run([TOP / "hub/dashboard/build.sh", "--python", sys.executable], capture_output=True,
+                              text=True, timeout=600, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    made_once(tmp_path_factory, "page", build)
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import re
 import pytest
 from axe import stumbles
 from browsing import sign_in
-from hostile import LONGEST_NAME, MARKUP, furnish
+from hostile import LONGEST_NAME, MARKUP, assert_harmless, furnish
 from playwright.sync_api import expect
 
 from dvic_hub.api.pages import PAGES
@@ -15,16 +15,6 @@ pytestmark = pytest.mark.browser
 
 PHONE = {"width": 375, "height": 740}
 DESK = {"width": 1280, "height": 800}
-
-HARM = """() => ({
-    ran: window.harmed ?? null,
-    images: [...document.images].filter((image) => image.getAttribute("src") === "x").length,
-    handlers: [...document.querySelectorAll("*")].filter((each) => [...each.attributes].some((attribute) =>
-        attribute.name.startsWith("on"))).length,
-    links: [...document.links].filter((link) => link.protocol === "javascript:").length,
-    scripts: [...document.scripts].filter((script) => !script.src).length,
-})"""
-HARMLESS = {"ran": None, "images": 0, "handlers": 0, "links": 0, "scripts": 0}
 
 TOO_WIDE = """() => {
     const width = document.documentElement.clientWidth
@@ -54,7 +44,7 @@ def settled(page) -> None:
 
 
 def assert_sound(page) -> None:
-    assert page.evaluate(HARM) == HARMLESS
+    assert_harmless(page)
     assert page.evaluate(TOO_WIDE) == []
     assert stumbles(page) == []
 
@@ -80,7 +70,7 @@ def test_those_who_may_less_can_look_at_every_address_without_a_fault(open_page,
         page.goto(address)
         settled_or_refused = page.locator("h1, [role=alert]").first
         expect(settled_or_refused).to_be_visible()
-        assert page.evaluate(HARM) == HARMLESS
+        assert_harmless(page)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -4,7 +4,7 @@ import json
 import time
 
 import pytest
-from hostile_lines import HOSTILE, PLAIN, is_untouched
+from hostile import BREAKOUT, ESCAPED, MARKUP, TEXTS, assert_harmless
 from playwright.sync_api import expect
 from rig import until
 
@@ -197,24 +197,24 @@ def test_what_is_found_is_downloaded_as_text_and_as_json_lines(open_page, rig):
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (375, "dark")])
 def test_what_is_hostile_is_shown_as_text(open_page, rig, width, scheme):
     source = f"hostile{width}<img src=x onerror=alert(1)>"
-    write(rig, "ada", source.replace("/", ""), *(f"{width} {text}" for text in HOSTILE), level="error",
+    write(rig, "ada", source.replace("/", ""), *(f"{width} {text}" for text in TEXTS), level="error",
           f={"\u202e<b>key": "<script>1</script>"})
-    until(lambda: len(rig.logs(f"&grep={width}&level=error")) >= len(HOSTILE), "hostile lines are stored")
+    until(lambda: len(rig.logs(f"&grep={width}&level=error")) >= len(TEXTS), "hostile lines are stored")
     page = open_page(f"/logs?level=error&text={width}", "vera", width=width, scheme=scheme)
     for wrap in (False, True):
-        expect(rows(page, HOSTILE[0])).to_have_count(1)
-        expect(rows(page, HOSTILE[1])).to_have_count(1)
-        for text in PLAIN:
+        expect(rows(page, MARKUP)).to_have_count(1)
+        expect(rows(page, BREAKOUT)).to_have_count(1)
+        for text in ESCAPED:
             expect(rows(page, text)).to_have_count(1)
         if not wrap:
             page.get_by_role("button", name="Wrap").click()
             page.get_by_role("listbox", name="Log lines").focus()
             page.keyboard.press("Home")
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
-    rows(page, HOSTILE[0]).click()
-    expect(page.get_by_role("dialog").get_by_label("Message")).to_contain_text(HOSTILE[0])
+    rows(page, MARKUP).click()
+    expect(page.get_by_role("dialog").get_by_label("Message")).to_contain_text(MARKUP)
     expect(page.get_by_role("dialog")).to_contain_text("\\u202e<b>key")
-    assert is_untouched(page)
+    assert_harmless(page)
 
 
 def test_ten_megabytes_on_one_line_harm_nobody(open_page, rig):

@@ -6,7 +6,7 @@ import threading
 
 import aiohttp
 import pytest
-from hostile_lines import HOSTILE, PLAIN, is_untouched
+from hostile import BREAKOUT, ESCAPED, MARKUP, TERMINAL, TEXTS, assert_harmless
 from playwright.sync_api import expect
 from rig import until
 from simulated_agent import SimulatedAgent
@@ -168,21 +168,21 @@ def test_a_viewer_is_offered_no_run_and_the_hub_refuses_one_that_is_sent(open_pa
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (375, "light")])
 def test_what_is_hostile_is_shown_as_text(open_page, rig, width, scheme):
-    script = "#!/bin/sh\ncat <<'END'\n" + "\n".join(HOSTILE) + "\nEND\nprintf '\\377\\376 <b>binary</b>\\n'\nexit 1\n"
-    run = order(rig, selector="ada", script=script, argv=[HOSTILE[0], HOSTILE[4]], reason=HOSTILE[1])
+    script = "#!/bin/sh\ncat <<'END'\n" + "\n".join(TEXTS) + "\nEND\nprintf '\\377\\376 <b>binary</b>\\n'\nexit 1\n"
+    run = order(rig, selector="ada", script=script, argv=[MARKUP, TERMINAL], reason=BREAKOUT)
     over(rig, run["id"])
     page = open_page(f"/runs/{run['id']}", "otto", width=width, scheme=scheme)
     written = pane(page, "ada")
-    for text in (HOSTILE[0], HOSTILE[1], "red \\x1b]0;taken\\x07", PLAIN[1], "\\xff\\xfe <b>binary</b>"):
+    for text in (MARKUP, BREAKOUT, *ESCAPED, "\\xff\\xfe <b>binary</b>"):
         expect(written).to_contain_text(text)
-    expect(page.locator(".run-head")).to_contain_text(HOSTILE[1])
+    expect(page.locator(".run-head")).to_contain_text(BREAKOUT)
     page.get_by_text("What exactly").click()
-    expect(page.locator(".run-facts")).to_contain_text(HOSTILE[0])
-    assert is_untouched(page)
+    expect(page.locator(".run-facts")).to_contain_text(MARKUP)
+    assert_harmless(page)
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     page.goto("/runs")
-    expect(page.get_by_role("list", name="Runs")).to_contain_text(HOSTILE[1])
-    assert is_untouched(page)
+    expect(page.get_by_role("list", name="Runs")).to_contain_text(BREAKOUT)
+    assert_harmless(page)
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 

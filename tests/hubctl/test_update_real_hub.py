@@ -116,3 +116,38 @@ def test_a_node_that_went_back_makes_the_exit_code_1_and_apt_s_words_are_kept(tm
         await ada.close()
 
     played(test, tmp_path)
+
+
+@pytest.mark.parametrize(("options", "failing", "reason"), [
+    (["--halt-on-error"], ["ada"], "1 node failed (ada)"),
+    (["--max-failures", "1"], ["ada", "bob"], "2 nodes failed (ada, bob); at most 1 may"),
+])
+def test_a_rollout_halts_itself_at_the_failure_that_is_one_too_many(tmp_path, options, failing, reason):
+    async def test(lab):
+        agents = {name: await lab.agent(name) for name in ("ada", "bob", "carl")}
+        key = await lab.key()
+        watching = await lab.hubctl("update", "all", "--batch", "1", *options, "--yes")
+        for name in failing:
+            run, _ = await agents[name].take_order(key, time.time())
+            await agents[name].tell(run, *(run_step(2, step) for step in ("downloading", "installing", "rolling-back")),
+                                    run_step(3, "rolled-back"), run_end(4, "failed", 1, "postinst failed"))
+        _, said = await watching.communicate()
+        assert watching.returncode == 1
+        assert f"Halted: {reason}. Go on all the same: hubctl updates resume" in said.decode()
+
+        [rollout] = json.loads(await asyncio.to_thread(lab.rig.hubctl, "updates", "-o", "json"))
+        assert (rollout["state"], rollout["halt_reason"]) == ("halted", reason)
+        assert rollout["counts"] == {"rolled-back": len(failing), "pending": 3 - len(failing)}
+        await asyncio.to_thread(lab.rig.hubctl, "updates", "resume", rollout["id"])
+        following = await lab.hubctl("updates", "show", rollout["id"], "--follow")
+        for name in [name for name in agents if name not in failing]:
+            await agents[name].carry_out(lab.http, key, time.time())
+        await following.communicate()
+        assert following.returncode == 1
+        [rollout] = json.loads(await asyncio.to_thread(lab.rig.hubctl, "updates", "-o", "json"))
+        assert (rollout["state"], rollout["counts"]) == (
+            "ended", {"rolled-back": len(failing), "updated": 3 - len(failing)})
+        for agent in agents.values():
+            await agent.close()
+
+    played(test, tmp_path)

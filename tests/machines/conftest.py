@@ -6,12 +6,10 @@ import sys
 import time
 
 import pytest
-from debs import build_debs
-from member_lab import build_agent
+from debs import build_agent, build_debs, debs_in
+from made_once import made_once, session_folder
 
 TOOLS = ("debootstrap", "systemd-nspawn", "nsenter")
-
-FIGURES = pytest.StashKey[list[str]]()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -34,24 +32,17 @@ def tell(pytestconfig):
 
 
 @pytest.fixture(scope="session")
-def figure(pytestconfig):
-    """Keep a figure that was measured on the way, for the end of the run. No test asserts one."""
-    return pytestconfig.stash.setdefault(FIGURES, []).append
-
-
-def pytest_terminal_summary(terminalreporter, config):
-    if figures := config.stash.get(FIGURES, []):
-        terminalreporter.section("measured on the way")
-        for line in figures:
-            terminalreporter.write_line(line)
+def build_venv(tmp_path_factory):
+    """The environment for all that is built of the hub in a session."""
+    if shutil.which("dh_python3") is None:
+        pytest.skip("needs debhelper dh-python libpython3-dev lintian (apt-get install)")
+    return session_folder(tmp_path_factory) / "build-venv"
 
 
 @pytest.fixture(scope="session")
-def debs(tmp_path_factory, tell):
-    if shutil.which("dh_python3") is None:
-        pytest.skip("needs debhelper dh-python libpython3-dev lintian (apt-get install)")
+def debs(tmp_path_factory, build_venv, tell):
     tell("building the packages")
-    return build_debs(tmp_path_factory.mktemp("debs"))
+    return debs_in(made_once(tmp_path_factory, "debs", lambda out: build_debs(out, build_venv)))
 
 
 @pytest.fixture(scope="session")
@@ -59,4 +50,5 @@ def agent_deb(tmp_path_factory):
     """The agent alone, which takes seconds."""
     if shutil.which("dh_python3") is None:
         pytest.skip("needs debhelper dh-python libpython3-dev (apt-get install)")
-    return build_agent(tmp_path_factory.mktemp("agent-deb"))
+    [deb] = made_once(tmp_path_factory, "agent-deb", build_agent).glob("*.deb")
+    return deb

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from lab_network import LabNetwork
 from machine import SUITES, Machine
+from relay import Relay
 from rig import Rig, until
 
 from dvic_wire.tokens import EnrolmentToken
@@ -17,6 +18,15 @@ pytestmark = pytest.mark.machines
 
 TOP = Path(__file__).parents[2]
 AGENT = ("env", "PYTHONPATH=/opt/dvic", "python3", "-m", "dvic_agent")
+
+WITHOUT_IPV6 = ("systemd-run", "--quiet", "--pipe", "--wait",
+                "--property=RestrictAddressFamilies=AF_UNIX AF_INET AF_NETLINK")
+"""Of a program that is started so: the kernel gives it no socket for IPv6."""
+
+
+def install(machine: Machine) -> None:
+    for part in ("wire/dvic_wire", "agent/dvic_agent"):
+        machine.put(TOP / part, f"/opt/dvic/{part.split('/')[1]}")
 
 
 @dataclass
@@ -38,8 +48,7 @@ class Lan:
 def lan(request, tmp_path: Path) -> Iterator[Lan]:
     with LabNetwork() as network, Machine(request.param) as machine:
         network.plug(machine)
-        for part in ("wire/dvic_wire", "agent/dvic_agent"):
-            machine.put(TOP / part, f"/opt/dvic/{part.split('/')[1]}")
+        install(machine)
 
         def rig(name: str, settings: str, host: str) -> Rig:
             (tmp_path / name).mkdir()
@@ -59,6 +68,10 @@ def test_machines_see_the_hubs_that_announce_themselves_and_join_the_one_that_th
     found = {hub["url"]: hub["fingerprint"] for hub in json.loads(done.stdout)}
     keys = {url(rig): key(rig) for rig in (lan.ours, lan.other)}
     assert found == keys
+
+    done = lan.machine.run(*WITHOUT_IPV6, *AGENT, "discover", "--json")
+    assert done.returncode == 0, done.stderr
+    assert {hub["url"]: hub["fingerprint"] for hub in json.loads(done.stdout)} == keys
 
     shown = json.loads(lan.ours.hubctl("discover", "-o", "json"))
     assert {hub["url"]: hub["fingerprint"] for hub in shown} == keys
@@ -91,6 +104,26 @@ def test_a_hub_that_announces_another_ones_key_is_asked_and_not_believed(lan):
     assert done.returncode != 0 and url(lan.other) in done.stderr
     assert not (lan.machine.root / "etc/dvic-agent/hub.json").exists()
     assert json.loads(lan.other.hubctl("nodes", "-o", "json")) == []
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_a_network_without_ipv4_will_do(suite, tmp_path):
+    with LabNetwork(six=True) as network, Machine(suite) as machine, \
+            Rig(tmp_path, url=f"http://[{network.address}]:{{port}}", settings="announce = true") as rig, \
+            Relay(network.address, rig.port) as relay:
+        relay.lead_to(rig.port)
+        network.plug(machine)
+        install(machine)
+        rig.start_hub()
+        done = machine.run(*AGENT, "discover", "--json")
+        assert done.returncode == 0, done.stderr
+        assert {hub["url"]: hub["fingerprint"] for hub in json.loads(done.stdout)} == {url(rig): key(rig)}
+
+        machine.write("/root/token", with_url(rig.token(), "http://[2001:db8::1]:9"))
+        done = machine.run(*AGENT, "enroll", "--discover", "--token-file", "/root/token", "--name", "eva")
+        assert done.returncode == 0, done.stderr
+        assert json.loads((machine.root / "etc/dvic-agent/hub.json").read_text())["url"] == url(rig)
+        assert rig.node("eva")
 
 
 def key(rig: Rig) -> str:

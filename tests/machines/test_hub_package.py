@@ -120,6 +120,20 @@ def test_a_mistake_in_the_settings_is_said_and_does_not_restart_the_hub_for_ever
     until_online(enrolled)
 
 
+def test_a_hub_announces_itself_also_where_the_kernel_has_no_ipv6(enrolled):
+    shell(enrolled, "cp /etc/dvic-hub/hub.toml /root/hub.toml && echo 'announce = true' >> /etc/dvic-hub/hub.toml")
+    for families in ("", "RestrictAddressFamilies=\\nRestrictAddressFamilies=AF_UNIX AF_INET AF_NETLINK"):
+        drop_in(enrolled, families or "Environment=NONE=")
+        begun = shell(enrolled, "date +%s")
+        shell(enrolled, "systemctl restart dvic-hub")
+        said = f"journalctl -u dvic-hub -o cat --since @{begun} | grep -F 'announced on the local network as' || :"
+        until(lambda said=said: shell(enrolled, said), "it says so")
+        until_online(enrolled)
+    drop_in(enrolled, "")
+    shell(enrolled, "cp /root/hub.toml /etc/dvic-hub/hub.toml && systemctl restart dvic-hub")
+    until_online(enrolled)
+
+
 def drop_in(machine, settings):
     folder = "/run/systemd/system/dvic-hub.service.d"
     if settings:
@@ -130,9 +144,9 @@ def drop_in(machine, settings):
 
 
 @pytest.fixture(scope="module")
-def plain_file(tmp_path_factory, tell):
+def plain_file(tmp_path_factory, build_venv, tell):
     tell("building the plain file")
-    return built(tmp_path_factory.mktemp("plain"), "binary", "dvic-hub-*")
+    return built(tmp_path_factory.mktemp("plain"), "binary", "dvic-hub-*", build_venv)
 
 
 @pytest.mark.parametrize("suite", SUITES)

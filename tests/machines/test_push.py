@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from lab_network import LabNetwork
 from machine import SUITES, Machine
-from push_lab import SSH_PACKAGES, TargetMachine, Watcher, found_in, journal, whole
+from push_lab import SSH_PACKAGES, TargetMachine, Watcher, found_in, journal, start_of_tokens, whole
 from rig import BIN, Rig, until
 
 pytestmark = pytest.mark.machines
@@ -75,7 +75,7 @@ def target(lab) -> Iterator[TargetMachine]:
 
 def test_root_with_a_password_and_it_is_nowhere_afterwards(lab, target):
     fingerprint = target.fingerprint()
-    with Watcher(target.secrets + ["dvic1."]) as watcher:
+    with Watcher([*target.secrets, start_of_tokens(lab.rig.public_url)]) as watcher:
         said = lab.enroll("root", target, "--password-file", str(target.password_file), "--host-key", fingerprint,
                           "--name", f"eva-{lab.suite}", "--tag", "room=lab")
     print(said)

@@ -276,6 +276,30 @@ def test_a_disk_without_room_is_said_in_bytes_and_changes_nothing(machine):
     check_alive(machine, OLD if target == NEW else NEW)
 
 
+@ON_BOTH
+def test_a_disk_that_is_filled_while_the_package_is_unpacked_leaves_the_former_agent_at_work(machine):
+    target, code = other(machine), "/usr/lib/python3/dist-packages/dvic_agent"
+    present = OLD if target == NEW else NEW
+    machine.shell(f"cp -a {code} /root/code && mount -t tmpfs -o size=64m,mode=755 tmpfs {code} "
+                  f"&& cp -a /root/code/. {code} && find {code} -name __pycache__ -prune -exec rm -r {{}} + "
+                  f"&& mount -o remount,size=$(($(df -k --output=used {code} | tail -n 1) + 64))k {code}")
+    try:
+        run = machine.order(deb(machine, target))
+        end = machine.ended(run)
+        assert end["reason"].startswith(f"{present} could not be put back: somebody has to look at this machine. "
+                                        f"dvic-agent {target} can't be installed: apt said:")
+        assert "No space left on device" in "".join(str(record) for record in machine.records(run))
+        assert machine.steps(run) == ["downloading", "installing", "rolling-back"]
+        machine.until(lambda: machine.running() == present, "the former agent runs")
+    finally:
+        machine.shell(f"umount --lazy {code}; rm -r /root/code")
+    machine.shell("apt-get -qy install /var/lib/dvic-agent/executor/update/installed.deb", 120)
+    check_alive(machine, present)
+    run = machine.order(deb(machine, target))
+    machine.welcome(run, target)
+    assert machine.ended(run)["state"] == "finished"
+
+
 @ON_ONE
 def test_only_a_download_can_be_cancelled(machine):
     target, wait, reached = other(machine), threading.Event(), threading.Event()

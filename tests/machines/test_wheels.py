@@ -13,10 +13,10 @@ INSTALL_SECONDS = 300
 
 
 @pytest.fixture(scope="module")
-def wheels(tmp_path_factory, tell) -> Path:
+def wheels(tmp_path_factory, build_venv, tell) -> Path:
     tell("building the wheels")
     out = tmp_path_factory.mktemp("wheels")
-    built(out, "wheels", "dvic-*.whl")
+    built(out, "wheels", "dvic-*.whl", build_venv)
     return out
 
 

@@ -9,9 +9,12 @@ import os
 import re
 import shutil
 import subprocess
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+
+from made_once import alone
 
 TOP = Path(__file__).parents[2]
 
@@ -46,22 +49,26 @@ class Debs:
         return out / f"dvic-agent_{BEFORE}_all.deb"
 
 
-def build_debs(out: Path) -> Debs:
-    """Build into `out`; raises AssertionError with the end of what was said."""
-    setup = configparser.ConfigParser()
-    setup.read(TOP / "setup.cfg")
-    version = setup["metadata"]["version"]
+def build_debs(out: Path, venv: Path) -> None:
+    """Build into `out`, with the environment `venv`; raises AssertionError with the end of what was said."""
     bundle = os.environ.get("DVIC_BUNDLE")
     _build(out, "agent")
     _build(out, "--version", NEWER, "agent")
-    _build(out, *(["--bundle", bundle] if bundle else []), "hub")
-    return Debs(out / f"dvic-agent_{version}_all.deb", out / f"dvic-hub_{version}_amd64.deb",
-                out / f"dvic-agent_{NEWER}_all.deb", version)
+    _build(out, *(["--bundle", bundle] if bundle else []), "hub", venv=venv)
 
 
-def built(out: Path, kind: str, pattern: str) -> Path:
+def debs_in(folder: Path) -> Debs:
+    """What build_debs has made there."""
+    setup = configparser.ConfigParser()
+    setup.read(TOP / "setup.cfg")
+    version = setup["metadata"]["version"]
+    return Debs(folder / f"dvic-agent_{version}_all.deb", folder / f"dvic-hub_{version}_amd64.deb",
+                folder / f"dvic-agent_{NEWER}_all.deb", version)
+
+
+def built(out: Path, kind: str, pattern: str, venv: Path) -> Path:
     """Something else that packaging/build.sh makes: its one file that matches."""
-    _build(out, kind)
+    _build(out, kind, venv=venv)
     [found] = out.glob(pattern)
     return found
 
@@ -82,10 +89,11 @@ def repacked(deb: Path, version: str, out: Path) -> Path:
     return target
 
 
-def build_agent(out: Path, version: str) -> Path:
-    """This checkout's agent under that version."""
-    _build(out, "--version", version, "agent")
-    return out / f"dvic-agent_{version}_all.deb"
+def build_agent(out: Path, version: str = "") -> Path:
+    """This checkout's agent, under another version if one is given."""
+    _build(out, *(["--version", version] if version else []), "agent")
+    [deb] = out.glob(f"dvic-agent_{version or '*'}_all.deb")
+    return deb
 
 
 def _git(*arguments: str) -> None:
@@ -93,9 +101,10 @@ def _git(*arguments: str) -> None:
     assert done.returncode == 0, f"{done.stderr}\n(a clone without history can't build the commit before)"
 
 
-def _build(out: Path, *arguments: str, top: Path = TOP) -> None:
-    """With one environment for all that a test session builds, beside `out`."""
-    environ = {"DVIC_BUILD_VENV": str(out.parent / "build-venv"), **os.environ}
-    done = subprocess.run([top / "packaging/build.sh", "--out", out, *arguments], stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, timeout=BUILD_SECONDS, check=False, env=environ)
+def _build(out: Path, *arguments: str, top: Path = TOP, venv: Path | None = None) -> None:
+    """`venv`: an environment to keep, which one build uses at a time."""
+    with alone(venv.with_suffix(".lock")) if venv else nullcontext():
+        done = subprocess.run([top / "packaging/build.sh", "--out", out, *arguments], stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=BUILD_SECONDS, check=False,
+                              env=({"DVIC_BUILD_VENV": str(venv)} if venv else {}) | os.environ)
     assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]

@@ -10,12 +10,31 @@ from rig import Rig, until
 MARKUP = "<img src=x onerror=\"window.harmed='img'\"><script>window.harmed='script'</script>"
 BREAKOUT = "\"'><svg/onload=window.harmed='svg'>{{constructor.constructor('window.harmed=1')()}}`${window.harmed=1}`"
 LINK = "javascript:window.harmed='link'"
-TERMINAL = "\x1b[2J\x1b[31mred\x1b]0;title\x07\x1b[?1049h\x9b5n\r\x08\x08over"
+TERMINAL = "\x1b[2J\x1b[31mred\x1b]0;title\x07\x1b[?1049h\x9b5n\x08\x08over"
 BACKWARDS = "\u202egnirts desrever\u202c \u2066isolated\u2069 \u200bzero\u200d width\ufeff"
 LONG = "w" * 3000
-TEXTS = (MARKUP, BREAKOUT, LINK, TERMINAL, BACKWARDS, LONG, "\ufffd \U0001f4a3 e\u0301\u0301\u0301\u0301")
+TEXTS = (MARKUP, BREAKOUT, LINK, TERMINAL, BACKWARDS, LONG, "\ufffd \U0001f4a3 e\u0301\u0301\u0301\u0301 %s%n",
+         "over\rtwo\nlines\r\nand\ttabs")
+
+ESCAPED = ("\\x1b]0;title\\x07\\x1b[?1049h\\x9b5n", "\\u202egnirts desrever\\u202c")
+"""How TERMINAL and BACKWARDS are shown, wherever colours may be taken over or not."""
 
 LONGEST_NAME = "n" * 64
+
+HARM = """() => ({
+    ran: window.harmed ?? null,
+    images: [...document.images].filter((image) => image.getAttribute("src") === "x").length,
+    handlers: [...document.querySelectorAll("*")].filter((each) => [...each.attributes].some((attribute) =>
+        attribute.name.startsWith("on"))).length,
+    links: [...document.links].filter((link) => link.protocol === "javascript:").length,
+    scripts: [...document.scripts].filter((script) => !script.src).length,
+})"""
+HARMLESS = {"ran": None, "images": 0, "handlers": 0, "links": 0, "scripts": 0}
+
+
+def assert_harmless(page) -> None:
+    """Nothing of it was carried out, or is there to be."""
+    assert page.evaluate(HARM) == HARMLESS
 
 
 def furnish(rig: Rig, agent: str = "ada") -> dict[str, str]:

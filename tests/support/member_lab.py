@@ -10,8 +10,6 @@ Between machines and hub stands a relay, so that the hub can be another one behi
 """
 
 import json
-import re
-import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -182,13 +180,3 @@ class MemberLab:
     def serve_package(self) -> None:
         """Let the hub serve the agent's package to machines."""
         self.rig.hubctl("release", "add", str(self.deb))
-
-
-def build_agent(out: Path) -> Path:
-    """This checkout's agent as a package."""
-    top = Path(__file__).parents[2]
-    done = subprocess.run([top / "packaging/build.sh", "--out", out, "agent"], stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
-    [deb] = [path for path in out.iterdir() if re.fullmatch(r"dvic-agent_.*_all\.deb", path.name)]
-    return deb

@@ -1,6 +1,7 @@
 """Machines for enrolling by ssh: a target with Debian's sshd and people on it, and a look for what must be nowhere."""
 
 import contextlib
+import json
 import secrets
 import subprocess
 import threading
@@ -10,6 +11,9 @@ from pathlib import Path
 
 from machine import Machine
 from ssh_server import make_key
+
+from dvic_wire.signing import b64encode
+from dvic_wire.tokens import PREFIX
 
 SSH_PACKAGES = ("openssh-client", "openssh-server", "sudo")
 
@@ -82,6 +86,12 @@ def whole(machine: Machine) -> Path:
 
 def journal(machine: Machine) -> str:
     return machine.run("journalctl", "--no-pager", "--output=export", "--all").stdout
+
+
+def start_of_tokens(url: str) -> str:
+    """What all enrolment tokens of the hub at this address begin with, and no other hub's do."""
+    known = json.dumps({"url": url}).encode()[:-2]
+    return f"{PREFIX}.{b64encode(known[:len(known) // 3 * 3])}"
 
 
 class Watcher:

@@ -17,7 +17,8 @@ class Relay:
         self.seen: list[str] = []
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
-        self._listener = socket.create_server((address, port))
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self._listener = socket.create_server((address, port), family=family)
         threading.Thread(target=self._accept, daemon=True).start()
 
     def __enter__(self) -> "Relay":
@@ -49,7 +50,7 @@ class Relay:
     def _accept(self) -> None:
         while True:
             try:
-                machine, (address, _) = self._listener.accept()
+                machine, (address, *_) = self._listener.accept()
             except OSError:
                 return
             self.seen.append(address)

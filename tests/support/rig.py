@@ -146,10 +146,10 @@ class Rig:
         self.folder = folder
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        public = url.format(port=self.port) or self.url
+        self.public_url = url.format(port=self.port) or self.url
         self.state = folder / "hub"
         self.config = folder / "hub.toml"
-        self.config.write_text(f'listen = "{listen}:{self.port}"\nurl = "{public}"\n'
+        self.config.write_text(f'listen = "{listen}:{self.port}"\nurl = "{self.public_url}"\n'
                                f'state_dir = "{self.state}"\n{settings}\n')
         self.environ = {**os.environ, "DVIC_CONFIG": str(folder / "hubctl.toml"), "NO_COLOR": "1"}
         self._processes: list[Process] = []

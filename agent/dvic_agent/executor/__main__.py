@@ -23,7 +23,7 @@ from .backend import Backend, write_end
 from .children import ChildrenBackend
 from .ending import OUT_OF_MEMORY, TIMEOUT, UNKNOWN
 from .errors import ExecutorError
-from .recorder import record
+from .recording import record
 from .rundir import StateDir, check_run_id
 from .tree import in_own_cgroup, memory_is_limited
 from .units import UnitsBackend, systemd_is_here, unit_name

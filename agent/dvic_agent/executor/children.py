@@ -22,7 +22,7 @@ from .backend import write_end
 from .command import RUN_VARIABLE
 from .ending import TIMEOUT
 from .errors import StartFailed
-from .recorder import record
+from .recording import record
 from .rundir import RunDir
 
 STOPPED = "stopped"

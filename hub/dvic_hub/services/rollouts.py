@@ -21,10 +21,11 @@ from dvic_hub.domain.liveness import REVOKED, SILENT, NodeView
 from dvic_hub.domain.model import Rollout, RolloutNode, RunNode
 from dvic_hub.domain.people import HUB, OPERATOR, Actor
 from dvic_hub.domain.rollout import PACKAGE, Decision, Place, RolloutOrder
-from dvic_hub.errors import BadRequest, Conflict, HubError, NotFound
+from dvic_hub.errors import BadRequest, Conflict, NotFound
 from dvic_hub.services.agents import AgentService
 from dvic_hub.services.audit import AuditService
 from dvic_hub.services.releases import ReleaseService
+from dvic_hub.services.rounds import Rounds
 from dvic_hub.services.run_signing import UPDATE, RunSigner
 from dvic_hub.services.runs import ENDED, RunService, new_id
 from dvic_hub.services.update_following import UpdateFollower
@@ -32,9 +33,6 @@ from dvic_hub.services.watch import FleetService
 from dvic_hub.store.port import Store
 from dvic_wire.runs import RunSpec
 from dvic_wire.updates import PENDING, SENT
-
-SWEEP = 5.0
-"""Seconds between two looks at every open rollout; one that something happened to is looked at at once."""
 
 BREATH = 0.1
 """Seconds between two looks at all, however much happens: a room full of machines that come back is one event."""
@@ -66,11 +64,9 @@ class RolloutService:
         self._runs = run_service
         self._releases = releases
         self._clock = clock
-        self._follower = UpdateFollower(store, bus, agents, signer, clock, self._mark)
-        self._dirty: set[str] = set()
-        self._swept = float("-inf")
+        self._rounds = Rounds("rollout", log)
+        self._follower = UpdateFollower(store, bus, agents, signer, clock, self._rounds.mark)
         self._lock = asyncio.Lock()
-        self._wake = asyncio.Event()
         self._unsubscribe: Callable[[], None] = lambda: None
 
     def start(self) -> None:
@@ -83,12 +79,7 @@ class RolloutService:
     async def woken(self, timeout: float) -> None:
         """Return when something happened to a rollout, or after `timeout` seconds: then tick() again."""
         await asyncio.sleep(BREATH)
-        try:
-            async with asyncio.timeout(timeout):
-                await self._wake.wait()
-        except TimeoutError:
-            pass
-        self._wake.clear()
+        await self._rounds.woken(timeout)
 
     # ---- people
 
@@ -126,7 +117,7 @@ class RolloutService:
             async with self._audit.record(actor, "rollout.create", order.selector, detail):
                 await self._store.rollouts.add(rollout, rows)
         self._tell(rollout, "created")
-        self._mark(rollout.id)
+        self._rounds.mark(rollout.id)
         return rollout
 
     async def halt(self, id: str, actor: Actor) -> Rollout:
@@ -152,7 +143,7 @@ class RolloutService:
                 await self._store.rollouts.forgive(id, forgiven)
                 await self._store.rollouts.update(id, halted=0, halt_reason="")
         self._tell(rollout, RESUMED)
-        self._mark(id)
+        self._rounds.mark(id)
         return await self._found(id)
 
     async def cancel(self, id: str, actor: Actor) -> Rollout:
@@ -164,7 +155,7 @@ class RolloutService:
                 async with self._audit.record(actor, "rollout.cancel", id):
                     await self._store.rollouts.update(id, cancelled=int(self._clock() * _SECOND))
                 self._tell(rollout, CANCELLED)
-        self._mark(id)
+        self._rounds.mark(id)
         return await self._found(id)
 
     # ---- nodes
@@ -176,17 +167,8 @@ class RolloutService:
     # ---- time
 
     async def tick(self, now: float) -> None:
-        """Look at the rollouts that something happened to, and every SWEEP seconds at all open ones."""
-        todo, self._dirty = self._dirty, set()
-        if not 0 <= now - self._swept < SWEEP:
-            self._swept = now
-            todo |= set(await self._store.rollouts.active())
-        for id in todo:
-            try:
-                await self.advance(id, now)
-            except HubError as error:
-                self._dirty.add(id)
-                log.error("rollout %s could not go on: %s", id, error)
+        """Look at the rollouts that something happened to, and every rounds.SWEEP seconds at all open ones."""
+        await self._rounds.go(now, self._store.rollouts.active, self.advance)
 
     async def advance(self, id: str, now: float) -> None:
         """Follow the updates of one rollout, and carry out what domain.rollout.decide says of it."""
@@ -220,7 +202,7 @@ class RolloutService:
             async with self._audit.record(HUB, "rollout.cancel", rollout.id, {"why": "nobody resumed it"}):
                 await self._store.rollouts.update(rollout.id, cancelled=int(self._clock() * _SECOND))
             self._tell(rollout, CANCELLED)
-            self._mark(rollout.id)
+            self._rounds.mark(rollout.id)
         if decision.over and all(row.ended for row in await self._store.rollouts.nodes(rollout.id)):
             await self._store.rollouts.update(rollout.id, ended=int(self._clock() * _SECOND))
             self._tell(rollout, ENDED)
@@ -234,7 +216,7 @@ class RolloutService:
         await self._store.rollouts.update(rollout.id, halted=int(self._clock() * _SECOND),
                                           halt_reason=reason[:MAX_REASON])
         self._tell(rollout, HALTED, reason=reason)
-        self._mark(rollout.id)
+        self._rounds.mark(rollout.id)
 
     async def _send(self, rollout: Rollout, row: RolloutNode) -> None:
         """Claim the row, with the version that the node has now; then order its update."""
@@ -259,7 +241,7 @@ class RolloutService:
         """Side by side; one that fails is tried again with the next look, and holds up no other."""
         for result in await asyncio.gather(*work, return_exceptions=True):
             if isinstance(result, Exception):
-                self._dirty.add(rollout.id)
+                self._rounds.again(rollout.id)
                 log.error("an update of rollout %s could not be ordered yet: %s", rollout.id, result)
 
     # ---- inside
@@ -295,7 +277,3 @@ class RolloutService:
 
     def _tell(self, rollout: Rollout, state: str, **detail: object) -> None:
         self._bus.publish(RolloutChanged(rollout.id, "", state, {"version": rollout.version, **detail}))
-
-    def _mark(self, rollout: str) -> None:
-        self._dirty.add(rollout)
-        self._wake.set()

@@ -22,9 +22,10 @@ from dvic_hub.domain.events import Event, NodeChanged, RunChanged
 from dvic_hub.domain.liveness import REMOVED, REVOKED
 from dvic_hub.domain.model import Run, RunNode
 from dvic_hub.domain.people import Actor
-from dvic_hub.errors import BadRequest, Conflict, HubError, NotFound
+from dvic_hub.errors import BadRequest, Conflict, NotFound
 from dvic_hub.services.agents import AgentService
 from dvic_hub.services.audit import AuditService
+from dvic_hub.services.rounds import Rounds
 from dvic_hub.services.run_signing import RunSigner
 from dvic_hub.services.watch import FleetService
 from dvic_hub.store.port import Store
@@ -32,9 +33,6 @@ from dvic_wire.errors import LimitExceeded
 from dvic_wire.limits import MAX_SIGNED_BYTES
 from dvic_wire.messages import RunReply
 from dvic_wire.runs import DISPATCHED, LOST, QUEUED, TERMINAL
-
-SWEEP = 5.0
-"""Seconds between two looks at every open run; one that something happened to is looked at within a second."""
 
 CLOCK_JUMP = 30.0
 """Seconds between the wall clock and the steady one that count as: the clock was set, grant every node a new grace."""
@@ -100,10 +98,8 @@ class RunService:
         self._graced = clock()
         self._offset = clock() - steady() if steady else 0.0
         self._pacing: dict[str, _Pacing] = {}
-        self._dirty: set[str] = set()
-        self._swept = float("-inf")
+        self._rounds = Rounds("run", log)
         self._advancing = asyncio.Lock()
-        self._wake = asyncio.Event()
         self._unsubscribe: Callable[[], None] = lambda: None
 
     def start(self) -> None:
@@ -115,12 +111,7 @@ class RunService:
 
     async def woken(self, timeout: float) -> None:
         """Return when something happened to a run, or after `timeout` seconds: then tick() again."""
-        try:
-            async with asyncio.timeout(timeout):
-                await self._wake.wait()
-        except TimeoutError:
-            pass
-        self._wake.clear()
+        await self._rounds.woken(timeout)
 
     # ---- people
 
@@ -147,7 +138,7 @@ class RunService:
         async with self._audit.record(actor, f"{order.kind}.create", order.selector, detail):
             await self._store.runs.add(run, rows)
         self._bus.publish(RunChanged(run.id, "", QUEUED, {"nodes": len(rows)}))
-        self._mark(run.id)
+        self._rounds.mark(run.id)
         return run
 
     async def cancel(self, run_id: str, actor: Actor, nodes: list[str] | None = None) -> Run:
@@ -160,7 +151,7 @@ class RunService:
             if nodes is None:
                 await self._store.runs.update(run_id, cancelled=run.cancelled or int(self._clock() * _SECOND))
             await self._ask_to_cancel(run_id, nodes, actor)
-        self._mark(run_id)
+        self._rounds.mark(run_id)
         return await self._run(run_id)
 
     async def _ask_to_cancel(self, run_id: str, nodes: list[str] | None, actor: Actor) -> None:
@@ -186,7 +177,7 @@ class RunService:
                 continue
             if row.state == DISPATCHED and not dispatch.cancel_asked(run, row):
                 await self._send_request(run, node)
-            self._mark(row.run)
+            self._rounds.mark(row.run)
 
     async def on_reply(self, node: str, reply: RunReply) -> None:
         """What an agent says of a run on itself; of runs and states that don't fit nothing is believed."""
@@ -205,20 +196,15 @@ class RunService:
     # ---- time
 
     async def tick(self, now: float) -> None:
-        """Look at the runs that something happened to, and every SWEEP seconds at all open ones."""
+        """Look at the runs that something happened to, and every rounds.SWEEP seconds at all open ones."""
         self._watch_clock(now)
-        todo, self._dirty = self._dirty, set()
-        if not 0 <= now - self._swept < SWEEP:
-            self._swept = now
-            active = set(await self._store.runs.active())
-            todo |= active
-            self._pacing = {run: pacing for run, pacing in self._pacing.items() if run in active}
-        for run_id in todo:
-            try:
-                await self.advance(run_id, now)
-            except HubError as error:
-                self._dirty.add(run_id)
-                log.error("run %s could not go on: %s", run_id, error)
+        await self._rounds.go(now, self._active, self.advance)
+
+    async def _active(self) -> set[str]:
+        """The open runs; what was kept of any other is forgotten."""
+        active = set(await self._store.runs.active())
+        self._pacing = {run: pacing for run, pacing in self._pacing.items() if run in active}
+        return active
 
     async def advance(self, run_id: str, now: float) -> None:
         """Carry out what dispatch.decide says of one run."""
@@ -254,7 +240,7 @@ class RunService:
         changes: dict = {"ended": now, "reason": reason} if to in TERMINAL else {"started": now}
         if await self._store.runs.move(row.run, row.node, frozenset({row.state}), to, **changes):
             self._bus.publish(RunChanged(row.run, row.node, to, {"reason": reason} if reason else {}))
-        self._mark(row.run)
+        self._rounds.mark(row.run)
 
     # ---- sending
 
@@ -300,16 +286,11 @@ class RunService:
             raise NotFound(f"there is no run {id}")
         return run
 
-    def _mark(self, run: str) -> None:
-        self._dirty.add(run)
-        self._wake.set()
-
     def _hear(self, event: Event) -> None:
         if isinstance(event, RunChanged) and event.node:
-            self._mark(event.run)
+            self._rounds.mark(event.run)
         elif isinstance(event, NodeChanged) and event.state in (REVOKED, REMOVED):
-            self._swept = float("-inf")
-            self._wake.set()
+            self._rounds.mark_all()
 
 
 def new_id(now: float) -> str:

@@ -1,6 +1,7 @@
 """What an update does to the machine: packages, the agent's services, and the unit that goes on after a power cut."""
 
 import re
+import shutil
 import time
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from .telling import Teller
 AGENT_UNITS = ("dvic-agent.service", "dvic-executor.socket")
 
 SYSTEMCTL_SECONDS = 120
+
+CODE = tuple(Path("/usr/lib/python3/dist-packages", name) for name in ("dvic_agent", "dvic_push", "dvic_wire"))
+"""Where the package's Python code is."""
 
 
 class Machine:
@@ -48,6 +52,8 @@ class Machine:
     def put_back(self, deb: Path, package: str, version: str) -> str:
         """Whatever happens, the agent is started anew."""
         problem = "" if present(package).whole == version else self._packages.put_back(deb, package, version)
+        if problem:
+            _drop_compiled()
         self._restart()
         return problem
 
@@ -77,3 +83,11 @@ class Machine:
     def _restart(self) -> None:
         for command in (("daemon-reload",), ("reset-failed", *AGENT_UNITS), ("restart", "--no-block", *AGENT_UNITS)):
             self._teller.call(["systemctl", *command], SYSTEMCTL_SECONDS, ENVIRON)
+
+
+def _drop_compiled() -> None:
+    """On a full disk Python 3.11 leaves compiled files that are cut off, and nothing starts that imports one. The
+    sources, which dpkg has put back, do without."""
+    for folder in CODE:
+        for compiled in folder.rglob("__pycache__"):
+            shutil.rmtree(compiled, ignore_errors=True)

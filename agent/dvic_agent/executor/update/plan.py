@@ -199,9 +199,10 @@ def _rolling_back(journal: Journal, known: Known) -> Do | Become:
         what = f"installed {known.installed}" if known.installed else f"removed {journal.package}"
         return _go(journal, FAILED, reason=f"{journal.reason}; somebody else has {what} meanwhile, and it is left so")
     if journal.tries >= MAX_TRIES:
-        why = f" ({journal.problem})" if journal.problem else ""
-        return _go(journal, FAILED, reason=f"{journal.reason}; and {journal.previous} could not be put back{why}: "
-                                           "somebody has to look at this machine")
+        why = f"; and then: {journal.problem}" if journal.problem else ""
+        # What matters first: what the tools said is long, and cut where a run's end has no room for it.
+        return _go(journal, FAILED, reason=f"{journal.previous} could not be put back: somebody has to look at this "
+                                           f"machine. {journal.reason}{why}")
     return Do(PUT_BACK)
 
 
