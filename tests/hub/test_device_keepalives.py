@@ -4,9 +4,10 @@ import time
 
 import aiohttp
 import pytest
-from served_hub import ADMIN, ServedHub, nonce, with_served_hub
+from served_hub import ADMIN, ServedHub, a_batch, nonce, with_served_hub
 from simulated_agent import SimulatedAgent
 
+from dvic_hub.domain.model import LogQuery
 from dvic_wire.messages import Hello
 from dvic_wire.signing import PrivateKey, Purpose, SharedKey, sign
 
@@ -119,4 +120,51 @@ def test_a_device_with_a_shared_key_posts_is_barred_and_can_not_connect(tmp_path
             await socket.say(Hello(key.node_id, [1], nonce(), "i", "0"))
             await socket.hear()
             assert (await socket.hear()).code == "unknown"
+    with_served_hub(tmp_path, test)
+
+
+RECORDS = Purpose.RECORDS_POST
+LINE = {"time": 1_763_632_800_000_000, "level": "warning", "message": "low battery"}
+
+
+def test_records_that_a_device_posts_are_its_log_and_count_as_a_keepalive(tmp_path):
+    async def test(hub):
+        esp = await device(hub)
+        for message in ("low battery", "battery empty"):
+            status, body = await hub.post("records", {"records": esp.keepalive(
+                RECORDS, 60, records=[{**LINE, "message": message}], numbers={"volts": 3})})
+            assert status == 200, body
+        assert hub.doors.fleet.view("esp").state == "online"
+        found = await hub.doors.store.streams.search(LogQuery())
+        assert [(item.source, item.record["message"]) for item in found.items] == [
+            ("device", "battery empty"), ("device", "low battery")]
+        assert (await hub.doors.store.streams.latest(esp.id))["values"] == {"volts": 3.0}
+        esp.serial -= 1
+        status, body = await hub.post("records", {"records": esp.keepalive(RECORDS, records=[LINE])})
+        assert (status, body["code"]) == (409, "replay")
+    with_served_hub(tmp_path, test)
+
+
+@pytest.mark.parametrize("records, status", [
+    ([{"time": 1}], 400), ([{**LINE, "level": "loud"}], 400), ("text", 400), ([{"time": 1, "level": "info", "message": ""}] * 2001, 413), ([], 200)])
+def test_records_that_are_none_are_the_devices_fault(tmp_path, records, status):
+    async def test(hub):
+        esp = await device(hub)
+        answer = await hub.post("records", {"records": esp.keepalive(RECORDS, records=records)})
+        assert answer[0] == status, answer
+    with_served_hub(tmp_path, test)
+
+
+def test_a_keepalive_is_no_records_and_an_agents_log_is_left_alone(tmp_path):
+    async def test(hub):
+        esp, ada = await device(hub), await hub.agent("ada")
+        status, body = await hub.post("records", {"records": esp.keepalive(POST, records=[LINE])})
+        assert (status, body["code"]) == (403, "signature")
+        status, body = await hub.post("keepalive", {"keepalive": esp.keepalive(RECORDS, records=[LINE])})
+        assert (status, body["code"]) == (403, "signature")
+        await ada.socket.send_str(a_batch())
+        await ada.receive()
+        status, body = await hub.post("records", {"records": ada.keepalive(RECORDS, records=[LINE])})
+        assert (status, body["code"]) == (409, "has-agent")
+        assert (await hub.doors.store.streams.cursors(ada.id))["journal"] == "a"
     with_served_hub(tmp_path, test)

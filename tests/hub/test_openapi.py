@@ -148,6 +148,7 @@ def test_what_the_hub_answers_is_what_the_document_says(tmp_path):
             await ask("POST", "/enroll", "", {"request": "not.a.jws"})
             await ask("POST", "/leave", "", {"request": "not.a.jws"})
             await ask("POST", "/keepalive", "", {"keepalive": "not.a.jws"})
+            await ask("POST", "/records", "", {"records": "not.a.jws"})
             await ask("GET", "/logs", query={"since": "1h", "level": "warning", "limit": "5"})
             await ask("GET", "/logs", query={"level": "loud"})
             await ask("GET", "/logs/levels", query={"since": "1h", "level": "warning"})

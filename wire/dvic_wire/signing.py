@@ -77,7 +77,7 @@ class Purpose(StrEnum):
     TERMINAL_INPUT = "dvic-terminal-input+jws"
 
 
-SHARED_PURPOSES = (Purpose.KEEPALIVE_POST, Purpose.KEEPALIVE_UDP)
+SHARED_PURPOSES = (Purpose.KEEPALIVE_POST, Purpose.KEEPALIVE_UDP, Purpose.RECORDS_POST)
 """All that a key which the hub knows too may sign."""
 
 
@@ -287,7 +287,7 @@ def verify(text: str | Jws, key: PublicKey | SharedKey, purpose: Purpose, *, aud
     jws = text if isinstance(text, Jws) else Jws(text)
     header = jws.header
     if isinstance(key, SharedKey) and purpose not in SHARED_PURPOSES:
-        raise SignatureRefused("a key that the hub knows too signs keepalives and nothing else")
+        raise SignatureRefused("a key that the hub knows too signs keepalives and records, nothing else")
     if header.get("alg") != key.algorithm:
         raise SignatureRefused("the algorithm is not the one of the key on record")
     if header.get("typ") != str(purpose):

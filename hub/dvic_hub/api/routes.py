@@ -71,6 +71,9 @@ ROUTES: tuple[Route, ...] = (
           answer=enrolment.LeaveAnswer, problems=(403, 404)),
     Route("POST", f"{API}/keepalive", PUBLIC, keepalive.keepalive, "A device's signed keepalive",
           body=keepalive.KeepaliveBody, answer=keepalive.KeepaliveAnswer, problems=(401, 403, 404, 409, 429)),
+    Route("POST", f"{API}/records", PUBLIC, keepalive.records, "A device's signed keepalive with log records",
+          body=keepalive.RecordsBody, answer=keepalive.KeepaliveAnswer,
+          max_body=keepalive.MAX_POSTED_RECORDS_BYTES + 100, problems=(401, 403, 404, 409, 429)),
 
     # what a machine is installed from
     Route("GET", "/install/{secret}", PUBLIC, install.install_script, "The script that installs and enrols a machine",

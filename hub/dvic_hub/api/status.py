@@ -84,6 +84,7 @@ class HubCollector(Collector):
             GaugeMetricFamily("dvic_agents_connected", "Agents that hold a WebSocket.", doors.agents.count()),
             GaugeMetricFamily("dvic_runs_active", "Runs that have not ended.", self._runs_active),
             GaugeMetricFamily("dvic_stream_subscribers", "Subscribers of live events.", doors.live.subscribers),
+            GaugeMetricFamily("dvic_stomp_connections", "STOMP connections.", len(doors.stomp.connections)),
             GaugeMetricFamily("dvic_stream_groups", "Different subscriptions among them.", doors.live.groups),
             CounterMetricFamily("dvic_stream_delivered", "Events handed to subscribers.", live.delivered),
             CounterMetricFamily("dvic_stream_missed", "Events that slow subscribers missed.", live.missed),

@@ -242,7 +242,7 @@ class AgentService:
             raise NotFound("no such node is enrolled here", code="unknown")
         if row.revoked:
             raise Forbidden("this node's key was revoked", code="revoked")
-        beat = read_beat(await self._verified(row, jws, purpose), node)
+        beat = read_beat(await self._verified(row, jws, purpose), node, purpose is Purpose.RECORDS_POST)
         row, seen = self.count_beat(node, beat, address)
         await self._store.nodes.seen([seen])
         return row, beat
@@ -263,12 +263,13 @@ class AgentService:
                           serial_window=window.seen, status=beat.status)
         return row, seen
 
-    async def beat_posted(self, jws: str, address: str) -> tuple[Node, Beat]:
+    async def beat_posted(self, jws: str, address: str,
+                          purpose: Purpose = Purpose.KEEPALIVE_POST) -> tuple[Node, Beat]:
         """A keepalive that came by POST: the node is the one that it claims and that its signature then proves."""
         claimed = peek(jws)[1].get("iss")
         if not isinstance(claimed, str):
             raise NotFound("no such node is enrolled here", code="unknown")
-        return await self.beat(claimed, jws, Purpose.KEEPALIVE_POST, address)
+        return await self.beat(claimed, jws, purpose, address)
 
     def _now(self) -> int:
         return int(self._clock() * 1_000_000)

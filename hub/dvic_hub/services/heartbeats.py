@@ -20,7 +20,7 @@ from dvic_hub.domain.keepalive import Beat, read_beat
 from dvic_hub.domain.model import Node, Seen
 from dvic_hub.errors import HubError, StoreError
 from dvic_hub.services.agents import AgentService
-from dvic_hub.services.device_numbers import store_numbers
+from dvic_hub.services.device_reports import store_numbers
 from dvic_hub.services.hosts import HostService
 from dvic_hub.services.ingest import IngestService
 from dvic_hub.services.watch import FleetService
