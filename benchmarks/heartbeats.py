@@ -31,8 +31,8 @@ from dvic_wire.signing import PrivateKey, Purpose, SharedKey, b64decode, sign, v
 
 HUB_CORE, LOAD_CORE = 1, 0
 ADDRESSES = 50
-WINDOW = 4000
-BURST = 32
+WINDOW = 6000
+BURST = 64
 """Sent at once: what the kernel's buffer holds with its usual net.core.rmem_max."""
 RATE = 1000
 """Heartbeats a second beside the flood."""
@@ -118,7 +118,7 @@ def pump(rig: Rig, signed: list[bytes], ports: list[socket.socket], place: tuple
     for start in range(0, len(signed), BURST):
         for index, datagram in enumerate(signed[start:start + BURST]):
             ports[index % len(ports)].sendto(datagram, place)
-        time.sleep(0.002)
+        time.sleep(0.003)
         if start % (WINDOW // 2) < BURST:
             while counters(rig)["verified"] - before < start - WINDOW:
                 time.sleep(0.02)
@@ -152,7 +152,7 @@ def under_flood(rig: Rig, keys: list, hub: str, rounds: int, ports: list[socket.
         if forging:
             thread.join()
             flood = sent[0] / elapsed
-            time.sleep(1)
+            time.sleep(3)  # what came is counted by now
             lost = 1 - (counters(rig)["verified"] - before["verified"]) / len(signed)
         else:
             until(lambda before=before, signed=signed: counters(rig)["verified"] - before["verified"] >= len(signed),

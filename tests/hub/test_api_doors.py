@@ -44,7 +44,7 @@ def test_every_route_declares_a_role_and_only_these_are_public():
     assert {(route.method, route.path) for route in ROUTES if route.role == PUBLIC} == {
         ("POST", "/api/v1/login"), ("POST", "/api/v1/session"), ("POST", "/api/v1/enroll"),
         ("POST", "/api/v1/leave"),
-        ("POST", "/api/v1/keepalive"), ("GET", "/api/v1/agent"),
+        ("POST", "/api/v1/keepalive"), ("POST", "/api/v1/records"), ("GET", "/api/v1/agent"), ("GET", "/stomp"),
         ("GET", "/api/v1/hub-key"), ("GET", "/api/v1/openapi.json"), ("GET", "/healthz"),
         ("GET", "/install/{secret}"), ("GET", "/apt/key.asc"), ("GET", "/apt/{index}"), ("GET", "/apt/pool/{release}"),
         ("GET", "/apt/by-hash/SHA256/{hash}")}

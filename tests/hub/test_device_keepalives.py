@@ -145,8 +145,11 @@ def test_records_that_a_device_posts_are_its_log_and_count_as_a_keepalive(tmp_pa
     with_served_hub(tmp_path, test)
 
 
+MANY = [{"time": 1, "level": "info", "message": ""}] * 2001
+
+
 @pytest.mark.parametrize("records, status", [
-    ([{"time": 1}], 400), ([{**LINE, "level": "loud"}], 400), ("text", 400), ([{"time": 1, "level": "info", "message": ""}] * 2001, 413), ([], 200)])
+    ([{"time": 1}], 400), ([{**LINE, "level": "loud"}], 400), ("text", 400), (MANY, 413), ([], 200)])
 def test_records_that_are_none_are_the_devices_fault(tmp_path, records, status):
     async def test(hub):
         esp = await device(hub)

@@ -19,7 +19,7 @@ MAX_DATAGRAM_BYTES = 8 * 1024
 ADDRESS_ALLOWANCE = Allowance(burst=200, seconds=0.02)
 """What may be looked into from one address: so many at once, and one more in so many seconds."""
 
-FLOOD_PER_SECOND = 1000
+FLOOD_PER_SECOND = 500
 """Datagrams of one address within a second that are good for nothing, from which on it is a flood."""
 
 FLOOD_SECONDS = 30.0
