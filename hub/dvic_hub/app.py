@@ -38,6 +38,7 @@ from dvic_hub.services.rollouts import RolloutService
 from dvic_hub.services.run_signing import RunSigner
 from dvic_hub.services.runs import RunService
 from dvic_hub.services.sessions import SessionService
+from dvic_hub.services.silences import SilenceService
 from dvic_hub.services.stomp import StompService
 from dvic_hub.services.watch import FleetService
 from dvic_hub.store.port import Store
@@ -80,6 +81,7 @@ def _put_together(config: HubConfig, clock: Callable[[], float], store: Store, s
     audit = AuditService(store.audit, clock)
     people = PeopleService(store.people, audit, clock)
     fleet = FleetService(store, bus, clock)
+    silences = SilenceService(store, bus, fleet, audit, clock)
     agents = AgentService(store, fleet, audit, key.fingerprint, clock, max_agents=config.max_agents, settings={
         "keepalive_period": config.keepalive_period, "hardware_period": config.hardware_period})
     release_keys = ReleaseKeyService(store.releases, audit, key, config.state_dir, clock)
@@ -106,7 +108,7 @@ def _put_together(config: HubConfig, clock: Callable[[], float], store: Store, s
     live = LiveService(bus, fleet)
     maintenance = MaintenanceService(store, config.retention_days, clock)
     doors = Doors(config=config, identity=key, clock=clock, started=clock(), version=VERSION, store=store, audit=audit,
-                  people=people, fleet=fleet, agents=agents, ingest=ingest, enrolment=enrolment,
+                  people=people, fleet=fleet, silences=silences, agents=agents, ingest=ingest, enrolment=enrolment,
                   releases=releases, release_keys=release_keys, manifests=manifests, runs=runs, rollouts=rollouts,
                   pushes=pushes, host_keys=host_keys, sessions=sessions, live=live, stomp=StompService(people, live),
                   heartbeats=heartbeats, hosts=hosts)
@@ -127,6 +129,7 @@ def _put_together(config: HubConfig, clock: Callable[[], float], store: Store, s
         await rollouts.tick(clock())
 
     loops.add("watching nodes", 1.0, watch)
+    loops.add("silences", 1.0, silences.tick)
     loops.add("runs", 0, run)
     loops.add("rollouts", 0, roll_out)
     loops.add("maintenance", 0, maintenance.turn)
@@ -139,6 +142,7 @@ async def _running(application: web.Application) -> AsyncIterator[None]:
     await doors.store.open()
     try:
         await doors.fleet.start()
+        await doors.silences.start()
         await doors.hosts.start()
         doors.runs.start()
         doors.rollouts.start()

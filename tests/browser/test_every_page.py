@@ -25,7 +25,7 @@ TOO_WIDE = """() => {
 }"""
 
 
-SHOWS = {"/enrol": MARKUP, "/tokens": MARKUP}
+SHOWS = {"/enrol": MARKUP, "/tokens": MARKUP, "/updates": MARKUP, "/updates/{rollout}": MARKUP, "/nodes/{node}": MARKUP}
 """Where a hostile text must stand as it is."""
 
 
@@ -33,7 +33,7 @@ SHOWS = {"/enrol": MARKUP, "/tokens": MARKUP}
 def places(rig) -> dict[str, str]:
     """An address of each page, with a hub that is full of hostile texts."""
     made = furnish(rig)
-    names = {"node": "ada", "run": made["run"], "rollout": "none", "session": "none"}
+    names = {"node": "ada", "run": made["run"], "rollout": made["rollout"], "session": "none"}
     return {page: re.sub(r"\{(\w+)\}", lambda found: names[found[1]], page) for page in PAGES}
 
 

@@ -1,6 +1,7 @@
 """A picture of every view. `tox -e screens` puts them into docs/screens (DVIC_SCREENS); else they are only drawn."""
 
 import asyncio
+import io
 import re
 import time
 from collections.abc import Iterator
@@ -10,8 +11,11 @@ from pathlib import Path
 import exhibition
 import pytest
 from browsing import PASSWORD
+from PIL import Image
 from playwright.sync_api import expect
-from rig import Rig
+from probe_debs import make_deb
+from rig import Rig, until
+from update_crew import Crew
 
 pytestmark = pytest.mark.browser
 
@@ -20,11 +24,17 @@ MOST = 2 * 1024 * 1024
 
 VIEWS = {
     "home": "/", "fleet": "/fleet", "node": "/nodes/detector-2", "logs": "/logs?since=6h", "runs": "/runs",
-    "run": "/runs/{run}", "updates": "/updates", "sessions": "/sessions", "enrol": "/enrol", "people": "/people",
-    "tokens": "/tokens", "audit": "/audit", "hub": "/hub", "account": "/account",
+    "run": "/runs/{run}", "updates": "/updates", "rollout": "/updates/{rollout}", "sessions": "/sessions",
+    "enrol": "/enrol", "people": "/people",
+    "tokens": "/tokens", "audit": "/audit?actor=admin", "hub": "/hub", "account": "/account",
 }
-ON_A_PHONE = ("home", "fleet", "node", "logs")
-IN_THE_DARK = ("fleet", "node", "logs", "hub")
+ON_A_PHONE = ("home", "fleet", "node", "logs", "rollout")
+IN_THE_DARK = ("fleet", "node", "logs", "rollout")
+WHO = {"/hub": "otto", "/account": "vera"}
+"""Who looks, where it is not the admin: she sees the folders of whoever draws, and all the windows of this module."""
+
+NEW_KIOSKS = ("kiosk-cafe", "kiosk-foyer", "kiosk-stairs", "kiosk-tower")
+NEWER = "0.2.0"
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +50,8 @@ def rig(tmp_path_factory) -> Iterator[Rig]:
         made.request("POST", "/api/v1/tokens", {"ttl": 86400 * 7, "uses": 12, "tags": {"room": "library"},
                                                 "note": "new kiosks in the library"})
         made.request("POST", "/api/v1/api-tokens", {"note": "grafana", "role": "viewer", "ttl": 86400 * 365})
+        made.request("POST", "/api/v1/silences", {"selector": "kiosk-garden", "seconds": 86400 * 21,
+                                                  "reason": "stored away for the winter"})
         for name in ("daq-1", "daq-2"):
             agent = made.new_agent(name).start().online()
             made.request("PATCH", f"/api/v1/nodes/{name}", {"tags": {"room": "lab", "daq": ""}})
@@ -50,10 +62,28 @@ def rig(tmp_path_factory) -> Iterator[Rig]:
 @pytest.fixture(scope="module")
 def run(rig) -> str:
     """A run that has ended well on two machines."""
-    said = rig.hubctl("run", "daq-*", "--reason", "after the power cut", "--", "sh", "-c",
-                      "for n in 1 2 3 4 5; do echo step $n of 5: $(uname -s) ready; done", "-o", "json")
+    said = rig.hubctl("run", "daq-*", "--reason", "after the power cut", "-o", "json", "--", "sh", "-c",
+                      "for n in 1 2 3 4 5; do echo step $n of 5: $(uname -s) ready; done")
     assert said is not None
     return rig.request("GET", "/api/v1/runs")[1]["items"][0]["id"]
+
+
+@pytest.fixture(scope="module")
+def rollout(rig, tmp_path_factory) -> Iterator[str]:
+    """An update that has halted: it went well on one machine, and the next one had no room for it."""
+    rig.hubctl("release", "add", str(make_deb(tmp_path_factory.mktemp("deb"), "dvic-agent", NEWER)))
+    with Crew(rig) as crew:
+        for name in NEW_KIOSKS:
+            crew.join(name, "0.1.0")
+            rig.request("PATCH", f"/api/v1/nodes/{name}", {"tags": {"room": name.removeprefix("kiosk-"), "public": ""}})
+        status, made = rig.request("POST", "/api/v1/rollouts", {
+            "selector": " or ".join(NEW_KIOSKS), "canary": "1", "soak": 0, "batch": "1", "halt_on_error": True,
+            "reason": "the new player needs it"})
+        assert status == 201, made
+        crew.update("kiosk-cafe")
+        crew.fail("kiosk-foyer", crew.take("kiosk-foyer"), "dpkg: no space left on device")
+        until(lambda: rig.request("GET", f"/api/v1/rollouts/{made['id']}")[1]["state"] == "halted", "it halts")
+        yield made["id"]
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +94,8 @@ def pictures(screens, tmp_path_factory) -> Path:
 
 
 @pytest.mark.parametrize("name", VIEWS)
-def test_a_view_is_drawn(open_page, pictures, run, name):
-    address = VIEWS[name].replace("{run}", run)
+def test_a_view_is_drawn(open_page, pictures, run, rollout, name):
+    address = VIEWS[name].replace("{run}", run).replace("{rollout}", rollout)
     draw(open_page, pictures / f"{name}.png", address)
     if name in IN_THE_DARK:
         draw(open_page, pictures / f"{name}-dark.png", address, scheme="dark")
@@ -78,16 +108,28 @@ def test_all_pictures_together_are_small(pictures):
 
 
 def draw(open_page, file: Path, address: str, **look) -> None:
-    page = open_page(address, "anna", **look)
+    page = open_page(address, WHO.get(address, "anna"), **look)
     expect(page.get_by_role("heading", level=1).first).to_be_visible()
     if page.get_by_text("There is nothing at this address").count():
         return  # a view that is not built yet
+    if address.startswith("/nodes/"):
+        expect(page.get_by_text("all cores").first).to_be_visible()
     if address == "/enrol":
         page.get_by_label("Tags that they get").fill("room=library")
         page.get_by_role("button", name="Make the line").click()
         expect(page.get_by_text("Waiting for")).to_be_visible()
-    if address == "/audit":
-        page.get_by_role("row").filter(has_text=re.compile("node.tag")).first.locator("summary").click()
+    if address.startswith("/audit"):
+        page.get_by_role("row").filter(has_text=re.compile("rollout.create")).first.locator("summary").click()
     expect(page.locator(".waiting")).to_have_count(0)
-    page.wait_for_load_state("load")
-    page.screenshot(path=file, animations="disabled", caret="hide")
+    page.wait_for_load_state("networkidle")
+    picture = Image.open(io.BytesIO(page.screenshot(animations="disabled", caret="hide")))
+    small(picture.convert("RGB")).save(file, optimize=True)
+
+
+def small(picture: Image.Image) -> Image.Image:
+    """The picture in 256 colours, a third of the bytes: those that it has most of as they are, others nearly."""
+    often = sorted(picture.getcolors(picture.width * picture.height), reverse=True)[:128]
+    rest = picture.quantize(128, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).getpalette()[:3 * 128]
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([*(part for _, colour in often for part in colour), *rest])
+    return picture.quantize(palette=palette, dither=Image.Dither.NONE)

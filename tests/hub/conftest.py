@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from batches import NOON
+from memory_store import MemoryStore
 
 from dvic_hub.domain.model import Node
 from dvic_hub.store.sqlite import SqliteStore
@@ -45,6 +46,22 @@ def store(request, tmp_path, clock):
             for name in nodes:
                 if await made.nodes.get(f"n-{name}") is None:
                     await made.nodes.add(Node(f"n-{name}", name, name.encode().ljust(32, b".")))
+            yield made
+        finally:
+            await made.close()
+
+    return opened
+
+
+@pytest.fixture(params=["sqlite", "memory"])
+def any_store(request, tmp_path, clock):
+    """As `store`, but without nodes, and the one in memory that services are tried on, too: what that keeps must hold
+    for it as well."""
+    @asynccontextmanager
+    async def opened():
+        made = SqliteStore(tmp_path / "dvic.db", clock) if request.param == "sqlite" else MemoryStore()
+        await made.open()
+        try:
             yield made
         finally:
             await made.close()

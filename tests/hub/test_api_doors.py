@@ -184,6 +184,7 @@ def test_each_field_alone_with_hostile_values_never_breaks_the_hub(tmp_path):
         "/api/v1/release-keys": {"x": "A" * 43, "note": "x"},
         "/api/v1/rollouts": {"selector": "x", "canary": "1", "batch": "1"},
         "/api/v1/rollouts/plan": {"selector": "x"},
+        "/api/v1/silences": {"selector": "x", "seconds": 3600, "reason": "x"},
         "/api/v1/sessions": {"node": "x", "argv": ["true"], "cols": 80, "rows": 24},
         "/api/v1/keepalive": {"keepalive": "a.b.c"}, "/api/v1/records": {"records": "a.b.c"},
     }

@@ -128,6 +128,11 @@ def test_what_the_hub_answers_is_what_the_document_says(tmp_path):
             await ask("GET", "/hosts", "vera")
             await ask("DELETE", "/hosts/{address}", "otto", address="127.0.0.1")
             await ask("DELETE", "/hosts/{address}", "otto", address="127.0.0.2")
+            silence = await ask("POST", "/silences", "otto", {"selector": "web-2", "seconds": 60, "reason": "r"})
+            assert (await ask("GET", "/nodes/{node}", node="web-2"))["silenced"]["id"] == silence["id"]
+            await ask("GET", "/silences")
+            await ask("DELETE", "/silences/{silence}", "otto", silence=silence["id"])
+            await ask("DELETE", "/silences/{silence}", "otto", silence=silence["id"])
             token = await ask("POST", "/tokens", "otto", {"ttl": 60, "uses": 2, "tags": {"a": "b"}, "note": "n"})
             await ask("GET", "/tokens", "otto")
             await ask("GET", "/tokens/{token}", "otto", token=token["id"])

@@ -253,3 +253,13 @@ def test_a_token_that_was_revoked_ends_the_following(rig, tmp_path):
     _, said = process.communicate(timeout=60)
     assert process.returncode == 4
     assert "next: sign in" in said
+
+
+def test_nodes_are_silenced_for_a_time_and_the_silence_is_ended(rig):
+    id = rig.hubctl("silences", "add", "ada", "--for", "2h", "--reason", "they move it", "-o", "name").strip()
+    assert "silenced until" in rig.hubctl("nodes", "ada") and "silenced until" not in rig.hubctl("nodes", "bob")
+    assert "they move it" in rig.hubctl("silences")
+    rig.hubctl("silences", "end", id)
+    assert "silenced until" not in rig.hubctl("nodes") and rig.hubctl("silences", "-o", "name") == ""
+    [entry] = json.loads(rig.hubctl("audit", "--action", "silence.end", "-o", "json"))
+    assert entry["target"] == id

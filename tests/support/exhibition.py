@@ -59,10 +59,10 @@ def node_of(number: int, exhibit: Exhibit, now: float) -> Node:
     """Its row; the same number gives the same key."""
     key = random.Random(number).randbytes(32)
     tags = {"room": exhibit.room, **({exhibit.extra: ""} if exhibit.extra else {})}
-    seen = now - exhibit.quiet * 3600 - (PROMISED if exhibit.quiet else number % 9)
+    seen = now - exhibit.quiet * 3600 - (0 if exhibit.quiet else number % 9)
     return Node(PublicKey(key).node_id, exhibit.name, key, tags=tags, address=f"10.0.4.{number + 10}",
                 facts={"os": exhibit.os, "model": exhibit.model, "arch": "x86_64", "hostname": exhibit.name,
-                       "kernel": "6.12.43-amd64", "machine_id": f"{number:032x}", "boot_id": f"{number:032x}"},
+                       "kernel": "6.12.43-amd64", "machine_id": key[:16].hex(), "boot_id": key[16:].hex()},
                 agent_version="0.1.0", enrolled=int((now - 86400 * (40 - number)) * 1e6), last_seen=int(seen * 1e6),
                 period=10 if exhibit.quiet else PROMISED)
 

@@ -23,6 +23,7 @@ from fake_rest_answers import WHO, missing, problem, rfc3339
 from fake_rest_people import FakePeople
 from fake_rest_rollouts import FakeRollouts
 from fake_rest_runs import FakeRuns
+from fake_rest_silences import FakeSilences
 
 from dvic_wire.selectors import parse
 
@@ -38,7 +39,7 @@ class View:
         self.os, self.state = node["os"], node["state"]
 
 
-class FakeRestHub(FakePeople, FakeRuns, FakeRollouts):
+class FakeRestHub(FakePeople, FakeRuns, FakeRollouts, FakeSilences):
     def __init__(self):
         self.requests = []
         self.nodes, self.logs, self.runs, self.users, self.tokens, self.audit = [], [], {}, {}, [], []
@@ -50,7 +51,7 @@ class FakeRestHub(FakePeople, FakeRuns, FakeRollouts):
         self.series = []
         self.latest = {}
         self.behaviour = {}
-        self.rollouts, self.updates, self.kinds_asked = {}, {}, []
+        self.rollouts, self.updates, self.kinds_asked, self.silences = {}, {}, [], {}
         self.refuse = {}
         """Method and path to the answer that is given instead, as (status, code, detail)."""
         self.hold_logs = threading.Event()
@@ -196,6 +197,8 @@ class FakeRestHub(FakePeople, FakeRuns, FakeRollouts):
         return [
             ("POST", "/login", self._login), ("POST", "/logout", self._logout), ("GET", "/me", self._me),
             ("GET", "/hub", self._hub), ("GET", "/stream", self._stream), ("GET", "/logs", self._logs),
+            ("GET", "/silences", self._list_silences), ("POST", "/silences", self._add_silence),
+            ("DELETE", "/silences/{silence}", self._end_silence),
             ("GET", "/nodes", self._list_nodes), ("POST", "/nodes", self._add_node),
             ("GET", "/nodes/{node}", self._show_node), ("PATCH", "/nodes/{node}", self._change_node),
             ("DELETE", "/nodes/{node}", self._remove_node), ("POST", "/nodes/{node}/revoke", self._revoke_node),

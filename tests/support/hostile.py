@@ -5,6 +5,7 @@ import json
 import os
 import time
 
+from probe_debs import make_deb
 from rig import Rig, until
 
 MARKUP = "<img src=x onerror=\"window.harmed='img'\"><script>window.harmed='script'</script>"
@@ -38,7 +39,7 @@ def assert_harmless(page) -> None:
 
 
 def furnish(rig: Rig, agent: str = "ada") -> dict[str, str]:
-    """Fill the hub with hostile texts; returns the ids of what was made: run, token, program."""
+    """Fill the hub with hostile texts; returns the ids of what was made: run, token, program, rollout, silence."""
     made: dict[str, str] = {}
     logs = rig.agents[agent].logs
     header = {"dvic_log": 1, "pid": os.getpid(), "executable": BREAKOUT, "user": MARKUP, "name": MARKUP,
@@ -62,6 +63,12 @@ def furnish(rig: Rig, agent: str = "ada") -> dict[str, str]:
     script = "#!/bin/sh\nprintf '%s\\n' \"$1\"; printf '%s\\n' \"$1\" >&2; exit 3"
     made["run"] = _made(rig, "runs", {"selector": agent, "script": script, "argv": ["\n".join(TEXTS)],
                                       "reason": MARKUP[:100] + BACKWARDS})
+    deb = make_deb(rig.folder / "hostile", "dvic-agent", "99")
+    rig.hubctl("release", "add", str(deb))
+    made["rollout"] = _made(rig, "rollouts", {"selector": LONGEST_NAME, "queue": 3600,
+                                              "reason": MARKUP[:100] + BACKWARDS})
+    made["silence"] = _made(rig, "silences", {"selector": f"{agent} or {LONGEST_NAME}", "seconds": 3600,
+                                              "reason": MARKUP[:100] + BACKWARDS})
     until(lambda: rig.request("GET", f"/api/v1/runs/{made['run']}")[1]["ended"], "the hostile run ends")
     until(lambda: any("harmed" in item["message"] for item in rig.logs()), "hostile lines are stored")
     rig.request("POST", "/api/v1/login", {"user": BREAKOUT[:60], "password": "x"}, signed_in=False)

@@ -30,8 +30,8 @@ class LabNetwork:
         _ip("link", "set", self._name, "up")
         with alone(Path(tempfile.gettempdir()) / "dvic-lab-networks.lock"):
             taken = re.findall(r"inet6? (\S+)", _ip("addr"))
-            self._prefix = next(prefix for prefix in (f"{self._begin}{number}{self._middle}" for number in range(1, 255))
-                                if not any(address.startswith(prefix) for address in taken))
+            prefixes = (f"{self._begin}{number}{self._middle}" for number in range(1, 255))
+            self._prefix = next(one for one in prefixes if not any(address.startswith(one) for address in taken))
             _ip("addr", "add", *self._with_length(self.address), "dev", self._name)
         return self
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from fnmatch import fnmatch
 
 from memory_rollouts import MemoryReleases, MemoryRollouts
+from memory_silences import MemorySilences
 
 from dvic_hub.domain.decoding import Kind, kind_of
 from dvic_hub.domain.dispatch import BAD_ENDS
@@ -402,6 +403,7 @@ class MemoryStore:
         self.runs = MemoryRuns(self)
         self.rollouts = MemoryRollouts(self)
         self.releases = MemoryReleases(self)
+        self.silences = MemorySilences(self)
         self.people = MemoryPeople(self)
         self.audit = MemoryAudit(self)
 

@@ -30,6 +30,7 @@ class SimulatedAgent:
     instance: str = field(default_factory=lambda: secrets.token_hex(8))
     serial: int = 0
     agent_version: str = "0.0.0"
+    os: str = "simulated"
     welcome: messages.Welcome | None = None
     socket: aiohttp.ClientWebSocketResponse | None = None
 
@@ -44,7 +45,7 @@ class SimulatedAgent:
                                                     "token": token.id, "nonce": nonce}, now=now, ttl=300)
         return sign(token.key, Purpose.ENROL_TOKEN, {
             "iss": token.id, "aud": self.hub, "token_jwk": token.key.public.jwk(), "nonce": nonce, "name": self.name,
-            "facts": {"os": "simulated"}, "node": proof}, now=now, ttl=300)
+            "facts": {"os": self.os}, "node": proof}, now=now, ttl=300)
 
     async def enrol(self, http: aiohttp.ClientSession, token: EnrolmentToken) -> None:
         async with http.post(f"{self.url}/api/v1/enroll", json={"request": self.enrolment(token)}) as answer:
@@ -66,7 +67,7 @@ class SimulatedAgent:
             raise Declined("the hub proved itself with another nonce or key")
         jws = sign(self.key, Purpose.NODE_PROOF, {"iss": self.id, "aud": self.hub, "nonce": claims["hub_nonce"],
                                                   "instance": self.instance}, now=time.time(), ttl=60)
-        await self.send(messages.NodeProof(jws, {"os": "simulated", "machine_id": self.instance}))
+        await self.send(messages.NodeProof(jws, {"os": self.os, "machine_id": self.instance}))
         answer = await self.receive()
         if not isinstance(answer, messages.Welcome):
             raise Declined(answer)

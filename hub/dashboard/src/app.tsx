@@ -24,6 +24,8 @@ const VIEWS: Partial<Record<Page, Source>> = {
   "/logs": () => import("./pages/logs.tsx").then((module) => module.Logs),
   "/runs": () => import("./pages/runs.tsx").then((module) => module.Runs),
   "/runs/{run}": () => import("./pages/run.tsx").then((module) => module.RunPage),
+  "/updates": () => import("./pages/updates.tsx").then((module) => module.Updates),
+  "/updates/{rollout}": () => import("./pages/rollout.tsx").then((module) => module.RolloutPage),
   "/enrol": () => import("./pages/enrol.tsx").then((module) => module.Enrol),
   "/people": () => import("./pages/people.tsx").then((module) => module.People),
   "/tokens": () => import("./pages/tokens.tsx").then((module) => module.Tokens),

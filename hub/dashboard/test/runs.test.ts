@@ -40,7 +40,7 @@ test("an order says what is wrong with it, by field", () => {
 })
 
 const RUN: Run = {
-  id: "r1", selector: "tag:a", argv: ["echo", "a b"], script: "", user: "daq", timeout: 3600, created: "2026-11-20T10:00:00Z", created_by: "ada", reason: "why",
+  id: "r1", kind: "run", selector: "tag:a", argv: ["echo", "a b"], script: "", user: "daq", timeout: 3600, created: "2026-11-20T10:00:00Z", created_by: "ada", reason: "why",
   batch: "25%", max_failures: 2, queue_until: null, cancelled: null, ended: null, counts: {},
   more: { cwd: "/tmp", env: { A: "b=c" }, stdin: "in", memory: 512 * 1024 ** 2, cpu: 50, output: 1, queue: 600 },
 }

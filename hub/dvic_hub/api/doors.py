@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from dvic_hub.services.rollouts import RolloutService
     from dvic_hub.services.runs import RunService
     from dvic_hub.services.sessions import SessionService
+    from dvic_hub.services.silences import SilenceService
     from dvic_hub.services.stomp import StompService
     from dvic_hub.services.watch import FleetService
     from dvic_hub.store.port import Store
@@ -43,6 +44,7 @@ class Doors:
     audit: AuditService
     people: PeopleService
     fleet: FleetService
+    silences: SilenceService
     agents: AgentService
     ingest: IngestService
     enrolment: EnrolmentService

@@ -24,9 +24,19 @@ class NodesQuery(PageQuery):
     selector: SelectorText = "all"
 
 
+class NodeSilence(msgspec.Struct):
+    """The silence that counts for a node: nobody is to be troubled about it `until` then."""
+
+    id: str
+    until: Time | None
+    by: str
+    reason: str
+
+
 class NodeItem(msgspec.Struct):
     """`state`: online, late, silent, never or revoked. `period`: seconds in which it promised its next keepalive.
-    `conflict`: set while two agents use this node's key. `connected`: its agent holds a WebSocket to the hub."""
+    `conflict`: set while two agents use this node's key. `connected`: its agent holds a WebSocket to the hub.
+    `silenced`: null where nothing silences it."""
 
     id: str
     name: str
@@ -43,6 +53,7 @@ class NodeItem(msgspec.Struct):
     status: str
     connected: bool
     revoked: Time | None
+    silenced: NodeSilence | None
 
 
 class NodeList(msgspec.Struct):
@@ -152,9 +163,10 @@ async def fresh(doors: Doors, id: str) -> NodeView:
 
 def show_node(doors: Doors, view: NodeView) -> NodeItem:
     """A node as the API shows one."""
-    node = view.node
+    node, silence = view.node, doors.silences.of(view)
+    silenced = silence and NodeSilence(silence.id, show_time(silence.until), silence.created_by, silence.reason)
     return NodeItem(
         id=node.id, name=node.name, state=view.state, last_seen=show_time(node.last_seen), tags=node.tags, os=node.os,
         agent_version=node.agent_version, address=node.address, facts=node.facts, enrolled=show_time(node.enrolled),
         period=node.period, conflict=node.conflict, status=node.status, connected=doors.agents.connected(node.id),
-        revoked=show_time(node.revoked))
+        revoked=show_time(node.revoked), silenced=silenced)

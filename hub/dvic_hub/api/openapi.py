@@ -31,7 +31,8 @@ _ABOUT = {"node": "The node's id or name.", "run": "The run's id.", "token": "Th
           "index": "A file of the repository: InRelease, Packages.gz, ...",
           "hash": "SHA-256 of an index, in hex.", "secret": "An enrolment token.",
           "push": "The push's id.", "hostkey": "The id of a host key that is remembered.",
-          "address": "An IP address."}
+          "address": "An IP address.",
+          "silence": "The silence's id."}
 _DESCRIPTION = """Everything that the dashboard and `hubctl` can do.
 
 Send `Authorization: Bearer <token>`, a token from `POST /api/v1/login` or `POST /api/v1/api-tokens`. Roles are viewer,

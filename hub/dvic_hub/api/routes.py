@@ -25,6 +25,7 @@ from dvic_hub.api import (
     session_socket,
     sessions,
     settings,
+    silences,
     status,
     stomp_socket,
     stream_socket,
@@ -122,6 +123,14 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{API}/hosts", VIEWER, hosts.list_hosts, "List hosts that send unsigned heartbeats",
           query=PageQuery, answer=hosts.HostList, description=hosts.__doc__ or ""),
     Route("DELETE", f"{API}/hosts/{{address}}", OPERATOR, hosts.forget_host, "Forget such a host", status=204),
+
+    # silences
+    Route("GET", f"{API}/silences", VIEWER, silences.list_silences, "List the silences that are on",
+          query=PageQuery, answer=silences.SilenceList),
+    Route("POST", f"{API}/silences", OPERATOR, silences.add_silence, "Let nobody be troubled about nodes for a time",
+          body=silences.NewSilence, answer=silences.SilenceItem, status=201, problems=(409,)),
+    Route("DELETE", f"{API}/silences/{{silence}}", OPERATOR, silences.end_silence, "End a silence before its time",
+          status=204),
 
     # enrolment tokens
     Route("GET", f"{API}/tokens", OPERATOR, tokens.list_tokens, "List enrolment tokens",

@@ -274,6 +274,21 @@ class ApiToken:
 
 
 @dataclass(frozen=True)
+class Silence:
+    """Nobody is to be troubled about some nodes until then. `fixed`: it means `nodes` (ids) and no others; else
+    whatever its selector names while it lasts. Over, its row goes: what was is in the audit log."""
+
+    id: str
+    selector: str
+    until: int
+    created: int
+    created_by: str
+    reason: str = ""
+    fixed: bool = False
+    nodes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
 class AuditEntry:
     """Who did what to what, written before it is carried out. `outcome`: "" until known, then ok or the error."""
 

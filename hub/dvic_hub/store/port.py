@@ -34,6 +34,7 @@ from dvic_hub.domain.model import (
     Seen,
     Series,
     SigningKey,
+    Silence,
     TerminalSession,
     Token,
     User,
@@ -225,6 +226,21 @@ class Sessions(Protocol):
     async def update(self, id: str, **changes: object) -> None: ...
 
 
+class Silences(Protocol):
+    """Rows that come and go, and never change."""
+
+    async def add(self, silence: Silence, most: int) -> bool:
+        """False, and nothing changed, when there are `most` already. Raises Conflict when one of this id exists."""
+
+    async def ids(self) -> frozenset[str]: ...
+
+    async def all(self) -> list[Silence]:
+        """In the order in which they were made."""
+
+    async def remove(self, id: str) -> bool:
+        """False when it is not there (any more)."""
+
+
 class People(Protocol):
     async def add_user(self, user: User) -> None: ...
     async def user(self, name: str) -> User | None: ...
@@ -256,6 +272,7 @@ class Store(Protocol):
     rollouts: Rollouts
     releases: Releases
     sessions: Sessions
+    silences: Silences
     people: People
     audit: Audit
 

@@ -113,11 +113,16 @@ CREATE INDEX terminal_created ON terminal (created, id);
 CREATE INDEX terminal_open ON terminal (id) WHERE ended = 0;
 """
 
+_SILENCES = """
+CREATE TABLE silence (id TEXT PRIMARY KEY, selector TEXT NOT NULL, until INTEGER NOT NULL, created INTEGER NOT NULL,
+    created_by TEXT NOT NULL, reason TEXT NOT NULL, fixed INTEGER NOT NULL, nodes TEXT NOT NULL) WITHOUT ROWID;
+"""
+
 _SHARED_KEYS = """
 ALTER TABLE node ADD COLUMN secret BLOB NOT NULL DEFAULT x'';
 """
 
-MIGRATIONS: tuple[str, ...] = (_STATE, _UPDATES, _WHO_REMOVED, _GLANCE, _TERMINALS, _SHARED_KEYS)
+MIGRATIONS: tuple[str, ...] = (_STATE, _UPDATES, _WHO_REMOVED, _GLANCE, _TERMINALS, _SILENCES, _SHARED_KEYS)
 """The database's user_version counts how many of these it has been through."""
 
 _DAY = """

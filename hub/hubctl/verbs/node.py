@@ -15,7 +15,7 @@ from hubctl.tables import Column
 from hubctl.times import ago, clock, moment_of, span
 
 from .node_enroll import enroll, forget_host_key, host_keys
-from .nodes import state_text
+from .nodes import silenced_text, state_text
 
 _RAW_KEY = re.compile(r"[A-Za-z0-9_-]{43}\Z")
 
@@ -63,7 +63,8 @@ def show(desk: Desk, node: str, form: str) -> None:
         ("name", found["name"]), ("id", found["id"]), ("state", state_text(found)),
         ("last seen", f"{clock(seen)} ({ago(seen, now)})" if seen else "never"),
         ("connected", "yes" if found.get("connected") else "no"), ("status", found.get("status")),
-        ("conflict", found.get("conflict")), ("tags", tags_text(found)), ("address", found.get("address")),
+        ("conflict", found.get("conflict")), ("silenced", silenced_text(found)), ("tags", tags_text(found)),
+        ("address", found.get("address")),
         ("agent", found.get("agent_version")), ("enrolled", clock(moment_of(found.get("enrolled")))),
         ("keepalive", f"every {span(found['period'])}" if found.get("period") else ""),
         ("os", found.get("os")), *sorted((key, value) for key, value in facts.items() if key != "os"),

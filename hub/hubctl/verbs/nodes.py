@@ -18,7 +18,7 @@ def listing(now: float) -> Listing:
             Column("LAST SEEN", lambda node: ago(moment_of(node["last_seen"]), now)),
             Column("OS", lambda node: node["os"].replace(" GNU/Linux", ""), least=10),
             Column("TAGS", tags_text, least=10),
-            Column("STATUS", lambda node: node.get("conflict") or node.get("status"), least=10),
+            Column("STATUS", lambda node: node.get("conflict") or silenced_text(node) or node.get("status"), least=10),
             Column("ADDRESS", lambda node: node["address"], wide=True),
             Column("AGENT", lambda node: node["agent_version"], wide=True),
             Column("ENROLLED", lambda node: clock(moment_of(node.get("enrolled"))), wide=True),
@@ -33,6 +33,12 @@ def listing(now: float) -> Listing:
 def state_text(node: dict) -> str:
     """The state, and a mark where two agents use one key."""
     return f"{node['state']}, conflict" if node.get("conflict") else node["state"]
+
+
+def silenced_text(node: dict) -> str:
+    """Until when nobody is to be troubled about it, and who said so; empty where nobody did."""
+    silence = node.get("silenced")
+    return f"silenced until {clock(moment_of(silence['until']))} by {silence['by']}" if silence else ""
 
 
 @click.command()

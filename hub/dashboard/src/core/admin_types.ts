@@ -43,5 +43,5 @@ export type AuditEntry = {
   outcome: string
 }
 
-export type Release = { name: string; package: string; version: string; architecture: string; size: number; sha256: string; added: string | null }
+export type Release = { name: string; package: string; version: string; architecture: string; size: number; sha256: string; added: string | null; signed_by: string; signed_until: string | null; minimum_hub: string }
 export type Setting = { name: string; value: boolean | number | string | string[]; changed: boolean; unit: string; about: string }

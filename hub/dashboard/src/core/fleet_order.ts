@@ -7,7 +7,7 @@ import type { Node } from "./types.ts"
 
 /** Columns by the name that stands in the address and in the browser's memory. */
 export const COLUMNS = [
-  "name", "state", "tags", "os", "version", "cpu", "memory", "disk", "load", "temperature", "uptime", "seen", "address", "model", "kernel",
+  "name", "state", "tags", "os", "version", "cpu", "memory", "disk", "load", "temperature", "uptime", "seen", "silenced", "address", "model", "kernel",
 ] as const
 export type ColumnId = (typeof COLUMNS)[number]
 
@@ -46,6 +46,7 @@ function keyOf(node: Node, by: string, all: Glances): number | string | null {
     case "tags": return Object.entries(node.tags).map(([key, value]) => `${key}=${value}`).join(" ") || null
     case "os": return node.os || null
     case "version": return versionKey(node.agent_version)
+    case "silenced": return millis(node.silenced?.until) || null
     case "address": return node.address || null
     default: return node.facts[by] || null
   }

@@ -17,6 +17,7 @@ export type Filter = {
   unit?: string
   grep?: string
   run?: string
+  rollout?: string
   /** Very long log records come cut. */
   brief?: boolean
 }

@@ -18,6 +18,7 @@ export type RunNode = {
 
 export type Run = {
   id: string
+  kind: "run" | "update" | "enroll" | "terminal"
   selector: string
   argv: string[]
   script: string

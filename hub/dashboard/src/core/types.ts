@@ -20,6 +20,8 @@ export type Node = {
   status: string
   connected: boolean
   revoked: string | null
+  /** Nobody is to be troubled about it until then; null where nothing silences it. */
+  silenced: { id: string; until: string | null; by: string; reason: string } | null
 }
 
 export type Level = "debug" | "info" | "notice" | "warning" | "error" | "critical"

@@ -7,14 +7,17 @@ import { type ColumnId, COLUMNS, isLive, ordered, readColumns, readSort, writeSo
 import { count, number } from "../core/format.ts"
 import { glances, watchGlances } from "../core/glances.ts"
 import { recall, remember } from "../core/memory.ts"
+import { now } from "../core/now.ts"
 import { addressOf } from "../core/pages.ts"
 import { keepInAddress, place } from "../core/router.ts"
 import { meant, parse, STATES } from "../core/selector.ts"
 import { may } from "../core/session.ts"
+import { isSilenced } from "../core/silences.ts"
 import type { Node } from "../core/types.ts"
 import { Empty, Waiting } from "../ui/notices.tsx"
 import { SelectorInput } from "../ui/selector_input.tsx"
 import { useTitle } from "../ui/shell.tsx"
+import { SilencesDialog } from "../ui/silences.tsx"
 import { VirtualTable } from "../ui/table.tsx"
 import { columnsOf, titleOf } from "./fleet_columns.tsx"
 import { Bulk } from "./fleet_actions.tsx"
@@ -96,17 +99,27 @@ function ColumnMenu(props: { columns: readonly ColumnId[]; change: (columns: Col
   )
 }
 
-/** How many are in each state, each a way to see only those. */
-function States(props: { found: readonly Node[]; pick: (text: string) => void }) {
-  const counts = new Map<string, number>()
-  for (const node of props.found) counts.set(node.state, (counts.get(node.state) ?? 0) + 1)
+/** How many are in each state, each a way to see only those; where nobody is to be troubled about any of them, in quiet. */
+function States(props: { found: readonly Node[]; pick: (text: string) => void; silences: () => void }) {
+  const counts = new Map<string, { all: number; quiet: number }>()
+  let silenced = 0
+  for (const node of props.found) {
+    const counted = counts.get(node.state) ?? { all: 0, quiet: 0 }
+    counted.all++
+    if (isSilenced(node, now.value)) {
+      counted.quiet++
+      silenced++
+    }
+    counts.set(node.state, counted)
+  }
   return (
     <span class="states">
-      {STATES.filter((state) => counts.has(state)).map((state) => (
-        <button key={state} type="button" class={`plain state-${state}`} title={`show only ${state} nodes`} onClick={() => props.pick(`state:${state}`)}>
-          {number(counts.get(state) ?? 0)} {state}
+      {STATES.map((state) => [state, counts.get(state)] as const).map(([state, counted]) => counted && (
+        <button key={state} type="button" class={`plain ${counted.quiet === counted.all ? "faint" : `state-${state}`}`} title={`show only ${state} nodes`} onClick={() => props.pick(`state:${state}`)}>
+          {number(counted.all)} {state}
         </button>
       ))}
+      {silenced > 0 && <button type="button" class="plain faint" title="what is silenced, until when and by whom" onClick={props.silences}>{number(silenced)} silenced</button>}
     </span>
   )
 }
@@ -115,6 +128,7 @@ export function Fleet() {
   useTitle("Fleet")
   const { typed, query, found } = useFound()
   const busy = useSignal(false)
+  const silences = useSignal(false)
   const { sort, rows } = useOrder(found, busy)
   const choice = useChoice(rows)
   const columns = useSignal(readColumns(recall(MEMORY)))
@@ -151,6 +165,7 @@ export function Fleet() {
   )
   return (
     <div class="fleet">
+      {silences.value && <SilencesDialog close={() => { silences.value = false }} />}
       <div class="bar">
         <h1>Fleet</h1>
         <SelectorInput label="Search nodes" search value={typed.value} change={(text) => { typed.value = text }} placeholder="name, tag:room=lab, state:silent, not ..." />
@@ -172,7 +187,7 @@ export function Fleet() {
             <>
               <span role="status">{found.value.length === nodes.value.length ? count(nodes.value.length, "node") : `${number(found.value.length)} of ${count(nodes.value.length, "node")}`}</span>
               {query.value !== typed.value.trim() && query.value !== "all" && <span> as <code>{query.value}</code></span>}
-              <States found={found.value} pick={(text) => { typed.value = text }} />
+              <States found={found.value} pick={(text) => { typed.value = text }} silences={() => { silences.value = true }} />
             </>
           )}
       </div>

@@ -11,6 +11,7 @@ import { type Named, selectorFor } from "../core/selector.ts"
 import { may } from "../core/session.ts"
 import type { Node } from "../core/types.ts"
 import { Dialog, say } from "../ui/dialogs.tsx"
+import { SilenceDialog } from "../ui/silences.tsx"
 import "../ui/tag_form.css"
 
 const AT_A_TIME = 6
@@ -18,6 +19,7 @@ const AT_A_TIME = 6
 /** `shown`: all that the search shows; `query`: the selector that shows them. */
 export function Bulk(props: { chosen: readonly Node[]; shown: readonly Named[]; query: string; clear: () => void }) {
   const tagging = useSignal(false)
+  const silencing = useSignal(false)
   const selector = selectorFor(props.chosen, props.shown, props.query)
   const lead = (page: "/runs" | "/updates" | "/logs", more: Record<string, string> = {}) => () => {
     if (selector !== null) go(addressOf(page, {}, { ...more, q: selector }))
@@ -27,11 +29,13 @@ export function Bulk(props: { chosen: readonly Node[]; shown: readonly Named[]; 
       <strong aria-live="polite">{count(props.chosen.length, "node")} chosen</strong>
       {may("operator") && <button type="button" disabled={selector === null} onClick={lead("/runs", { new: "1" })}>Run a command</button>}
       {may("operator") && <button type="button" onClick={() => { tagging.value = true }}>Tag</button>}
-      {may("operator") && <button type="button" disabled={selector === null} onClick={lead("/updates")}>Update</button>}
+      {may("operator") && <button type="button" disabled={selector === null} onClick={lead("/updates", { new: "1" })}>Update</button>}
+      {may("operator") && <button type="button" disabled={selector === null} onClick={() => { silencing.value = true }}>Silence</button>}
       <button type="button" disabled={selector === null} onClick={lead("/logs")}>Logs</button>
       <button type="button" class="plain" onClick={props.clear}>Choose none</button>
       {selector === null && <span class="faint">Too many to name one by one: choose all that a search shows, or give them a tag.</span>}
       {tagging.value && <TagDialog chosen={props.chosen} close={() => { tagging.value = false }} />}
+      {silencing.value && selector !== null && <SilenceDialog selector={selector} nodes={props.chosen} close={() => { silencing.value = false }} />}
     </div>
   )
 }

@@ -6,9 +6,12 @@ import { seenOf } from "../core/fleet_order.ts"
 import { type Figure, figureOf } from "../core/glance_history.ts"
 import { glances } from "../core/glances.ts"
 import { shown, type Unit } from "../core/metric_families.ts"
+import { now } from "../core/now.ts"
 import { addressOf } from "../core/pages.ts"
+import { isSilenced } from "../core/silences.ts"
 import type { Node } from "../core/types.ts"
 import { Ago, StateBadge, Tags } from "../ui/badges.tsx"
+import { Silenced } from "../ui/silences.tsx"
 import { heat, Spark } from "../ui/spark.tsx"
 import type { Column } from "../ui/table.tsx"
 
@@ -48,7 +51,7 @@ function plain(figure: Figure, unit: Unit): Kind["cell"] {
 
 const KINDS: Record<ColumnId, Kind> = {
   name: { title: "Name", width: 12, sortable: true, cell: (node) => <NameLink node={node} /> },
-  state: { title: "State", width: 6.5, sortable: true, cell: (node) => <><StateBadge state={node.state} />{node.conflict && <span class="conflict" title={node.conflict}> ⚠ conflict</span>}</> },
+  state: { title: "State", width: 6.5, sortable: true, cell: (node) => <><StateBadge state={node.state} quiet={isSilenced(node, now.value)} /> <Silenced node={node} brief />{node.conflict && <span class="conflict" title={node.conflict}> ⚠ conflict</span>}</> },
   tags: { title: "Tags", width: 13, sortable: true, cell: (node) => <span title={tagText(node)}><Tags tags={node.tags} /></span> },
   os: { title: "OS", width: 7.5, sortable: true, cell: (node) => text(node.os) },
   version: { title: "Agent", width: 5.8, sortable: true, cell: (node) => text(node.agent_version) },
@@ -59,6 +62,7 @@ const KINDS: Record<ColumnId, Kind> = {
   temperature: { title: "Hottest", width: 5, number: true, sortable: true, cell: plain("temperature", "celsius") },
   uptime: { title: "Uptime", width: 6, number: true, sortable: true, cell: plain("uptime", "seconds") },
   seen: { title: "Last seen", width: 7.5, sortable: true, cell: (node) => <Seen node={node} /> },
+  silenced: { title: "Silenced", width: 12, sortable: true, cell: (node) => (isSilenced(node, now.value) ? <Silenced node={node} /> : <span class="faint">-</span>) },
   address: { title: "Address", width: 8, sortable: true, cell: (node) => text(node.address) },
   model: { title: "Model", width: 10, sortable: true, cell: (node) => text(node.facts["model"]) },
   kernel: { title: "Kernel", width: 9, sortable: true, cell: (node) => text(node.facts["kernel"]) },

@@ -1,4 +1,4 @@
-// The hub itself: whether it can store, who it is, how much it holds and does, what it serves, and how it is set.
+// The hub itself: whether it can store, who it is, how much it holds and does, and how it is set.
 
 import { useRef } from "preact/hooks"
 import type { Setting } from "../core/admin_types.ts"
@@ -15,7 +15,6 @@ import { ErrorBox, Waiting } from "../ui/notices.tsx"
 import { type Column, Rows } from "../ui/rows.tsx"
 import { useTitle } from "../ui/shell.tsx"
 import "../styles/hub.css"
-import { Releases } from "./releases.tsx"
 
 const REFRESH_MS = 5000
 
@@ -42,10 +41,9 @@ export function Hub() {
         <Doing hub={hub} />
         <Held hub={hub} />
       </div>
-      <Releases />
       {may("admin") && <Settings />}
       <p class="faint after">
-        For programs: <a href={apiUrl("openapi.json").href} target="_blank">the API's description</a>, <a href={new URL("metrics", document.baseURI).href} target="_blank">the numbers for Prometheus</a>.
+        The packages that it serves stand with the <a href={addressOf("/updates")}>updates</a>. For programs: <a href={apiUrl("openapi.json").href} target="_blank">the API's description</a>, <a href={new URL("metrics", document.baseURI).href} target="_blank">the numbers for Prometheus</a>.
       </p>
     </>
   )

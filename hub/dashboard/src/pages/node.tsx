@@ -7,14 +7,16 @@ import { hubTime } from "../core/clock.ts"
 import { loaded, nodeNamed } from "../core/fleet.ts"
 import { clock, millis, span } from "../core/format.ts"
 import { openStream } from "../core/live.ts"
+import { now } from "../core/now.ts"
 import { addressOf } from "../core/pages.ts"
+import { isSilenced } from "../core/silences.ts"
 import type { Node } from "../core/types.ts"
 import { Ago, StateBadge, Tags } from "../ui/badges.tsx"
 import { Empty, Waiting } from "../ui/notices.tsx"
 import { useTitle } from "../ui/shell.tsx"
-import { NodeActions } from "./node_actions.tsx"
+import { NodeActions, SilencedNotice } from "./node_actions.tsx"
 import { NodeCharts, type Sample } from "./node_charts.tsx"
-import { Demos, NodeRuns } from "./node_lists.tsx"
+import { Demos, NodeRuns, NodeUpdates } from "./node_lists.tsx"
 import { NodeLog } from "./node_log.tsx"
 import "./node.css"
 
@@ -83,11 +85,12 @@ export function NodePage(props: { params: Record<string, string> }) {
     <div class="node">
       <div class="node-head">
         <h1>{node.name}</h1>
-        <StateBadge state={node.state} />
+        <StateBadge state={node.state} quiet={isSilenced(node, now.value)} />
         <span class="node-tags"><Tags tags={node.tags} /></span>
         <NodeActions node={node} />
       </div>
       {node.conflict && <div class="notice bad" role="alert"><span>{node.conflict}</span></div>}
+      <SilencedNotice node={node} />
       <Facts node={node} />
       <section aria-labelledby="measurements">
         <h2 id="measurements">Measurements</h2>
@@ -96,6 +99,7 @@ export function NodePage(props: { params: Record<string, string> }) {
       <Demos node={node} turn={live.demos.value} />
       <NodeLog node={node} />
       <NodeRuns node={node} />
+      <NodeUpdates node={node} />
     </div>
   )
 }

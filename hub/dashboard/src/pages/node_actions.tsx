@@ -3,19 +3,23 @@
 import { useSignal } from "@preact/signals"
 import { ask, part } from "../core/api.ts"
 import { reload } from "../core/fleet.ts"
+import { now } from "../core/now.ts"
 import { addressOf } from "../core/pages.ts"
 import { textOf } from "../core/problems.ts"
 import { go } from "../core/router.ts"
 import { nameTerm } from "../core/selector.ts"
 import { may } from "../core/session.ts"
+import { isSilenced } from "../core/silences.ts"
 import type { Node } from "../core/types.ts"
 import { confirmFirst, Dialog, say } from "../ui/dialogs.tsx"
+import { Silenced, SilenceDialog, SilencesDialog } from "../ui/silences.tsx"
 import "../ui/tag_form.css"
 
 export function NodeActions(props: { node: Node }) {
   const { node } = props
   const naming = useSignal(false)
   const tagging = useSignal(false)
+  const silencing = useSignal(false)
   const selector = nameTerm(node.name)
   const revoke = () => confirmFirst(
     `Revoke ${node.name}?`,
@@ -40,10 +44,26 @@ export function NodeActions(props: { node: Node }) {
       <a class="button" href={addressOf("/logs", {}, { q: selector })}>Log</a>
       {may("operator") && <button type="button" onClick={() => { naming.value = true }}>Rename</button>}
       {may("operator") && <button type="button" onClick={() => { tagging.value = true }}>Tags</button>}
+      {may("operator") && node.state !== "revoked" && <a class="button" href={addressOf("/updates", {}, { new: "1", q: selector })}>Update</a>}
+      {may("operator") && <button type="button" onClick={() => { silencing.value = true }}>Silence</button>}
       {may("admin") && node.state !== "revoked" && <button type="button" onClick={revoke}>Revoke</button>}
       {may("admin") && <button type="button" onClick={remove}>Remove</button>}
       {naming.value && <NameDialog node={node} close={() => { naming.value = false }} />}
+      {silencing.value && <SilenceDialog selector={selector} nodes={[node]} close={() => { silencing.value = false }} />}
       {tagging.value && <TagsDialog node={node} close={() => { tagging.value = false }} />}
+    </div>
+  )
+}
+
+/** That nobody is to be troubled about it, until when and by whom; and a look at the silences, where one can be ended. */
+export function SilencedNotice(props: { node: Node }) {
+  const looking = useSignal(false)
+  const shown = isSilenced(props.node, now.value)
+  if (!shown && !looking.value) return null
+  return (
+    <div class={shown ? "notice" : ""}>
+      {shown && <><Silenced node={props.node} /><button type="button" onClick={() => { looking.value = true }}>Silences</button></>}
+      {looking.value && <SilencesDialog close={() => { looking.value = false }} />}
     </div>
   )
 }

@@ -1,4 +1,4 @@
-// What a node has many of: the processes behind its log files, and its runs.
+// What a node has many of: the processes behind its log files, its runs, and its updates.
 
 import { useSignal } from "@preact/signals"
 import { useEffect } from "preact/hooks"
@@ -6,8 +6,9 @@ import { ask, type List, part } from "../core/api.ts"
 import { count } from "../core/format.ts"
 import { shown } from "../core/metric_families.ts"
 import { addressOf } from "../core/pages.ts"
-import { usePolled } from "../core/polled.ts"
+import { usePolled, useTurns } from "../core/polled.ts"
 import { textOf } from "../core/problems.ts"
+import { rolloutOf } from "../core/rollouts.ts"
 import { nameTerm } from "../core/selector.ts"
 import { badEnds, commandOf, type RunShort } from "../core/trouble.ts"
 import type { Node } from "../core/types.ts"
@@ -19,6 +20,7 @@ type Demo = { name: string; state: string; file?: string; pid?: number; executab
 const AT_FIRST = 30
 const RUNS = 10
 const RUNS_EVERY_MS = 15_000
+const UPDATES_TURN_MS = 1000
 
 const DEMO_SIGNS: Record<string, string> = { alive: "●", ended: "○", unverified: "?" }
 
@@ -83,6 +85,33 @@ export function NodeRuns(props: { node: Node }) {
               <span class={bad ? "state-silent" : run.ended ? "state-online" : ""}>
                 {bad ? `failed on ${bad} of ${count(of, "node")}` : run.ended ? "well" : "under way"}
               </span>
+            </li>
+          )
+        })}
+      </ul>
+    </section>
+  )
+}
+
+/** The updates of its agent that were ordered here: to which version, how it went, and what was said there. */
+export function NodeUpdates(props: { node: Node }) {
+  const turn = useTurns(["rollout"], UPDATES_TURN_MS).value
+  const runs = usePolled<List<RunShort>>("runs", { kind: "update", node: props.node.id, limit: RUNS }, RUNS_EVERY_MS, turn)
+  if (!runs.value?.items.length) return null
+  return (
+    <section aria-labelledby="updates">
+      <h2 id="updates">Updates</h2>
+      <ul class="node-runs">
+        {runs.value.items.map((run) => {
+          const rollout = rolloutOf(run.reason ?? "")
+          const { bad } = badEnds(run)
+          const well = (run.counts["finished"] ?? 0) > 0
+          const words = run.argv.slice(1).join(" ")
+          return (
+            <li key={run.id}>
+              {rollout ? <a href={addressOf("/updates/{rollout}", { rollout })}>{words}</a> : <span>{words}</span>}
+              <span class="faint">{run.created_by}, <Ago time={run.created} />, <a href={addressOf("/runs/{run}", { run: run.id })}>what it said</a></span>
+              <span class={bad ? "state-silent" : well ? "state-online" : ""}>{bad ? "failed" : well ? "well" : run.ended ? "not begun" : "under way"}</span>
             </li>
           )
         })}

@@ -3,12 +3,12 @@
 import { useSignal } from "@preact/signals"
 import { useRef } from "preact/hooks"
 import type { Release } from "../core/admin_types.ts"
-import { ask, askAll, part } from "../core/api.ts"
+import { ask, part } from "../core/api.ts"
 import { bytes } from "../core/format.ts"
 import { textOf } from "../core/problems.ts"
 import { may } from "../core/session.ts"
 import { upload } from "../core/upload.ts"
-import { useAnswer } from "../ui/answer.ts"
+import type { Answer } from "../ui/answer.ts"
 import { Ago } from "../ui/badges.tsx"
 import { confirmFirst, say } from "../ui/dialogs.tsx"
 import { Empty, ErrorBox, Waiting } from "../ui/notices.tsx"
@@ -45,8 +45,8 @@ export function AddRelease(props: { added: () => void }) {
   )
 }
 
-export function Releases() {
-  const list = useAnswer((signal) => askAll<Release>("releases", {}, signal))
+export function Releases(props: { list: Answer<Release[]> }) {
+  const { list } = props
   const remove = (release: Release) => {
     confirmFirst(`Serve ${release.name} no longer?`, "Machines that have it keep it.", "Remove", async () => {
       await ask("DELETE", `releases/${part(release.name)}`)
@@ -59,12 +59,13 @@ export function Releases() {
     { name: "Version", cell: (release) => <span title={release.name}>{release.version}</span> },
     { name: "For", cell: (release) => release.architecture },
     { name: "Size", cell: (release) => bytes(release.size) },
+    { name: "For updates", cell: (release) => (release.package !== "dvic-agent" ? "-" : release.signed_by ? <span title={`signed by ${release.signed_by}`}>signed{release.minimum_hub && `, from hub ${release.minimum_hub} on`}</span> : <span class="tone-warn">not signed: only apt gets it</span>) },
     { name: "Added", cell: (release) => <Ago time={release.added} /> },
     ...(may("admin") ? [{ name: "Actions", actions: true, cell: (release: Release) => <button type="button" aria-label={`Remove ${release.name}`} onClick={() => remove(release)}>Remove</button> }] : []),
   ]
   return (
     <section>
-      <div class="head"><h2>Packages that machines get</h2>{may("admin") && <AddRelease added={list.again} />}</div>
+      <div class="head"><h2>Packages that the hub serves</h2>{may("admin") && <AddRelease added={list.again} />}</div>
       {list.fault && <ErrorBox text={list.fault} again={list.again} />}
       {!list.value ? !list.fault && <Waiting /> : list.value.length
         ? <Rows label="Packages" items={list.value} columns={columns} keyOf={(release) => release.name} />

@@ -8,6 +8,7 @@ import { now } from "../core/now.ts"
 import { addressOf } from "../core/pages.ts"
 import { keepInAddress, place } from "../core/router.ts"
 import { MOST_PANES, RunFeed } from "../core/run_feed.ts"
+import { rolloutOf } from "../core/rollouts.ts"
 import { commandOf, countsOf, isState, type Run, type RunNode, STATE_NAMES, STATES, totalOf } from "../core/runs.ts"
 import { joinWords } from "../core/shell_words.ts"
 import { may } from "../core/session.ts"
@@ -68,7 +69,8 @@ function Head(props: { run: Run; feed: RunFeed }) {
         <RunCounts run={run} />
         <span class="spring" />
         {may("operator") && !run.ended && <button type="button" class="danger" onClick={() => cancel(props.feed, run, null)}>Cancel</button>}
-        {may("operator") && <a class="button" href={addressOf("/runs", {}, { new: "1", again: run.id })}>Run again</a>}
+        {may("operator") && run.kind === "run" && <a class="button" href={addressOf("/runs", {}, { new: "1", again: run.id })}>Run again</a>}
+        {rolloutOf(run.reason) && run.kind === "update" && <a class="button" href={addressOf("/updates/{rollout}", { rollout: rolloutOf(run.reason) })}>The rollout</a>}
       </p>
       <details>
         <summary>What exactly</summary>

@@ -6,8 +6,9 @@ import { now } from "../core/now.ts"
 
 const STATE_SIGNS: Record<NodeState, string> = { online: "●", late: "◐", silent: "○", never: "·", revoked: "✕" }
 
-export function StateBadge(props: { state: NodeState }) {
-  return <span class={`badge state-${props.state}`}><span aria-hidden="true">{STATE_SIGNS[props.state]}</span> {props.state}</span>
+/** `quiet`: nobody is to be troubled about it. */
+export function StateBadge(props: { state: NodeState; quiet?: boolean }) {
+  return <span class={`badge state-${props.state} ${props.quiet ? "quiet" : ""}`}><span aria-hidden="true">{STATE_SIGNS[props.state]}</span> {props.state}</span>
 }
 
 export function LevelBadge(props: { level: Level }) {

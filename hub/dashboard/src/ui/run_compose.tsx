@@ -1,10 +1,9 @@
 // The form for a run: on which nodes that is right now, what exactly is started, and how carefully. Nothing is sent before it
 // has been said once more, what on which nodes.
 
-import { type Signal, useComputed, useSignal } from "@preact/signals"
-import type { ComponentChildren } from "preact"
+import { useComputed, useSignal } from "@preact/signals"
 import { useEffect, useRef } from "preact/hooks"
-import { ask, askAll, part } from "../core/api.ts"
+import { ask, part } from "../core/api.ts"
 import { count } from "../core/format.ts"
 import { visible } from "../core/harmless.ts"
 import { addressOf } from "../core/pages.ts"
@@ -15,21 +14,15 @@ import type { Run } from "../core/runs.ts"
 import { splitWords } from "../core/shell_words.ts"
 import type { Node } from "../core/types.ts"
 import { confirmFirst } from "./dialogs.tsx"
+import { Names, NodesField, useMeant } from "./meant_nodes.tsx"
 import { ErrorBox } from "./notices.tsx"
-import { SelectorInput } from "./selector_input.tsx"
-
-const TYPING_MS = 300
-/** Names that are shown of the nodes that a selector means. */
-const NAMED = 30
-
-/** Nodes that a selector means right now: null while that is not known. */
-type Meant = { nodes: Node[] | null; fault: string }
+import { orderFields } from "./order_fields.tsx"
 
 export function RunCompose(props: { selector: string; again: string; close: () => void }) {
   const form = useSignal<RunForm>({ ...EMPTY, selector: props.selector })
+  const meant = useMeant(form.value.selector)
   const tried = useSignal(false)
   const fault = useSignal("")
-  const meant = useSignal<Meant>({ nodes: null, fault: "" })
   const box = useRef<HTMLFormElement>(null)
 
   useEffect(() => {
@@ -40,22 +33,9 @@ export function RunCompose(props: { selector: string; again: string; close: () =
       (error: unknown) => { fault.value = `What was run before could not be read: ${textOf(error)}` },
     )
   }, [])
-  useMeant(form.value.selector, meant)
 
   const order = useComputed(() => orderOf(form.value))
-  const set = (change: Partial<RunForm>) => { form.value = { ...form.value, ...change } }
-  const faultOf = (field: keyof RunForm) => (tried.value || form.value[field] !== EMPTY[field] ? order.value.faults[field] : undefined)
-  const told = (field: keyof RunForm) => ({ "aria-invalid": !!faultOf(field), "aria-describedby": `run-${field}` })
-  const text = (field: keyof RunForm, label: string, hint = "") => (
-    <Labelled label={label} id={`run-${field}`} fault={faultOf(field)}>
-      <input aria-label={label} {...told(field)} value={form.value[field]} placeholder={hint} spellcheck={false} autoComplete="off" onInput={(event) => set({ [field]: event.currentTarget.value })} />
-    </Labelled>
-  )
-  const area = (field: keyof RunForm, label: string, rows: number, hint = "") => (
-    <Labelled label={label} id={`run-${field}`} fault={faultOf(field)}>
-      <textarea aria-label={label} {...told(field)} rows={rows} value={form.value[field]} placeholder={hint} spellcheck={false} onInput={(event) => set({ [field]: event.currentTarget.value })} />
-    </Labelled>
-  )
+  const { set, faultOf, text, area } = orderFields("run", form, EMPTY, order.value.faults, tried.value)
 
   const submit = (event: SubmitEvent) => {
     event.preventDefault()
@@ -84,12 +64,7 @@ export function RunCompose(props: { selector: string; again: string; close: () =
     <form ref={box} class="card run-compose" aria-label="New run" onSubmit={submit} noValidate>
       <div class="page-head"><h2>New run</h2><button type="button" class="plain" aria-label="Close" onClick={props.close}>✕</button></div>
       {fault.value && <ErrorBox text={fault.value} />}
-      <div>
-        <span class="run-label">Nodes</span>
-        <SelectorInput label="Nodes" value={form.value.selector} change={(selector) => set({ selector })} placeholder="web-1, tag:room=lab and state:online, all" />
-        <span class="fault">{faultOf("selector")}</span>
-      </div>
-      <MeantNodes meant={meant.value} selector={form.value.selector} />
+      <NodesField selector={form.value.selector} change={(selector) => set({ selector })} fault={faultOf("selector")} meant={meant.value} />
       <fieldset class="run-kind">
         <legend>What</legend>
         <label class="check"><input type="radio" name="kind" checked={kind === "command"} onChange={() => set({ kind: "command" })} /> a command</label>
@@ -114,51 +89,6 @@ export function RunCompose(props: { selector: string; again: string; close: () =
       </details>
       <footer><button type="button" onClick={props.close}>Close</button><button type="submit" class="primary">Run ...</button></footer>
     </form>
-  )
-}
-
-function Labelled(props: { label: string; id: string; fault: string | undefined; children: ComponentChildren }) {
-  return <label><span>{props.label}</span>{props.children}<span class="fault" id={props.id}>{props.fault}</span></label>
-}
-
-/** Ask, a moment after the last key, which nodes a selector means. */
-function useMeant(selector: string, meant: Signal<Meant>): void {
-  useEffect(() => {
-    meant.value = { nodes: null, fault: "" }
-    if (!selector.trim()) return
-    const stop = new AbortController()
-    const timer = setTimeout(() => {
-      askAll<Node>("nodes", { selector }, stop.signal).then(
-        (nodes) => { meant.value = { nodes: nodes.filter((node) => node.state !== "revoked"), fault: "" } },
-        (error: unknown) => { if (!stop.signal.aborted) meant.value = { nodes: null, fault: textOf(error) } },
-      )
-    }, TYPING_MS)
-    return () => {
-      clearTimeout(timer)
-      stop.abort()
-    }
-  }, [selector])
-}
-
-function MeantNodes(props: { meant: Meant; selector: string }) {
-  const { nodes, fault } = props.meant
-  if (!props.selector.trim()) return <p class="faint run-meant">Names, globs and tags: <code>web-*</code>, <code>tag:room=lab</code>, <code>os:debian* and not state:silent</code>.</p>
-  if (fault) return <p class="fault run-meant" role="alert">{fault}</p>
-  if (!nodes) return <p class="faint run-meant">...</p>
-  const away = nodes.filter((node) => !node.connected).length
-  return (
-    <p class="run-meant" role="status">
-      <strong>{count(nodes.length, "node")}</strong> right now{away > 0 && <>, {away} of them not connected</>}{nodes.length > 0 && ": "}<Names nodes={nodes} />
-    </p>
-  )
-}
-
-function Names(props: { nodes: Node[] }) {
-  return (
-    <>
-      {props.nodes.slice(0, NAMED).map((node) => <span key={node.id} class={node.connected ? "tag" : "tag away"}><bdi>{node.name}</bdi></span>)}
-      {props.nodes.length > NAMED && <span class="faint"> and {props.nodes.length - NAMED} more</span>}
-    </>
   )
 }
 
