@@ -119,7 +119,7 @@ def pump(rig: Rig, signed: list[bytes], ports: list[socket.socket], place: tuple
     before = counters(rig)["verified"]
     for start in range(0, len(signed), BURST):
         for index, datagram in enumerate(signed[start:start + BURST]):
-            ports[index % len(ports)].sendto(datagram, place)
+            ports[(start + index) % len(ports)].sendto(datagram, place)
         while waiting_bytes(place[1]) > BUFFER:
             time.sleep(0.0005)
         if start % (WINDOW // 2) < BURST:

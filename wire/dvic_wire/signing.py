@@ -21,10 +21,12 @@ import json
 import os
 import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import ClassVar
 
 from cryptography.exceptions import InvalidSignature
@@ -46,6 +48,9 @@ SHARED_ALGORITHM = "HS256"
 
 CLOCK_LEEWAY = 60
 """Seconds by which a signer's clock may be ahead of the verifier's, or the message older than its expiry."""
+
+SHORT_HEADER = 256
+"""Characters of a header up to which it is remembered what it says."""
 
 _BASE64URL = re.compile(rb"[A-Za-z0-9_-]*\Z")
 
@@ -262,9 +267,9 @@ class Jws:
         """Raises LimitExceeded or MalformedMessage."""
         self._header, self._claims, self.signature = _split(text)
 
-    @cached_property
-    def header(self) -> dict:
-        return _object(self._header, "header")
+    @property
+    def header(self) -> Mapping[str, object]:
+        return _short_header(self._header) if len(self._header) <= SHORT_HEADER else _object(self._header, "header")
 
     @cached_property
     def claims(self) -> dict:
@@ -319,7 +324,7 @@ def check_time(claims: dict, now: float | None, leeway: float = CLOCK_LEEWAY) ->
 def peek(text: str) -> tuple[dict, dict]:
     """The header and claims of a JWS **unverified**: only to find out whose key to verify with."""
     jws = Jws(text)
-    return jws.header, jws.claims
+    return dict(jws.header), jws.claims
 
 
 def _segment(value: dict) -> str:
@@ -337,6 +342,12 @@ def _split(text: str) -> tuple[str, str, bytes]:
 
 def _node_id(key: bytes) -> str:
     return "n-" + base64.b32encode(hashlib.sha256(key).digest())[:20].decode("ascii").lower()
+
+
+@lru_cache(4096)
+def _short_header(segment: str) -> Mapping[str, object]:
+    """One key's headers are always the same text, so what they say is remembered."""
+    return MappingProxyType(_object(segment, "header"))
 
 
 def _object(segment: str, name: str) -> dict:
