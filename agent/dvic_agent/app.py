@@ -38,6 +38,7 @@ from .identity import ensure_key, load_identity, occupy
 from .keepalive import Serials, keepalive
 from .leaving import Leaver
 from .link import Link
+from .log_levels import LogLevels
 from .memory import give_back
 from .pump import Pump
 from .runs import RunDesk
@@ -91,6 +92,7 @@ class Agent:
         self._desk = RunDesk(executor, config.runs_dir, self._link.send)
         self._terminals = Terminals(config.runs_dir, self._link.send_terminal)
         self._leaver = Leaver(executor)
+        self._log_levels = LogLevels(config.log_levels_file)
         self._window = Window(Limits(config.batch_records, config.batch_bytes, config.stream_batches,
                                      config.flight_bytes, config.batch_delay, config.lines_per_second))
         self._sources = make_sources(config, clock, self._desk)
@@ -226,6 +228,7 @@ class Agent:
         if type(period) in (int, float) and least <= period <= most and int(period) != self._period:
             self._period = int(period)
             self._beat.set()
+        self._log_levels.want(values.get("log_levels"))
         period = values.get("hardware_period")
         if type(period) in (int, float) and least <= period <= most:
             for source in self._sources:

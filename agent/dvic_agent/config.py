@@ -39,6 +39,9 @@ class AgentConfig:
     """Certificates that the hub's TLS is checked against, instead of the system's; `hub-ca.pem` beside agent.toml where
     there is one and nothing else is said."""
 
+    log_levels_file: Path = Path("/run/dvic-agent/log_levels")
+    """Where programs look at which level they shall log (log_levels.py)."""
+
     journal: bool = True
     journal_from: str = "start"
     """start: every boot that the journal keeps; now: what is logged after the first start."""
@@ -95,6 +98,7 @@ KEYS = (
     Key("keepalive_period", "keepalive_period", int, 1, 3600),
     Key("executor_socket", "executor_socket", Path),
     Key("hub.ca_file", "ca_file", Path),
+    Key("log_levels_file", "log_levels_file", Path),
     Key("journal.enabled", "journal", bool),
     Key("journal.from", "journal_from", str, choices=("start", "now")),
     Key("journal.folder", "journal_folder", Path),

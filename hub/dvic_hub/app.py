@@ -22,6 +22,7 @@ from dvic_hub.config import HubConfig
 from dvic_hub.loops import Loops
 from dvic_hub.services.agents import AgentService
 from dvic_hub.services.audit import AuditService
+from dvic_hub.services.cycles import CycleService
 from dvic_hub.services.enrolment import EnrolmentService
 from dvic_hub.services.heartbeats import HeartbeatService
 from dvic_hub.services.host_keys import HostKeyService
@@ -102,7 +103,8 @@ def _put_together(config: HubConfig, clock: Callable[[], float], store: Store, s
     pushes = PushService(store, bus, fleet, agents, audit, runs, signer, enrolment, host_keys, installer, clock,
                          from_hub=config.push_from_hub)
     sessions = SessionService(store, bus, fleet, agents, audit, runs, config, clock)
-    ingest = IngestService(store, bus, fleet.announce)
+    cycles = CycleService(store.services, bus, fleet, audit, clock, agents.ask)
+    ingest = IngestService(store, bus, fleet.announce, cycles)
     hosts = HostService(store, bus, audit, config, clock, steady)
     heartbeats = HeartbeatService(store, fleet, agents, ingest, hosts, key.fingerprint, clock, steady)
     live = LiveService(bus, fleet)
@@ -110,8 +112,8 @@ def _put_together(config: HubConfig, clock: Callable[[], float], store: Store, s
     doors = Doors(config=config, identity=key, clock=clock, started=clock(), version=VERSION, store=store, audit=audit,
                   people=people, fleet=fleet, silences=silences, agents=agents, ingest=ingest, enrolment=enrolment,
                   releases=releases, release_keys=release_keys, manifests=manifests, runs=runs, rollouts=rollouts,
-                  pushes=pushes, host_keys=host_keys, sessions=sessions, live=live, stomp=StompService(people, live),
-                  heartbeats=heartbeats, hosts=hosts)
+                  pushes=pushes, host_keys=host_keys, sessions=sessions, cycles=cycles, live=live,
+                  stomp=StompService(people, live), heartbeats=heartbeats, hosts=hosts)
     loops = Loops()
 
     async def watch() -> None:
@@ -128,6 +130,11 @@ def _put_together(config: HubConfig, clock: Callable[[], float], store: Store, s
         await rollouts.woken(1.0)
         await rollouts.tick(clock())
 
+    async def follow_steps() -> None:
+        await cycles.woken(1.0)
+        await cycles.turn(clock())
+
+    loops.add("steps of services", 0, follow_steps)
     loops.add("watching nodes", 1.0, watch)
     loops.add("silences", 1.0, silences.tick)
     loops.add("runs", 0, run)
@@ -148,6 +155,7 @@ async def _running(application: web.Application) -> AsyncIterator[None]:
         doors.rollouts.start()
         doors.pushes.start()
         await doors.sessions.start()
+        await doors.cycles.start()
         doors.live.start()
         hub.loops.start()
         yield

@@ -16,6 +16,30 @@ Work = Callable[[], Awaitable[object]]
 log = logging.getLogger("dvic.hub")
 
 
+class Wake:
+    """Work that waits by itself until there is something to do. `breath`: seconds between two turns at least, so that
+    what comes together is done together."""
+
+    def __init__(self, breath: float = 0.0) -> None:
+        self._breath = breath
+        self._event = asyncio.Event()
+
+    def set(self) -> None:
+        """There is something to do."""
+        self._event.set()
+
+    async def wait(self, timeout: float) -> None:
+        """Return when there is something to do, or after `timeout` seconds."""
+        if self._breath:
+            await asyncio.sleep(self._breath)
+        try:
+            async with asyncio.timeout(timeout):
+                await self._event.wait()
+        except TimeoutError:
+            pass
+        self._event.clear()
+
+
 class Loops:
     """`add` before `start`. Times are of the event loop's clock."""
 

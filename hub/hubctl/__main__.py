@@ -26,6 +26,7 @@ VERBS = {
     "runs": ("hubctl.verbs.runs", "List, look at and cancel runs."),
     "shell": ("hubctl.verbs.shell", "Open a terminal on a node."),
     "sessions": ("hubctl.verbs.sessions", "List, join, end, replay and export terminals."),
+    "service": ("hubctl.verbs.service", "Make, look at, switch and remove monitoring services."),
     "update": ("hubctl.verbs.update", "Update the agents of nodes, a few at a time, and watch how it goes."),
     "updates": ("hubctl.verbs.updates", "List, look at, halt, resume and cancel updates of agents."),
     "release": ("hubctl.verbs.release", "Add, list, sign and remove the packages that the hub serves to machines."),

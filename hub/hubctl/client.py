@@ -62,12 +62,15 @@ class Client:
     def patch(self, *path: str, body: dict) -> dict:
         return self._request("PATCH", path, {}, body)
 
-    def upload(self, file: Path, *path: str, **query: object) -> dict:
-        """POST a file as it is, piece by piece; empty query values are left out. Raises Usage when it can't be read."""
+    def put(self, *path: str, body: dict) -> dict:
+        return self._request("PUT", path, {}, body)
+
+    def upload(self, file: Path, *path: str, method: str = "POST", **query: object) -> dict:
+        """Send a file as it is, piece by piece; empty query values are left out. Raises Usage when it can't be read."""
         try:
             with file.open("rb") as body:
                 headers = {"Content-Type": "application/octet-stream", "Content-Length": str(file.stat().st_size)}
-                return self._request("POST", path, query, body, headers)
+                return self._request(method, path, query, body, headers)
         except OSError as error:
             raise Usage(f"{file} can't be read: {error.strerror}", "give another file") from None
 

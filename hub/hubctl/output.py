@@ -114,13 +114,15 @@ def warn(text: str) -> None:
 
 
 def state_style(state: object) -> str:
-    """The colour of the state of a node, a run or an update."""
+    """The colour of the state of a node, a run, an update or a step."""
     return {"online": "green", "late": "yellow", "silent": "red", "revoked": "dim", "never": "dim",
             "finished": "green", "running": "cyan", "dispatched": "cyan", "queued": "dim", "failed": "red",
             "timed-out": "red", "lost": "red", "refused": "magenta", "cancelled": "yellow", "expired": "yellow",
             "updated": "green", "unchanged": "dim", "pending": "dim", "sent": "cyan", "downloading": "cyan",
             "installing": "cyan", "confirming": "cyan", "rolling-back": "red", "rolled-back": "red",
-            "alive": "green", "going": "cyan", "halted": "red", "cancelling": "yellow", "ended": "",
+            "ok": "green", "warning": "yellow", "error": "red", "overdue": "magenta", "idle": "dim", "waiting": "dim",
+            "skipped": "dim", "off": "dim", "alive": "green", "going": "cyan", "halted": "red", "cancelling": "yellow",
+            "ended": "",
             }.get(str(state), "")
 
 

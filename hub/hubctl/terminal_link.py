@@ -154,7 +154,7 @@ class TerminalLink:
         """Why it broke, None when the session is over; raises when there is no point in another."""
         self._socket_stood = False
         url = f"{self._client.context.url.rstrip('/')}{API}/sessions/{self._id}/attach"
-        query = {"read_only": "true" if self._read_only else "false", "offset": str(self._offset)}
+        query = {"read_only": "true" if self._read_only else "false", "offset": str(max(-1, self._offset))}
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 socket = await self._http.ws_connect(url, params=query, heartbeat=HEARTBEAT, max_msg_size=MAX_FRAME)
@@ -194,7 +194,7 @@ class TerminalLink:
 
     async def _begin(self, socket: aiohttp.ClientWebSocketResponse, value: dict) -> None:
         """The hub's first word. What comes next is either the screen, up to the offset, or what we missed."""
-        self._offset = value["offset"] - value["screen"]
+        self._offset = value["offset"] - value["screen"]  # below 0 where clearing takes more than was shown
         if self._ever:
             await self._items.put(Back(value["fresh"]))
         self._ever = self._socket_stood = True

@@ -25,7 +25,8 @@ TOO_WIDE = """() => {
 }"""
 
 
-SHOWS = {"/enrol": MARKUP, "/tokens": MARKUP, "/updates": MARKUP, "/updates/{rollout}": MARKUP, "/nodes/{node}": MARKUP}
+SHOWS = {"/enrol": MARKUP, "/tokens": MARKUP, "/updates": MARKUP, "/updates/{rollout}": MARKUP,
+         "/nodes/{node}": MARKUP, "/sessions": MARKUP[:100], "/sessions/{session}": MARKUP[:100]}
 """Where a hostile text must stand as it is."""
 
 
@@ -33,7 +34,7 @@ SHOWS = {"/enrol": MARKUP, "/tokens": MARKUP, "/updates": MARKUP, "/updates/{rol
 def places(rig) -> dict[str, str]:
     """An address of each page, with a hub that is full of hostile texts."""
     made = furnish(rig)
-    names = {"node": "ada", "run": made["run"], "rollout": made["rollout"], "session": "none"}
+    names = {"node": "ada", **{name: made[name] for name in ("run", "rollout", "session")}}
     return {page: re.sub(r"\{(\w+)\}", lambda found: names[found[1]], page) for page in PAGES}
 
 
@@ -119,3 +120,16 @@ def test_every_page_is_reached_and_left_by_the_keyboard_alone(open_page, places)
     page.keyboard.press("Tab")
     page.keyboard.press("/")
     expect(page.get_by_label("Who")).to_be_focused()
+
+
+def test_the_ways_to_go_stay_where_they_are(open_page, places):
+    page = open_page("/", "anna")
+    settled(page)
+    ways = page.get_by_role("navigation", name="Main").get_by_role("link")
+    assert ways.count() >= 8
+    places_of = "(links) => links.map((link) => Math.round(link.getBoundingClientRect().x))"
+    before = ways.evaluate_all(places_of)
+    for name in ("Fleet", "Logs", "Audit"):
+        ways.filter(has_text=name).click()
+        expect(ways.filter(has_text=name)).to_have_attribute("aria-current", "page")
+        assert ways.evaluate_all(places_of) == before, name

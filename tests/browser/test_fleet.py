@@ -77,6 +77,45 @@ def test_sorting_and_columns_are_kept(open_page):
     expect(page.get_by_role("columnheader", name="Tags")).to_have_count(0)
 
 
+def test_no_row_moves_while_the_keyboard_is_at_one(open_page, rig):
+    page = open_page("/fleet?sort=seen-", "otto")
+    expect(names(page)).to_have_count(2)
+    page.get_by_role("heading", name="Fleet").hover()
+    page.get_by_label(re.compile("Choose all")).focus()
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        if (chosen := page.evaluate("document.activeElement.closest('tbody') && document.activeElement.ariaLabel")):
+            break
+    first = chosen.removeprefix("Choose ")
+    other = {"ada": "bob", "bob": "ada"}[first]
+    agent = rig.agents[first]
+    agent.agent.stop()
+    try:
+        heard = page.get_by_role("row").filter(has_text=first).locator("td").last
+        expect(heard).to_have_text(re.compile("^(1[2-9]|[2-9][0-9]) s ago"))  # the other was heard of since
+        expect(names(page)).to_have_text([first, other])
+        expect(page.get_by_label(chosen)).to_be_focused()
+        page.get_by_label("Search nodes").focus()
+        expect(names(page)).to_have_text([other, first])
+    finally:
+        agent.start().online()
+
+
+def test_the_choice_of_columns_closes_by_escape_and_by_a_click_beside_it(open_page):
+    page = open_page("/fleet", "vera")
+    menu, kernel = page.locator("summary").filter(has_text="Columns"), page.get_by_label("Kernel")
+    menu.click()
+    kernel.check()
+    expect(kernel).to_be_visible()
+    page.get_by_role("heading", name="Fleet").click()
+    expect(kernel).to_be_hidden()
+    menu.click()
+    expect(kernel).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(kernel).to_be_hidden()
+    expect(menu).to_be_focused()
+
+
 def test_chosen_nodes_are_tagged_together(open_page, rig):
     page = open_page("/fleet", "otto")
     page.get_by_label("Choose all 2 nodes").check()

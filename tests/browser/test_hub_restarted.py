@@ -1,6 +1,8 @@
 """The hub goes away under an open page, and comes back."""
 
+import os
 import re
+import signal
 
 import pytest
 from playwright.sync_api import expect
@@ -54,3 +56,36 @@ def test_a_page_that_is_opened_while_the_hub_is_away_goes_on_when_it_is_back(ope
     expect(page.get_by_text("The hub does not answer")).to_be_visible()
     rig.start_hub()
     expect(page.get_by_role("region", name="Identity")).to_be_visible(timeout=20_000)
+
+
+def test_a_hub_that_hangs_without_closing_anything_is_told_too_and_all_goes_on_when_it_answers(open_page, rig):
+    page = open_page("/logs", "vera")
+    log = rig.agents["ada"].logs / "dvic_log_hanging"
+    log.write_text("before it hung\n")
+    expect(page.get_by_role("option").filter(has_text="before it hung")).to_be_visible()
+    banner = page.get_by_role("alert").filter(has_text="out of reach")
+    expect(banner).to_have_count(0)
+    os.kill(rig.hub.pid, signal.SIGSTOP)
+    try:
+        expect(banner).to_be_visible()
+        with log.open("a") as file:
+            file.write("while it hung\n")
+        expect(page.get_by_role("option").filter(has_text="before it hung")).to_be_visible()
+    finally:
+        os.kill(rig.hub.pid, signal.SIGCONT)
+    expect(banner).to_have_count(0)
+    expect(page.get_by_role("option").filter(has_text="while it hung")).to_have_count(1)
+
+
+def test_a_quiet_hub_is_asked_and_not_taken_for_one_that_is_away(open_page, rig):
+    page = open_page("/hub", "vera")
+    page.clock.install()
+    sockets = []
+    page.on("websocket", lambda socket: sockets.append(socket))
+    page.reload()
+    expect(page.get_by_role("region", name="Identity")).to_be_visible()
+    for _ in range(3):
+        with sockets[0].expect_event("framereceived"):
+            page.clock.run_for(7000)
+        expect(page.get_by_role("alert").filter(has_text="out of reach")).to_have_count(0)
+    assert len(sockets) == 1

@@ -35,7 +35,7 @@ async def add_mallory(path, now: float) -> None:
     try:
         await store.nodes.add(Node(ID, "mallory", b"m" * 32, tags={"room": "lab"}, status=HOSTILE, conflict=HOSTILE,
                                    agent_version=HOSTILE[:60], last_seen=int(now * 1e6), period=3600))
-        named = {f"temp.{HOSTILE[:90]}": 1.0, HOSTILE[:90]: 2.0, "cpu.total": 5.0}
+        named = {f"temp.{HOSTILE[:90]}": 1.0, HOSTILE[:90]: 2.0, "cpu.total": 100.0}
         told = [facts(int(now * 1e6), {"os": HOSTILE[:256], "model": HOSTILE[:256], "<b>fact</b>": "x"}),
                 *(sample(int((now - ago) * 1e6), named) for ago in (20, 10, 0))]
         demo = {"file": f"/tmp/dvic_log_{HOSTILE[:80]}", "name": HOSTILE[:100], "state": "alive", "pid": 1,
@@ -117,6 +117,15 @@ def test_tiles_are_made_as_they_are_looked_at(open_page):
     region = page.get_by_role("region", name="Nodes")
     region.evaluate("(box) => { box.scrollTop = box.scrollHeight }")
     expect(page.locator(".tile").last).to_contain_text("store-4999")
+
+
+def test_the_highest_figure_fits_into_a_tile(open_page):
+    for width in (1280, 375):
+        page = open_page("/fleet?q=mallory&view=tiles", "vera", width=width)
+        value = page.locator(".tile .value").first
+        expect(value).to_have_text("100 %")
+        other = page.locator(".tile .tile-figures .faint").first
+        assert value.bounding_box()["height"] < 1.5 * other.bounding_box()["height"], "it is one line"
 
 
 def test_home_tells_the_worst_of_many(open_page):

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from joined_terminal import open_session
 from playwright.sync_api import expect
 
 from dvic_hub.api.routes import ROUTES
@@ -99,6 +100,15 @@ def test_a_script_of_another_site_reads_and_changes_nothing(their_page, rig):
 def test_another_site_opens_no_socket(their_page, rig):
     for path in (route.path for route in ROUTES if route.socket and not route.parameters):
         assert their_page.evaluate(SOCKET, rig.url.replace("http", "ws") + path) == "refused"
+
+
+def test_another_site_comes_into_no_terminal(their_page, rig):
+    id = open_session(rig, "ada", "cat")
+    for query in ("", "?read_only=true"):
+        url = f"{rig.url.replace('http', 'ws')}/api/v1/sessions/{id}/attach{query}"
+        assert their_page.evaluate(SOCKET, url) == "refused"
+    entries = rig.request("GET", "/api/v1/audit?action=session.join")[1]["items"]
+    assert not [entry for entry in entries if id in str(entry)]
 
 
 def test_another_site_cannot_show_the_page_within_its_own(their_page, rig):

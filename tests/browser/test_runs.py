@@ -50,7 +50,7 @@ def test_a_command_on_three_nodes_is_composed_confirmed_and_watched(open_page, r
     form.get_by_role("textbox", name="Nodes at a time").fill("1")
     form.get_by_role("button", name="Run ...").click()
     dialog = page.get_by_role("dialog", name="Run it on 3 nodes?")
-    for said in ("ada", "bob", "cyd", "a b", "1 nodes at a time", "to see <b>all</b>"):
+    for said in ("ada", "bob", "cyd", "a b", "1 node at a time", "to see <b>all</b>"):
         expect(dialog).to_contain_text(said)
     dialog.get_by_role("button", name="Run", exact=True).click()
     for node in ("ada", "bob", "cyd"):
@@ -88,7 +88,8 @@ def test_what_is_wrong_with_an_order_is_said_before_anything_is_sent(open_page, 
     expect(form).to_contain_text("say on which nodes")
     expect(form).to_contain_text("say what to run")
     form.get_by_role("combobox", name="Nodes").fill("tag:")
-    expect(form.get_by_role("alert")).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(form).to_contain_text("nothing stands after tag:")
     form.get_by_role("combobox", name="Nodes").fill("nobody")
     expect(form.get_by_role("status")).to_contain_text("0 nodes")
     form.get_by_role("textbox", name="Command").fill("ls *.log | wc")
@@ -98,6 +99,16 @@ def test_what_is_wrong_with_an_order_is_said_before_anything_is_sent(open_page, 
     form.get_by_role("textbox", name="Command").fill("echo 'open")
     expect(form).to_contain_text("is not closed")
     expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_the_nodes_that_an_order_means_are_those_of_this_moment(open_page, rig):
+    page = open_page("/runs?new=1&q=late-*", "otto")
+    form = page.get_by_role("form", name="New run")
+    expect(form.get_by_role("status")).to_contain_text("0 nodes right now")
+    rig.request("POST", "/api/v1/nodes", {"name": "late-1", "generate": True})
+    expect(form.get_by_role("status")).to_contain_text("1 node right now, 1 of them not connected: late-1")
+    rig.request("DELETE", "/api/v1/nodes/late-1")
+    expect(form.get_by_role("status")).to_contain_text("0 nodes right now")
 
 
 def test_a_run_is_cancelled_on_one_node_and_on_all(open_page, rig):
@@ -112,6 +123,8 @@ def test_a_run_is_cancelled_on_one_node_and_on_all(open_page, rig):
     dialog.get_by_role("button", name="Yes, end it").click()
     expect(pane(page, "bob")).to_contain_text("cancelled")
     expect(pane(page, "ada")).to_contain_text("running")
+    listed = page.get_by_role("list", name="Nodes").get_by_role("listitem")
+    expect(listed).to_have_text(["ada ▶ running", "bob ◌ cancelled", "cyd ▶ running"])  # none moves for its state
     page.locator("header.run-head").get_by_role("button", name="Cancel").click()
     dialog.get_by_role("button", name="Yes, end it").click()
     expect(page.locator(".run-head")).to_contain_text("3 cancelled")

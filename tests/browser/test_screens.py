@@ -11,6 +11,8 @@ from pathlib import Path
 import exhibition
 import pytest
 from browsing import PASSWORD
+from joined_terminal import open_session
+from page_terminal import SCREEN
 from PIL import Image
 from playwright.sync_api import expect
 from probe_debs import make_deb
@@ -24,17 +26,24 @@ MOST = 2 * 1024 * 1024
 
 VIEWS = {
     "home": "/", "fleet": "/fleet", "node": "/nodes/detector-2", "logs": "/logs?since=6h", "runs": "/runs",
-    "run": "/runs/{run}", "updates": "/updates", "rollout": "/updates/{rollout}", "sessions": "/sessions",
+    "run": "/runs/{run}", "updates": "/updates", "rollout": "/updates/{rollout}",
+    "sessions": "/sessions", "session": "/sessions/{session}", "replay": "/sessions/{replay}",
     "enrol": "/enrol", "people": "/people",
     "tokens": "/tokens", "audit": "/audit?actor=admin", "hub": "/hub", "account": "/account",
 }
-ON_A_PHONE = ("home", "fleet", "node", "logs", "rollout")
+ON_A_PHONE = ("home", "fleet", "node", "logs", "rollout", "session")
 IN_THE_DARK = ("fleet", "node", "logs", "rollout")
 WHO = {"/hub": "otto", "/account": "vera"}
 """Who looks, where it is not the admin: she sees the folders of whoever draws, and all the windows of this module."""
 
 NEW_KIOSKS = ("kiosk-cafe", "kiosk-foyer", "kiosk-stairs", "kiosk-tower")
 NEWER = "0.2.0"
+
+
+READOUT = ("printf 'daq status\\n\\n'; for n in 1 2 3 4; do "
+           "printf ' channel %s   \\033[32m%s\\033[0m   1.2%s V\\n' $n ok $n; sleep 0.2; done; "
+           "printf ' trigger     \\033[1;31mhigh\\033[0m 1.31 V\\n\\n'")
+"""What the terminals on show have written."""
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +77,15 @@ def run(rig) -> str:
     return rig.request("GET", "/api/v1/runs")[1]["items"][0]["id"]
 
 
+@pytest.fixture
+def sessions(rig) -> dict[str, str]:
+    """A terminal that is open, and one that is over, by their place in VIEWS."""
+    made = {"session": open_session(rig, "daq-1", "sh", "-c", f"{READOUT}; exec sh", title="why is the voltage high?"),
+            "replay": open_session(rig, "daq-2", "sh", "-c", READOUT, title="readout restarted")}
+    until(lambda: rig.request("GET", f"/api/v1/sessions/{made['replay']}")[1]["ended"], "the short one ends")
+    return made
+
+
 @pytest.fixture(scope="module")
 def rollout(rig, tmp_path_factory) -> Iterator[str]:
     """An update that has halted: it went well on one machine, and the next one had no room for it."""
@@ -94,8 +112,9 @@ def pictures(screens, tmp_path_factory) -> Path:
 
 
 @pytest.mark.parametrize("name", VIEWS)
-def test_a_view_is_drawn(open_page, pictures, run, rollout, name):
-    address = VIEWS[name].replace("{run}", run).replace("{rollout}", rollout)
+def test_a_view_is_drawn(open_page, pictures, request, run, rollout, name):
+    shown = request.getfixturevalue("sessions") if VIEWS[name].startswith("/sessions") else {}
+    address = VIEWS[name].format(run=run, rollout=rollout, **shown)
     draw(open_page, pictures / f"{name}.png", address)
     if name in IN_THE_DARK:
         draw(open_page, pictures / f"{name}-dark.png", address, scheme="dark")
@@ -110,8 +129,7 @@ def test_all_pictures_together_are_small(pictures):
 def draw(open_page, file: Path, address: str, **look) -> None:
     page = open_page(address, WHO.get(address, "anna"), **look)
     expect(page.get_by_role("heading", level=1).first).to_be_visible()
-    if page.get_by_text("There is nothing at this address").count():
-        return  # a view that is not built yet
+    expect(page.get_by_text("There is nothing at this address")).to_have_count(0)
     if address.startswith("/nodes/"):
         expect(page.get_by_text("all cores").first).to_be_visible()
     if address == "/enrol":
@@ -120,6 +138,8 @@ def draw(open_page, file: Path, address: str, **look) -> None:
         expect(page.get_by_text("Waiting for")).to_be_visible()
     if address.startswith("/audit"):
         page.get_by_role("row").filter(has_text=re.compile("rollout.create")).first.locator("summary").click()
+    if address.startswith("/sessions/"):
+        expect(page.locator(SCREEN)).to_contain_text("trigger")
     expect(page.locator(".waiting")).to_have_count(0)
     page.wait_for_load_state("networkidle")
     picture = Image.open(io.BytesIO(page.screenshot(animations="disabled", caret="hide")))

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import pytest
 from browsing import PASSWORD, PEOPLE, is_fault, sign_in
 from nginx_front import NGINX, Front
+from page_terminal import enter as type_line
+from page_terminal import open_terminal, shows
 from playwright.sync_api import expect
 from private_authority import PrivateAuthority
 from probe_debs import make_deb
@@ -97,6 +99,19 @@ def test_live_news_come_through_and_changes_are_taken(page, place, tmp_path):
     expect(page.get_by_role("region", name="The new token").get_by_text("is online.")).to_be_visible()
     assert page.evaluate("window.sameDocument")
     assert place.rig.request("GET", "/api/v1/hub")[1]["streams"] >= 1
+
+
+def test_a_terminal_is_opened_below_the_path(page, place):
+    enter(page, "otto")
+    open_terminal(page, top=place.url)
+    type_line(page, "echo be''low")
+    shows(page, "below")
+    type_line(page, "exit")
+    page.get_by_role("button", name="Replay").click()
+    shows(page, "below")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download").click()
+    assert "below" in download.value.path().read_text()
 
 
 def test_the_site_around_it_gets_no_cookie_of_ours(page, place):

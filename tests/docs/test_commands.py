@@ -10,7 +10,8 @@ from dvic_agent.__main__ import parser
 from hubctl.__main__ import hubctl
 
 TOP = Path(__file__).parents[2]
-PAGES = [TOP / "README.md", TOP / "libraries" / "python" / "README.md", *sorted((TOP / "docs").glob("*.md"))]
+PAGES = [TOP / "README.md", TOP / "libraries" / "python" / "README.md", TOP / "examples" / "README.md",
+         *sorted((TOP / "docs").glob("*.md"))]
 
 
 def commands(page: Path, program: str) -> list[list[str]]:

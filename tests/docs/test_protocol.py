@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from dvic_hub.domain import step_states
+from dvic_hub.domain.cycles import COUNTED
 from dvic_wire import codec, runs, updates
 from dvic_wire.messages import KINDS
 from dvic_wire.signing import Purpose
@@ -16,7 +18,8 @@ from dvic_wire.streams import GAP_REASONS, LEVELS
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "protocol.md"
 MARKS = {"<!-- drawn from the table by tests/docs/test_protocol.py -->\n```\n": runs.TRANSITIONS,
-         "<!-- drawn from the table of updates by tests/docs/test_protocol.py -->\n```\n": updates.TRANSITIONS}
+         "<!-- drawn from the table of updates by tests/docs/test_protocol.py -->\n```\n": updates.TRANSITIONS,
+         "<!-- drawn from the table of steps by tests/docs/test_protocol.py -->\n```\n": step_states.TRANSITIONS}
 
 
 def drawn(table: dict) -> str:
@@ -50,7 +53,7 @@ def test_the_tables_of_states_are_the_code_s(mark):
 
 def test_purposes_levels_and_gap_reasons_are_all_named():
     text = DOCUMENT.read_text()
-    for word in [*Purpose, *LEVELS, *GAP_REASONS]:
+    for word in [*Purpose, *LEVELS, *GAP_REASONS, *COUNTED]:
         assert f"`{word}`" in text, word
 
 

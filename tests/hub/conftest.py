@@ -36,11 +36,11 @@ def clock():
     return Clock()
 
 
-@pytest.fixture(params=STORES)
-def store(request, tmp_path, clock):
+def opener(make, wanted):
+    """What opens a store and closes it again; `wanted`: the nodes that are in it where the test names none."""
     @asynccontextmanager
-    async def opened(nodes=("ada", "bob")):
-        made = STORES[request.param](tmp_path, clock)
+    async def opened(nodes=wanted):
+        made = make()
         await made.open()
         try:
             for name in nodes:
@@ -53,17 +53,13 @@ def store(request, tmp_path, clock):
     return opened
 
 
-@pytest.fixture(params=["sqlite", "memory"])
-def any_store(request, tmp_path, clock):
-    """As `store`, but without nodes, and the one in memory that services are tried on, too: what that keeps must hold
-    for it as well."""
-    @asynccontextmanager
-    async def opened():
-        made = SqliteStore(tmp_path / "dvic.db", clock) if request.param == "sqlite" else MemoryStore()
-        await made.open()
-        try:
-            yield made
-        finally:
-            await made.close()
+@pytest.fixture(params=STORES)
+def store(request, tmp_path, clock):
+    return opener(lambda: STORES[request.param](tmp_path, clock), ("ada", "bob"))
 
-    return opened
+
+@pytest.fixture(params=[*STORES, "memory"])
+def every_store(request, tmp_path, clock):
+    """The same, without nodes, for what the store in memory has to keep too, on which services are tested."""
+    kept = MemoryStore()
+    return opener(lambda: kept if request.param == "memory" else STORES[request.param](tmp_path, clock), ())

@@ -187,10 +187,14 @@ def test_each_field_alone_with_hostile_values_never_breaks_the_hub(tmp_path):
         "/api/v1/silences": {"selector": "x", "seconds": 3600, "reason": "x"},
         "/api/v1/sessions": {"node": "x", "argv": ["true"], "cols": 80, "rows": 24},
         "/api/v1/keepalive": {"keepalive": "a.b.c"}, "/api/v1/records": {"records": "a.b.c"},
+        "/api/v1/services/{service}": {"on": True, "components": {"x": True}},
+        "/api/v1/services/{service}/level": {"level": "info", "component": "x"},
+        "/api/v1/services/{service}/events": {"events": [{"component": "x", "step": "start"}]},
     }
 
     async def test(hub):
         await hub.new_node("x")
+        await hub.ask("POST", "/api/v1/services", "ada", b"name: x\ncomponents: [{name: x}]")
         for route in ROUTES:
             if route.body is None:
                 continue

@@ -27,8 +27,8 @@ def person(name="anna", read_only=False):
     return Person(Actor(name, "operator"), read_only, 0)
 
 
-def joined(session, name="anna", offset=-1, read_only=False):
-    someone = person(name, read_only)
+def joined(session, name="anna", offset=-1, read_only=False, acknowledges=False):
+    someone = replace(person(name, read_only), acknowledges=acknowledges)
     session.join(someone, offset, NOW)
     return someone
 
@@ -63,6 +63,24 @@ def test_output_goes_to_all_and_is_acknowledged_when_safe_and_sent():
     assert session.acknowledge() is None  # bert has not got it
     sent(session, bert)
     assert session.acknowledge().offset == 5
+
+
+def test_who_says_what_they_have_drawn_holds_the_terminal_up_until_then():
+    session = live()
+    page, other = joined(session, acknowledges=True), joined(session, "bert")
+    session.show(0, b"hello there", NOW)
+    session.safe = 11
+    other.sent(11)
+    page.busy_since = NOW
+    page.sent(5)
+    assert session.acknowledge() is None
+
+    page.seen(3, NOW + 1)
+    assert session.acknowledge().offset == 3 and page.busy_since == NOW + 1
+    page.seen(2, NOW + 2)  # nothing is taken back
+    assert session.acknowledge() is None
+    page.seen(10**9, NOW + 3)  # no more than was sent
+    assert session.acknowledge().offset == 5 and page.busy_since == 0
 
 
 def test_output_that_comes_twice_is_shown_once_and_a_hole_is_not_shown():
@@ -177,6 +195,7 @@ def test_everybody_is_told_who_is_in_it():
 
     told = [what["people"] for what in anna.waiting if isinstance(what, dict) and "people" in what]
     assert [[each["name"] for each in people] for people in told] == [["anna"], ["anna", "bert"]]
+    assert [each["n"] for each in told[-1]] == [anna.waiting[0]["you"], bert.waiting[0]["you"]]
     session.leave(bert, NOW)
     assert session.people == [anna] and session.alone_since == NOW
     session.leave(anna, NOW + 5)

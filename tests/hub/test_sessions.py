@@ -9,7 +9,7 @@ from hub_parts import ADMIN, OPERATOR, HubParts, report_end, with_hub
 from dvic_hub.config import HubConfig
 from dvic_hub.domain.model import Page
 from dvic_hub.errors import BadRequest, Conflict, Forbidden, NotFound
-from dvic_hub.services.sessions import SessionService
+from dvic_hub.services.sessions import SAVE_EVERY, SessionService
 from dvic_wire.messages import (
     RunReply,
     RunRequest,
@@ -142,6 +142,22 @@ def test_output_is_acknowledged_when_it_is_in_the_recording(tmp_path):
         assert (await lab.sent(TerminalAck)).offset == 7
         assert '"hello\\r\\n"' in (await lab.sessions.recording(row.id, OLGA)).read_text()
         assert lab.hub.store.sessions.rows[row.id].offset == 7
+        assert (await lab.sessions.get(row.id)).recording == lab.hub.store.sessions.rows[row.id].recording > 7
+
+    with_lab(test, tmp_path)
+
+
+def test_a_page_that_is_behind_with_drawing_holds_the_machine_up(tmp_path):
+    async def test(lab):
+        row = await lab.open()
+        live, page = await lab.sessions.join(row.id, OLGA, False, -1, acknowledges=True)
+        place = len(lab.line.sent)
+        await lab.shows(row.id, 0, b"hello\r\n")
+        await asyncio.sleep(3 * SAVE_EVERY)
+        lab.sessions.sent(live, page, 7)
+        assert live.safe == 7 and not [each for each in lab.line.sent[place:] if isinstance(each, TerminalAck)]
+        lab.sessions.seen(live, page, 7)
+        assert (await lab.sent(TerminalAck, place - 1)).offset == 7
 
     with_lab(test, tmp_path)
 

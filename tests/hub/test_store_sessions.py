@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from dvic_hub.domain.model import TerminalSession
+from dvic_hub.domain.model import SessionQuery, TerminalSession
 from dvic_hub.errors import Conflict
 
 ROW = TerminalSession("0123456789abcdef", "n-ada", "ada", "", ["vi", "a b"], "ada: vi", 1000, "anna", 80, 24, b"k" * 32,
@@ -39,6 +39,10 @@ def test_sessions_come_in_pages_newest_first_and_old_recordings_are_found(store)
             first = await it.sessions.list(3)
             rest = await it.sessions.list(3, first.next)
             assert [row.created for row in first.items + rest.items] == [5, 4, 3, 2, 1] and not rest.next
+            await it.sessions.add(replace(ROW, id="x" * 16, node="n-bob", created_by="bert", created=9))
+            for query, found in ((SessionQuery(node="n-bob"), [9]), (SessionQuery(by="bert", open=False), []),
+                                 (SessionQuery(open=True), [9]), (SessionQuery("n-ada", "anna", False), [5, 4])):
+                assert [row.created for row in (await it.sessions.list(2, query=query)).items] == found
             await it.sessions.update(rows[0].id, recording=0)
             assert [row.created for row in await it.sessions.recorded_before(40)] == [2, 3]
 

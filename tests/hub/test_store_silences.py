@@ -13,9 +13,9 @@ from dvic_hub.store.sqlite import SqliteStore
 ROW = Silence("s1", "tag:room=lab", 7, 5, "otto", "they \U0001f4a3 move \"it\"", True, ["n-ada", "n-bob"])
 
 
-def test_they_come_back_as_they_were_added_in_the_order_of_their_making(any_store):
+def test_they_come_back_as_they_were_added_in_the_order_of_their_making(every_store):
     async def steps():
-        async with any_store() as it:
+        async with every_store() as it:
             later = replace(ROW, id="s0", created=6, fixed=False, nodes=[])
             assert await it.silences.add(later, 9) and await it.silences.add(ROW, 9)
             assert await it.silences.all() == [ROW, later]
@@ -24,9 +24,9 @@ def test_they_come_back_as_they_were_added_in_the_order_of_their_making(any_stor
     asyncio.run(steps())
 
 
-def test_no_more_are_kept_than_may_be_there(any_store):
+def test_no_more_are_kept_than_may_be_there(every_store):
     async def steps():
-        async with any_store() as it:
+        async with every_store() as it:
             asked = [it.silences.add(replace(ROW, id=f"s{number}"), 2) for number in range(5)]
             assert sorted(await asyncio.gather(*asked)) == [False, False, False, True, True]
             assert len(await it.silences.all()) == 2
@@ -34,9 +34,9 @@ def test_no_more_are_kept_than_may_be_there(any_store):
     asyncio.run(steps())
 
 
-def test_an_id_is_there_once_and_goes_once(any_store):
+def test_an_id_is_there_once_and_goes_once(every_store):
     async def steps():
-        async with any_store() as it:
+        async with every_store() as it:
             await it.silences.add(ROW, 9)
             with pytest.raises(Conflict):
                 await it.silences.add(ROW, 9)

@@ -23,9 +23,9 @@ def run(steps):
     return asyncio.run(steps())
 
 
-def test_a_rollout_comes_back_as_it_was_added_with_its_nodes_in_order(any_store):
+def test_a_rollout_comes_back_as_it_was_added_with_its_nodes_in_order(every_store):
     async def steps():
-        async with any_store() as it:
+        async with every_store() as it:
             rows = [RolloutNode("u1", "n-bob", 0, 0), RolloutNode("u1", "n-ada", 1, 1, "unchanged", "why", ended=5)]
             await it.rollouts.add(ROLLOUT, list(reversed(rows)))
             assert await it.rollouts.get("u1") == ROLLOUT and await it.rollouts.get("u2") is None
@@ -37,9 +37,9 @@ def test_a_rollout_comes_back_as_it_was_added_with_its_nodes_in_order(any_store)
     run(steps)
 
 
-def test_a_node_moves_only_from_the_state_that_it_is_in_and_never_from_an_end(any_store):
+def test_a_node_moves_only_from_the_state_that_it_is_in_and_never_from_an_end(every_store):
     async def steps():
-        async with any_store() as it:
+        async with every_store() as it:
             await it.rollouts.add(ROLLOUT, [RolloutNode("u1", "n-ada", 0, 0)])
             assert await it.rollouts.move("u1", "n-ada", "pending", "sent", run="r1", sent=3)
             assert not await it.rollouts.move("u1", "n-ada", "pending", "sent", run="r2")
@@ -54,9 +54,9 @@ def test_a_node_moves_only_from_the_state_that_it_is_in_and_never_from_an_end(an
     run(steps)
 
 
-def test_a_rollout_that_has_ended_changes_no_more(any_store):
+def test_a_rollout_that_has_ended_changes_no_more(every_store):
     async def steps():
-        async with any_store() as it:
+        async with every_store() as it:
             for number in range(3):
                 await it.rollouts.add(replace(ROLLOUT, id=f"u{number}", created=number), [])
             assert await it.rollouts.update("u1", halted=4, halt_reason="no")
@@ -68,9 +68,9 @@ def test_a_rollout_that_has_ended_changes_no_more(any_store):
     run(steps)
 
 
-def test_the_updates_of_a_rollout_are_found_by_its_rows_and_kept_apart_from_other_runs(any_store):
+def test_the_updates_of_a_rollout_are_found_by_its_rows_and_kept_apart_from_other_runs(every_store):
     async def steps():
-        async with any_store() as it:
+        async with every_store() as it:
             await it.nodes.add(Node("n-ada", "ada", b"a" * 32))
             update = Run("r1", "id:n-ada", SPEC, 1, "ada", kind="update", detail={"rollout": "u1", "older": False})
             await it.runs.add(update, [RunNode("r1", "n-ada", 0, RUNNING)])
@@ -89,9 +89,9 @@ def test_the_updates_of_a_rollout_are_found_by_its_rows_and_kept_apart_from_othe
     run(steps)
 
 
-def test_the_key_set_s_serial_grows_with_each_change_and_the_last_key_stays(any_store):
+def test_the_key_set_s_serial_grows_with_each_change_and_the_last_key_stays(every_store):
     async def steps():
-        async with any_store() as it:
+        async with every_store() as it:
             assert await it.releases.keys() == (0, [])
             assert await it.releases.add_key(KEY, 1000) and not await it.releases.add_key(KEY, 2000)
             other = replace(KEY, id="key-2", added=6)
@@ -105,9 +105,9 @@ def test_the_key_set_s_serial_grows_with_each_change_and_the_last_key_stays(any_
     run(steps)
 
 
-def test_a_package_has_one_manifest(any_store):
+def test_a_package_has_one_manifest(every_store):
     async def steps():
-        async with any_store() as it:
+        async with every_store() as it:
             await it.releases.put_manifest(MANIFEST)
             newer = replace(MANIFEST, text="d.e.f")
             await it.releases.put_manifest(newer)

@@ -193,6 +193,22 @@ def test_a_viewer_can_neither_open_nor_join_nor_end_and_another_operator_can_t_e
     assert {"terminal.create", "session.join", "run.cancel"} <= set(actions)
 
 
+def test_the_list_is_narrowed_by_node_starter_and_state(rig):
+    id = open_session(rig, "ada", "/bin/sh", title="to be found")
+    with JoinedTerminal(rig, id) as anna:
+        anna.sees("#")
+
+        def listed(*narrowed):
+            return [item["id"] for item in json.loads(rig.hubctl("sessions", "ls", *narrowed, "-o", "json"))]
+
+        assert listed("--node", "ada", "--by", "admin", "--state", "open") == [id]
+        assert id not in listed("--state", "ended")
+        assert listed("--by", "nobody") == listed("--node", "nowhere") == []
+        anna.type("exit\n")
+        anna.ends()
+    assert listed("--state", "ended", "-n", "1") == [id]
+
+
 def test_a_machine_s_owner_can_refuse_terminals(rig):
     policy = rig.agents["ada"].folder / "etc" / "policy.toml"
     policy.write_text('kinds = ["run"]\n')

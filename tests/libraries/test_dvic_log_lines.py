@@ -30,7 +30,7 @@ def parsed(line):
 
 
 def test_a_record_is_one_line_with_its_short_keys():
-    line = lines.record(5, "info", "two\nlines", {"a": 1}, "night", "readout")
+    line = lines.record(5, "info", "two\nlines", {"a": 1}, (("s", "night"), ("c", "readout"), ("y", "")))
     assert parsed(line) == {"t": 5, "l": "info", "m": "two\nlines", "f": {"a": 1}, "s": "night", "c": "readout"}
 
 

@@ -39,7 +39,8 @@ def assert_harmless(page) -> None:
 
 
 def furnish(rig: Rig, agent: str = "ada") -> dict[str, str]:
-    """Fill the hub with hostile texts; returns the ids of what was made: run, token, program, rollout, silence."""
+    """Fill the hub with hostile texts; returns the ids of what was made: run, token, program, rollout, silence,
+    session."""
     made: dict[str, str] = {}
     logs = rig.agents[agent].logs
     header = {"dvic_log": 1, "pid": os.getpid(), "executable": BREAKOUT, "user": MARKUP, "name": MARKUP,
@@ -71,6 +72,10 @@ def furnish(rig: Rig, agent: str = "ada") -> dict[str, str]:
                                               "reason": MARKUP[:100] + BACKWARDS})
     until(lambda: rig.request("GET", f"/api/v1/runs/{made['run']}")[1]["ended"], "the hostile run ends")
     until(lambda: any("harmed" in item["message"] for item in rig.logs()), "hostile lines are stored")
+    shown = {"node": agent, "argv": ["printf", "%s\\n", *TEXTS], "title": MARKUP[:100]}
+    made["session"] = _made(rig, "sessions", shown)
+    until(lambda: rig.request("GET", f"/api/v1/sessions/{made['session']}")[1]["ended"], "the hostile terminal ends")
+    _made(rig, "sessions", {"node": agent, "argv": ["cat", BREAKOUT], "title": BREAKOUT[:100]})
     rig.request("POST", "/api/v1/login", {"user": BREAKOUT[:60], "password": "x"}, signed_in=False)
     return made
 

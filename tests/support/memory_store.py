@@ -11,6 +11,7 @@ from dataclasses import replace
 from fnmatch import fnmatch
 
 from memory_rollouts import MemoryReleases, MemoryRollouts
+from memory_services import MemoryServices
 from memory_silences import MemorySilences
 
 from dvic_hub.domain.decoding import Kind, kind_of
@@ -55,6 +56,8 @@ class MemoryStreams(_Table):
             self.held[key] = batch.to_cursor
         self.batches.append(batch)
         verdict = replace(verdict, number=len(self.batches))
+        if batch.steps:
+            self._store.services.take(verdict.number, batch.steps)
         if batch.run_end is not None:
             run = batch.stream.removeprefix(RUN_PREFIX)
             row = self._store.runs.rows.get((run, batch.node))
@@ -404,6 +407,7 @@ class MemoryStore:
         self.rollouts = MemoryRollouts(self)
         self.releases = MemoryReleases(self)
         self.silences = MemorySilences(self)
+        self.services = MemoryServices(self)
         self.people = MemoryPeople(self)
         self.audit = MemoryAudit(self)
 

@@ -111,7 +111,8 @@ class RigAgent:
         self.logs = self.folder / "logs"
         socket_path = self.folder / "x.sock"
         (self.folder / "etc" / "agent.toml").write_text(
-            f'executor_socket = "{socket_path}"\n{self.settings}\n[log_files]\nfolders = ["{self.logs}"]\n')
+            f'executor_socket = "{socket_path}"\nlog_levels_file = "{self.folder / "log_levels"}"\n'
+            f'{self.settings}\n[log_files]\nfolders = ["{self.logs}"]\n')
         where = ["--config-dir", str(self.folder / "etc"), "--state-dir", str(self.folder / "var")]
         self.where = where
         self.agent = self.rig.process([str(BIN / "dvic-agent"), "run", *where], f"{self.name}-agent", self.core)

@@ -106,7 +106,8 @@ class KeepAlive:
 
 @dataclass(frozen=True)
 class Settings:
-    """What the hub would like of the agent: `values` maps keepalive_period (s), hardware_period (s), to numbers."""
+    """What the hub would like of the agent: `values` maps keepalive_period (s), hardware_period (s), to numbers, and
+    log_levels to the least level of each service or `service/component` that has one."""
 
     values: dict
 

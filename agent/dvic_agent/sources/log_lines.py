@@ -1,7 +1,8 @@
 """Pure: one line of a log file to one log record.
 
     {"dvic_log": 1, "pid": 42, ...}                              header: who writes this file (a claim)
-    {"t": 1763632800000000, "l": "info", "m": "hello", "f": {}}  dvic_log line; s, c, y: service, component, cycle
+    {"t": 1763632800000000, "l": "info", "m": "hello", "f": {}}  a line of dvic_log
+    {"m": "started", "s": "meteor", "c": "decode", "e": "start"} the same of a monitoring service's step (see _PLACE)
     2026-11-20 10:00:00 [error] no beam                          any plain text; time and level are found if they can be
     <3>no beam                                                   syslog's priority, as systemd reads it
 
@@ -52,6 +53,9 @@ _LEVEL = re.compile(
     rf"""|[\[<(|]\s?(?i:({_WORDS}))\s{{0,3}}[\])>|]"""
     rf"""|(?<![^\s\])])(?i:({_WORDS})):"""
     rf"""|\b({_WORDS.upper()})\b""")
+
+_PLACE = (("s", "service"), ("c", "component"), ("y", "cycle"), ("i", "source"), ("e", "step"))
+"""Members that say to which step of a monitoring service a line belongs, and the fields that they become."""
 
 _SYSLOG = re.compile(rb"<(\d{1,3})>")
 _TRACEBACK = "Traceback (most recent call last)"
@@ -132,7 +136,7 @@ def _structured(line: bytes, now: int) -> dict | None:
         left_out += more
     claims = value.get("f")
     fields = _flat(claims) if isinstance(claims, dict) else {}
-    for short, name in (("s", "service"), ("c", "component"), ("y", "cycle")):
+    for short, name in _PLACE:
         if (claim := value.get(short)) is not None:
             fields[name] = _scalar(claim)
     return records.log(_believable(time, now) if type(time) is int else now,
@@ -162,8 +166,8 @@ def _believable(time: int, now: int) -> int:
 
 
 def _flat(claims: dict) -> dict:
-    """At most MAX_FIELDS scalars (service, component and cycle have their own room); the count of others is told."""
-    room = MAX_FIELDS - 4
+    """At most MAX_FIELDS scalars (those of _PLACE have their own room); the count of others is told."""
+    room = MAX_FIELDS - 1 - len(_PLACE)
     fields = {well_formed(name)[:MAX_NAME]: _scalar(claim) for name, claim in list(claims.items())[:room]}
     if len(claims) > room:
         fields["fields_left_out"] = len(claims) - room

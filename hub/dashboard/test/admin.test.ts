@@ -1,5 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
+import { browserName } from "../src/core/browser_name.ts"
 import type { EnrolToken } from "../src/core/admin_types.ts"
 import { tagsOf } from "../src/core/tags.ts"
 import { inOrder, isLoopback, stateOf, usesText } from "../src/core/tokens.ts"
@@ -39,4 +40,17 @@ test("tags are what a selector can name", () => {
   assert.deepEqual(tagsOf(" room=lab, beamline  host=a:1 "), { room: "lab", beamline: "", host: "a:1" })
   assert.deepEqual(tagsOf(""), {})
   for (const wrong of ["=x", "a=<script>", "<b>", "a=1 a=2", "\u202Ea=1"]) assert.throws(() => tagsOf(wrong), Error, wrong)
+})
+
+test("a sign-in is named by its browser and system, and never by more", () => {
+  const cases: [string, string][] = [
+    ["Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "Firefox on Linux"],
+    ["Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/150.0.0.0 Safari/537.36", "Chrome on Linux"],
+    ["Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/150.0.0.0 Safari/537.36 Edg/150.0.0.0", "Edge on Windows"],
+    ["Mozilla/5.0 (Linux; Android 16; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/150.0.0.0 Mobile Safari/537.36", "Chrome on Android"],
+    ["Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/19.0 Mobile/15E148 Safari/604.1", "Safari on iPhone"],
+    ["Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/19.0 Safari/605.1.15", "Safari on macOS"],
+    ["<script>alert(1)</script>", "web page"], ["", "web page"],
+  ]
+  for (const [agent, name] of cases) assert.equal(browserName(agent), name, agent)
 })

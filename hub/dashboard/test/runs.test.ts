@@ -2,7 +2,7 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import { EMPTY, formOf, memoryBytes, orderOf, seconds, writeSeconds } from "../src/core/run_form.ts"
 import { Output, type Piece, placeOfPiece, readPiece, segments } from "../src/core/run_output.ts"
-import { commandOf, countNodes, countsOf, mergeRuns, type Run, type RunNode, STATE_NAMES, STATES, totalOf } from "../src/core/runs.ts"
+import { batchText, commandOf, countNodes, countsOf, mergeRuns, type Run, type RunNode, STATE_NAMES, STATES, totalOf } from "../src/core/runs.ts"
 import { joinWords, splitWords } from "../src/core/shell_words.ts"
 
 test("a command line is split as a shell would", () => {
@@ -127,4 +127,8 @@ test("neighbouring lines of one stream are drawn as one text", () => {
   output.add([piece("a\nb\n"), piece("c\n", "err"), piece("d")])
   output.note("cut")
   assert.deepEqual(segments(output.lines, 4).map((each) => [each.stream, each.text]), [["out", "b"], ["err", "c"], ["out", "d"], ["note", "cut"]])
+})
+
+test("a batch is said in whole words", () => {
+  assert.deepEqual(["1", "10", " 25% "].map(batchText), ["1 node at a time", "10 nodes at a time", "25% of the nodes at a time"])
 })

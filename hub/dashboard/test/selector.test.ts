@@ -60,6 +60,8 @@ const offered = (text: string, caret = text.length) => complete(text, caret, kno
 
 test("keys, tags, states, systems and names are offered where they can stand", () => {
   assert.ok(offered("").includes("tag:"))
+  assert.deepEqual(offered("").slice(0, known.names.length), known.names.map((name) => `${nameTerm(name)} `), "a small fleet is offered whole")
+  assert.deepEqual(complete("", 0, { ...known, names: Array.from({ length: 100 }, (_, at) => `web-${at}`) }).options[0]?.text, "tag:")
   assert.deepEqual(offered("tag:r"), ["tag:room=", "tag:room ", "tag:spare "])
   assert.deepEqual(offered("tag:spare"), [], "it is whole")
   assert.deepEqual(offered("tag:room="), ["tag:room=hall ", "tag:room=lab "])

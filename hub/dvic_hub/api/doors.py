@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from dvic_hub.config import HubConfig
     from dvic_hub.services.agents import AgentService
     from dvic_hub.services.audit import AuditService
+    from dvic_hub.services.cycles import CycleService
     from dvic_hub.services.enrolment import EnrolmentService
     from dvic_hub.services.heartbeats import HeartbeatService
     from dvic_hub.services.host_keys import HostKeyService
@@ -56,6 +57,7 @@ class Doors:
     pushes: PushService
     host_keys: HostKeyService
     sessions: SessionService
+    cycles: CycleService
     live: LiveService
     stomp: StompService
     heartbeats: HeartbeatService

@@ -30,6 +30,7 @@ _ABOUT = {"node": "The node's id or name.", "run": "The run's id.", "token": "Th
           "session": "The terminal's id.", "release": "The package's file name.",
           "index": "A file of the repository: InRelease, Packages.gz, ...",
           "hash": "SHA-256 of an index, in hex.", "secret": "An enrolment token.",
+          "service": "The service's name.", "cycle": "The cycle's number.",
           "push": "The push's id.", "hostkey": "The id of a host key that is remembered.",
           "address": "An IP address.",
           "silence": "The silence's id."}
@@ -86,7 +87,7 @@ def _operation(route: Route) -> dict[str, Any]:
         operation["parameters"] = parameters
     if route.upload:
         operation["requestBody"] = {"required": True, "description": f"At most {route.max_body} bytes.",
-                                    "content": {route.upload: {}}}
+                                    "content": {kind: {} for kind in route.upload.split(", ")}}
     if route.body:
         operation["requestBody"] = {"required": True, "description": f"At most {route.max_body} bytes.",
                                     "content": {"application/json": {"schema": _reference(route.body)}}}

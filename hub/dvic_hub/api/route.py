@@ -53,7 +53,7 @@ class Route:
 
     `problems`: the statuses, besides those that every route can give, that a caller should expect.
     `content`: the media type of the answer where it is not JSON; `socket`: the answer is a WebSocket.
-    `upload`: the media type of a body that the handler reads itself, piece by piece.
+    `upload`: the media type of a body that the handler reads itself, piece by piece (of several: `one, other`).
     """
 
     method: str

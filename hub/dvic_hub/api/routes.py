@@ -22,6 +22,7 @@ from dvic_hub.api import (
     releases,
     rollouts,
     runs,
+    services,
     session_socket,
     sessions,
     settings,
@@ -34,7 +35,9 @@ from dvic_hub.api import (
 )
 from dvic_hub.api.params import PageQuery
 from dvic_hub.api.route import Route
+from dvic_hub.domain import service_description
 from dvic_hub.domain.people import ADMIN, OPERATOR, PUBLIC, VIEWER
+from dvic_hub.domain.service_description import MAX_DESCRIPTION_BYTES
 from dvic_hub.services.releases import MAX_RELEASE_BYTES
 
 API = "/api/v1"
@@ -210,6 +213,29 @@ ROUTES: tuple[Route, ...] = (
           "Go on with a halted rollout", answer=rollouts.RolloutItem, problems=(409,)),
     Route("POST", f"{API}/rollouts/{{rollout}}/cancel", OPERATOR, rollouts.cancel_rollout, "End a rollout",
           answer=rollouts.RolloutItem),
+
+    # monitoring services
+    Route("GET", f"{API}/services", VIEWER, services.list_services, "List monitoring services", query=PageQuery,
+          answer=services.ServiceList),
+    Route("POST", f"{API}/services", OPERATOR, services.add_service, "Make a monitoring service",
+          upload=services.DESCRIPTION_TYPES, answer=services.ServiceItem, status=201, max_body=MAX_DESCRIPTION_BYTES,
+          problems=(409,), description=service_description.__doc__ or ""),
+    Route("GET", f"{API}/services/{{service}}", VIEWER, services.show_service, "One monitoring service",
+          answer=services.ServiceItem),
+    Route("PUT", f"{API}/services/{{service}}", OPERATOR, services.describe_service, "Change what a service is made of",
+          upload=services.DESCRIPTION_TYPES, answer=services.ServiceItem, max_body=MAX_DESCRIPTION_BYTES),
+    Route("PATCH", f"{API}/services/{{service}}", OPERATOR, services.switch_service, "Switch a service on or off",
+          body=services.Switches, answer=services.ServiceItem),
+    Route("PUT", f"{API}/services/{{service}}/level", OPERATOR, services.set_level, "Set what its programs shall log",
+          body=services.NewLevel, answer=services.ServiceItem, problems=(409,)),
+    Route("DELETE", f"{API}/services/{{service}}", OPERATOR, services.remove_service,
+          "Remove a service and its cycles", status=204),
+    Route("GET", f"{API}/services/{{service}}/cycles", VIEWER, services.list_cycles, "List the cycles of a service",
+          query=services.CyclesQuery, answer=services.CycleList),
+    Route("GET", f"{API}/services/{{service}}/cycles/{{cycle}}", VIEWER, services.show_cycle, "One cycle and its steps",
+          answer=services.CycleItem),
+    Route("POST", f"{API}/services/{{service}}/events", OPERATOR, services.add_events, "Tell what steps do",
+          body=services.NewEvents, status=204, max_body=services.MAX_EVENTS_BYTES),
 
     # people
     Route("GET", f"{API}/users", ADMIN, people.list_users, "List users", query=PageQuery, answer=people.UserList),

@@ -2,14 +2,19 @@
 
     binary frames, both ways     what the terminal shows; what is typed (at most MAX_KEYS_BYTES a frame)
     client  {"size": [100, 30]}  the window's columns and rows; the terminal is as large as fits into all windows
-    hub     {"session": {...}, "offset": 1234, "screen": 56, "fresh": true, "size": [80, 24]}      first
-    hub     {"people": [{"name": "olga", "read_only": false, "since": 1763632800000000}]}
+    client  {"seen": 1290}       the output before this offset is drawn (with `acknowledge=true`)
+    client  {"ping": 7}          answered by {"pong": 7}, for who can't otherwise find out that the line is dead
+    hub     {"session": {...}, "offset": 1234, "screen": 56, "fresh": true, "size": [80, 24], "you": 2}     first
+    hub     {"people": [{"n": 2, "name": "olga", "read_only": false, "since": 1763632800000000}]}
     hub     {"size": [80, 24]}   {"node": "away"}   {"node": "here"}   {"note": "..."}
     hub     {"ended": {"state": "finished", "exit_code": 0, "reason": ""}}        last
 
 `offset` counts bytes of the terminal's output: the place behind the `screen` bytes that are sent first. Who comes back
 asks for the bytes from an offset on (`?offset=`) and gets only those, where the hub still has them (`fresh` is false).
-With `read_only=true` nothing that is sent is typed. The token is looked at again all the time, as for the live stream.
+With `read_only=true` nothing that is sent is typed. With `acknowledge=true` output counts as taken when the client says
+that it has drawn it, not when it was sent: the terminal waits for a page that is behind. What programs ask of the
+terminal is to be answered by one of all who are in it: the first of `people` who can type, `you` being one's own `n`.
+The token is looked at again all the time, as for the live stream.
 """
 
 import asyncio
@@ -45,9 +50,11 @@ _CLOSE = {"ended": WSCloseCode.OK, "restarting": WSCloseCode.GOING_AWAY, "slow":
 
 
 class AttachQuery(msgspec.Struct, forbid_unknown_fields=True):
-    """`offset`: bytes of output that were seen already (-1: begin with what is on the screen)."""
+    """`offset`: bytes of output that were seen already (-1: begin with what is on the screen). `acknowledge`: the
+    client says what it has drawn."""
 
     read_only: Literal["true", "false"] = "false"
+    acknowledge: Literal["true", "false"] = "false"
     offset: Annotated[int, msgspec.Meta(ge=-1, le=2**53 - 1)] = -1
 
 
@@ -58,7 +65,7 @@ async def attach(doors: Doors, call: Call) -> web.StreamResponse:
         raise web.HTTPUpgradeRequired(reason="open this address as a WebSocket")
     query: AttachQuery = call.query
     live, person = await doors.sessions.join(call.path["session"], call.actor, query.read_only == "true",
-                                             query.offset)
+                                             query.offset, query.acknowledge == "true")
     guards: list[asyncio.Task] = []
     try:
         await socket.prepare(call.request)
@@ -68,7 +75,7 @@ async def attach(doors: Doors, call: Call) -> web.StreamResponse:
             if message.type is WSMsgType.BINARY:
                 await doors.sessions.type(live, person, message.data)
             elif message.type is WSMsgType.TEXT:
-                await _control(doors, live, person, message.data)
+                await _control(doors, live, person, socket, message.data)
     except (ConnectionError, WireError):
         pass
     finally:
@@ -81,14 +88,20 @@ async def attach(doors: Doors, call: Call) -> web.StreamResponse:
     return socket
 
 
-async def _control(doors: Doors, live: LiveSession, person: Person, text: str) -> None:
-    """What a client says about its window; raises MalformedMessage."""
+async def _control(doors: Doors, live: LiveSession, person: Person, socket: web.WebSocketResponse, text: str) -> None:
+    """What a client says about itself; raises MalformedMessage."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
         value = None
-    size = read_size(value.get("size") if isinstance(value, dict) else None)
-    await doors.sessions.resize(live, person, size.cols, size.rows)
+    match value:
+        case {"seen": int(offset)}:
+            doors.sessions.seen(live, person, offset)
+        case {"ping": int(number)}:
+            await socket.send_str(json.dumps({"pong": number}))  # not queued: who takes nothing is read no further
+        case _:
+            size = read_size(value.get("size") if isinstance(value, dict) else None)
+            await doors.sessions.resize(live, person, size.cols, size.rows)
 
 
 async def _show(doors: Doors, live: LiveSession, person: Person, socket: web.WebSocketResponse) -> None:
@@ -107,7 +120,7 @@ async def _show(doors: Doors, live: LiveSession, person: Person, socket: web.Web
             while person.waiting and isinstance(person.waiting[0], bytes) and size < FRAME_BYTES:
                 pieces.append(person.waiting.popleft())
                 size += len(pieces[-1])
-            person.busy_since = doors.clock()
+            person.busy_since = person.busy_since or doors.clock()
             await socket.send_bytes(b"".join(pieces))
             doors.sessions.sent(live, person, size)
         await socket.close(code=_CLOSE.get(person.ended, WSCloseCode.OK), message=person.ended.encode()[:100])

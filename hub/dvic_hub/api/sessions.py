@@ -1,7 +1,7 @@
 """Sessions: terminals on nodes that people open, share and replay. What is shown and typed: see session_socket."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from aiohttp import web
@@ -9,7 +9,7 @@ from aiohttp import web
 from dvic_hub.api.doors import Doors
 from dvic_hub.api.params import NO_NUL, Cursor, Limit, Time, show_time
 from dvic_hub.api.route import Call
-from dvic_hub.domain.model import RunNode, TerminalSession
+from dvic_hub.domain.model import RunNode, SessionQuery, TerminalSession
 from dvic_hub.domain.session_rules import MAX_TITLE
 from dvic_hub.services.live_session import Person
 from dvic_wire.terminals import MAX_TERMINAL_ARGUMENTS, SIZES
@@ -68,6 +68,11 @@ class SessionItem(msgspec.Struct):
 
 
 class SessionsQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """`node`: id or name. `by`: who opened it. `state`: `open` (it goes on) or `ended`."""
+
+    node: Annotated[str, msgspec.Meta(max_length=200, pattern=NO_NUL)] = ""
+    by: Annotated[str, msgspec.Meta(max_length=200, pattern=NO_NUL)] = ""
+    state: Literal["", "open", "ended"] = ""
     limit: Limit = 50
     cursor: Cursor = ""
 
@@ -87,7 +92,10 @@ async def open_session(doors: Doors, call: Call) -> SessionItem:
 
 
 async def list_sessions(doors: Doors, call: Call) -> SessionList:
-    page = await doors.store.sessions.list(call.query.limit, call.query.cursor)
+    query: SessionsQuery = call.query
+    node = doors.fleet.view(query.node) if query.node else None
+    wanted = SessionQuery(node.id if node else query.node, query.by, query.state == "open" if query.state else None)
+    page = await doors.store.sessions.list(query.limit, query.cursor, wanted)
     return SessionList([await shown(doors, row) for row in page.items], page.next)
 
 

@@ -94,6 +94,8 @@ class HubCollector(Collector):
             CounterMetricFamily("dvic_ingest_batches", "Batches stored.", doors.ingest.batches),
             CounterMetricFamily("dvic_ingest_refused", "Batches that began at another cursor.", doors.ingest.refused),
             CounterMetricFamily("dvic_ingest_malformed", "Batches that were none.", doors.ingest.malformed),
+            CounterMetricFamily("dvic_step_events", "Events applied to services' steps.", doors.cycles.events),
+            CounterMetricFamily("dvic_step_events_stray", "Those of services that there are not.", doors.cycles.strays),
             *store_metrics(doors.store.stats()),
         ]
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from dvic_hub.domain.cycle_model import Change
 from dvic_hub.domain.decoding import raw_records
 
 
@@ -100,4 +101,14 @@ class HostChanged:
     state: str
 
 
-Event = LogsStored | RunOutputStored | SamplesStored | NodeChanged | RunChanged | RolloutChanged | HostChanged
+@dataclass(frozen=True)
+class StepChanged:
+    """A step of a monitoring service's cycle, or the cycle itself, changed. It is about no single node."""
+
+    service: str
+    change: Change
+    node: str = ""
+
+
+Event = (LogsStored | RunOutputStored | SamplesStored | NodeChanged | RunChanged | RolloutChanged | HostChanged
+         | StepChanged)

@@ -248,6 +248,18 @@ EVERY_RUN = RunQuery()
 
 
 @dataclass(frozen=True)
+class SessionQuery:
+    """Which terminals. Empty fields don't filter. `node`: an id. `by`: who opened it. `open`: whether it goes on."""
+
+    node: str = ""
+    by: str = ""
+    open: bool | None = None
+
+
+EVERY_SESSION = SessionQuery()
+
+
+@dataclass(frozen=True)
 class User:
     name: str
     role: str
@@ -386,6 +398,8 @@ class IncomingBatch:
     """Time of a run's `start` record in this batch: the run node becomes running with it."""
     facts: dict | None = None
     """The newest facts of a hardware batch: they become the node's."""
+    steps: bytes = b""
+    """Events of monitoring services in this batch (domain/step_events.py); they wait in the store to be applied."""
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,13 @@
 """What a STOMP destination stands for. Pure.
 
     /topic/events                          everything that the live stream offers
-    /topic/events.log                      one kind of it: log, run, state, rollout, node, sample, host
+    /topic/events.log                      one kind of it: log, run, state, rollout, node, sample, host,
+                                           service
     /topic/events.log.tag:room=lab         of the nodes that a selector names (or in the header `selector`)
 
 Headers of SUBSCRIBE narrow it further, as the members of a filter of the live stream do: selector, level, source, unit,
-grep, run, rollout, brief. Nothing takes SEND yet: monitoring services will, at /topic/SERVICE, and their place is here.
+grep, run, rollout, service, brief. Nothing takes SEND yet: monitoring services will, at /topic/SERVICE, and their place
+is here.
 """
 
 import msgspec
@@ -15,7 +17,7 @@ from dvic_wire.errors import MalformedMessage
 
 EVENTS = "/topic/events"
 
-_FILTERS = ("selector", "level", "source", "unit", "grep", "run", "rollout", "brief")
+_FILTERS = ("selector", "level", "source", "unit", "grep", "run", "rollout", "service", "brief")
 
 
 def filters_of(destination: str, headers: dict[str, str]) -> tuple[Filter, ...]:

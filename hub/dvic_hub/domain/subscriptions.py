@@ -6,7 +6,7 @@ everyone, when the event as a whole decides; single lines only where level, unit
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fnmatch import translate
 from re import IGNORECASE
 from re import compile as regex
@@ -22,6 +22,7 @@ from dvic_hub.domain.events import (
     RunChanged,
     RunOutputStored,
     SamplesStored,
+    StepChanged,
 )
 from dvic_hub.domain.liveness import NodeView
 from dvic_hub.domain.long_records import brief
@@ -35,7 +36,7 @@ MAX_FILTERS = 16
 MAX_CHUNK = 64 * 1024
 """Bytes of lines that are joined into one piece; a single line may be longer."""
 
-Kind = Literal["log", "run", "state", "rollout", "node", "sample", "host"]
+Kind = Literal["log", "run", "state", "rollout", "node", "sample", "host", "service"]
 KINDS: tuple[str, ...] = Kind.__args__
 """What can be subscribed to; `run` brings both the states of runs and their output, `state` their states alone."""
 
@@ -49,8 +50,9 @@ Chunk = tuple[bytes, int]
 
 class Filter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One thing to hear of. Empty members don't filter. `level` (least), `source`, `unit` (globs) and `grep` (text,
-    capitals or not) hold for logs, `run` for runs and their output, `rollout` for rollouts, `selector` for all that is
-    about a node. `brief`: very long log records come cut, with the `length` that their message has."""
+    capitals or not) hold for logs, `run` for runs and their output, `rollout` for rollouts, `service` for steps of
+    monitoring services, `selector` for all that is about a node. `brief`: very long log records come cut, with the
+    `length` that their message has."""
 
     kinds: Annotated[tuple[Kind, ...], msgspec.Meta(max_length=len(KINDS))] = ()
     selector: Annotated[str, msgspec.Meta(max_length=MAX_SELECTOR)] = "all"
@@ -60,6 +62,7 @@ class Filter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     grep: Annotated[str, msgspec.Meta(max_length=1000)] = ""
     run: Annotated[str, msgspec.Meta(max_length=32)] = ""
     rollout: Annotated[str, msgspec.Meta(max_length=32)] = ""
+    service: Annotated[str, msgspec.Meta(max_length=64)] = ""
     brief: bool = False
 
 
@@ -87,6 +90,7 @@ class Happening:
     source: str = ""
     run: str = ""
     rollout: str = ""
+    service: str = ""
     levels: int = 0
     number: int = 0
     _lines: list[bytes] | None = None
@@ -144,6 +148,9 @@ def happening_of(event: Event, view_of: Callable[[str], NodeView | None]) -> Hap
     if isinstance(event, RolloutChanged):
         line = {**event.detail, "kind": "rollout", "rollout": event.rollout, **about, "state": event.state}
         return Happening("rollout", event.node, view, line, rollout=event.rollout)
+    if isinstance(event, StepChanged):
+        line = {"kind": "service", "service": event.service, **asdict(event.change)}
+        return Happening("service", "", None, line, service=event.service)
     return Happening("node", event.node, view, {
         "kind": "node", **about, "state": event.state or (view.state if view else "")})
 
@@ -205,6 +212,7 @@ class _Compiled:
         self.kinds = frozenset(wanted.kinds or KINDS)
         self.run = wanted.run
         self.rollout = wanted.rollout
+        self.service = wanted.service
         self.brief = wanted.brief
         self.selector = selectors.parse(wanted.selector or "all")
         self.everyone = isinstance(self.selector, selectors.All)
@@ -223,6 +231,8 @@ class _Compiled:
             if not happening.levels & self.levels or (self.source and not self.source(happening.source)):
                 return False
         elif self.run and happening.kind == "run" and happening.run != self.run:
+            return False
+        elif self.service and happening.kind == "service" and happening.service != self.service:
             return False
         elif self.rollout and happening.kind == "rollout" and happening.rollout != self.rollout:
             return False

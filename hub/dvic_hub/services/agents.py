@@ -22,7 +22,7 @@ from dvic_hub.services.audit import AuditService
 from dvic_hub.services.watch import FleetService
 from dvic_hub.store.port import Store
 from dvic_wire.errors import SignatureRefused
-from dvic_wire.messages import Goodbye, Message, Problem, Welcome
+from dvic_wire.messages import Goodbye, Message, Problem, Settings, Welcome
 from dvic_wire.runs import RUNNING
 from dvic_wire.signing import CLOCK_LEEWAY, Purpose, check_time, peek, verify
 
@@ -75,7 +75,7 @@ class AgentService:
     messages.Settings), `clock` gives Unix seconds."""
 
     def __init__(self, store: Store, fleet: FleetService, audit: AuditService, hub: str, clock: Callable[[], float], *,
-                 settings: dict[str, int] | None = None, max_agents: int = 5000):
+                 settings: dict[str, object] | None = None, max_agents: int = 5000):
         self._store = store
         self._fleet = fleet
         self._audit = audit
@@ -180,6 +180,12 @@ class AgentService:
         over, and may still be lost with the connection."""
         line = self._lines.get(node)
         return line is not None and node in self._connected and await line.send(message)
+
+    async def ask(self, **settings: object) -> None:
+        """Ask this of every agent from now on (messages.Settings), and of those that are connected at once."""
+        self._settings.update(settings)
+        await asyncio.gather(*(self.send(node, Settings(dict(settings))) for node in list(self._connected)),
+                             return_exceptions=True)
 
     async def disconnect(self, node: str, code: str, reason: str, retry: int = 0, last: Message | None = None) -> None:
         """End the node's connection, if there is one, and tell why, after the word `last`. `retry` as in Refused."""

@@ -6,6 +6,8 @@ answered so, and the node, whose sources can be read again, comes back later.
 
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Protocol
 
 from msgspec import UNSET
 
@@ -31,13 +33,25 @@ MAX_WAITING_BYTES = 64 * 1024 * 1024
 log = logging.getLogger(__name__)
 
 
+class Steps(Protocol):
+    """Who knows which records are events of monitoring services (CycleService)."""
+
+    def found(self, node: str, records: list, source: str) -> bytes:
+        """The events among log records, as they are to be stored with them; b"" for none."""
+
+    def wake(self) -> None:
+        """Events were stored."""
+
+
 class IngestService:
     """`announce` tells everyone that a node's row changed (FleetService.announce)."""
 
-    def __init__(self, store: Store, bus: Bus, announce: Callable[[str], Awaitable[object]] | None = None) -> None:
+    def __init__(self, store: Store, bus: Bus, announce: Callable[[str], Awaitable[object]] | None = None,
+                 steps: Steps | None = None) -> None:
         self._store = store
         self._bus = bus
         self._announce = announce
+        self._steps = steps
         self._warned_full = False
         self.room = Room(MAX_WAITING_BYTES)
         """To be taken by who hands batches over, before they are inflated."""
@@ -58,6 +72,8 @@ class IngestService:
             self.malformed += 1
             raise
         batch = incoming(node, decoded, frame)
+        if self._steps and decoded.kind is Kind.LOG:
+            batch = replace(batch, steps=self._steps.found(node, decoded.records, decoded.source))
         try:
             verdict = await self._store.streams.commit(batch)
         except StoreFull:
@@ -71,6 +87,8 @@ class IngestService:
         self.records += batch.count
         self.batches += 1
         self._tell(node, decoded, batch, verdict.number)
+        if batch.steps:
+            self._steps.wake()
         if batch.facts and self._announce:
             await self._announce(node)
         return Ack(decoded.stream, verdict.cursor, closed=verdict.closed)

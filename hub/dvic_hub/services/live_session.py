@@ -34,7 +34,7 @@ INPUT_WINDOW = 64 * 1024
 """Bytes of input that may wait for the terminal; then no more is read from whoever types."""
 
 _NUMBERS = 2**32
-"""Inputs of one life of the hub, so that the next one's numbers are higher without a look at the last."""
+"""Inputs, and people, of one life of the hub, so that the next one's numbers are higher without a look at the last."""
 
 
 @dataclass(eq=False)
@@ -47,8 +47,14 @@ class Person:
     since: int
     window: tuple[int, int] | None = None
     waiting: deque[bytes | dict] = field(default_factory=deque)
+    n: int = 0
+    """Their number in the session: 1 is who came first of all."""
+    acknowledges: bool = False
+    """They say how far they have drawn what was sent; else sending it counts."""
     offset: int = 0
-    """Output before it has been sent."""
+    """Output before it has been sent, and drawn where they say so."""
+    unseen: int = 0
+    """Bytes from there on that were sent and, as far as they said, not drawn."""
     skip: int = 0
     """Bytes of the next output that they have seen already: before the hub was started again."""
     blank: bool = False
@@ -63,13 +69,29 @@ class Person:
         self.waiting.append(what)
         self.more.set()
 
+    def sent(self, size: int) -> None:
+        """So many bytes of output have gone out to them."""
+        if self.acknowledges:
+            self.unseen += size
+        else:
+            self.offset += size
+            self.busy_since = 0.0
+
+    def seen(self, offset: int, now: float) -> None:
+        """They have drawn everything before `offset`; never more counts than was sent."""
+        drawn = min(offset - self.offset, self.unseen)
+        if drawn > 0:
+            self.offset += drawn
+            self.unseen -= drawn
+            self.busy_since = now if self.unseen else 0.0
+
     def end(self, why: str) -> None:
         self.ended = self.ended if self.ended is not None else why
         self.more.set()
         self.leaving.set()
 
     def describe(self) -> dict:
-        return {"name": self.actor.name, "read_only": self.read_only, "since": self.since}
+        return {"n": self.n, "name": self.actor.name, "read_only": self.read_only, "since": self.since}
 
 
 class LiveSession:
@@ -79,6 +101,7 @@ class LiveSession:
         self.row = row
         self.recording = recording
         self.people: list[Person] = []
+        self._came = (row.starts - 1) * _NUMBERS
         self.alone_since = now
         self.over = False
         self.failed = ""
@@ -162,6 +185,8 @@ class LiveSession:
 
     def join(self, person: Person, offset: int, now: float) -> list[TerminalInput]:
         """Add somebody. `offset`: what they have seen already, -1: nothing."""
+        self._came += 1
+        person.n = self._came
         person.skip = offset - self.received if self.received < offset <= self.received + TERMINAL_WINDOW else 0
         missed = b"" if person.skip else self.screen.since(offset) if offset >= 0 else None
         person.blank = missed is None and self.screen.end < self.received
@@ -206,7 +231,8 @@ class LiveSession:
         """Their first words: what they have missed; None: the screen."""
         first = self.screen.opening() if missed is None else missed
         person.offset = self.received - len(first)
-        person.tell({**self.describe(missed is None, len(first)), "offset": self.received + person.skip})
+        person.tell({**self.describe(missed is None, len(first)), "offset": self.received + person.skip,
+                     "you": person.n})
         if first:
             person.tell(first)
 

@@ -4,11 +4,11 @@ What is marked is in memory only, and may be: after a restart the first sweep fi
 that fails is looked at again with the next round, and holds up no other.
 """
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 
 from dvic_hub.errors import HubError
+from dvic_hub.loops import Wake
 
 SWEEP = 5.0
 """Seconds between two looks at every open one."""
@@ -22,7 +22,7 @@ class Rounds:
         self._log = log
         self._marked: set[str] = set()
         self._swept = float("-inf")
-        self._wake = asyncio.Event()
+        self._wake = Wake()
 
     def mark(self, id: str) -> None:
         """Something happened to it: look at once."""
@@ -40,12 +40,7 @@ class Rounds:
 
     async def woken(self, timeout: float) -> None:
         """Return when something was marked, or after `timeout` seconds: then it is time for a round."""
-        try:
-            async with asyncio.timeout(timeout):
-                await self._wake.wait()
-        except TimeoutError:
-            pass
-        self._wake.clear()
+        await self._wake.wait(timeout)
 
     async def go(self, now: float, active: Callable[[], Awaitable[Iterable[str]]],
                  look: Callable[[str, float], Awaitable[None]]) -> None:

@@ -143,7 +143,10 @@ class SessionService:
 
     async def get(self, id: str) -> TerminalSession:
         """Raises NotFound."""
-        row = self._live[id].row if id in self._live else await self._store.sessions.get(id)
+        live = self._live.get(id)
+        if live is not None:
+            return replace(live.row, recording=live.recording.length) if live.recording else live.row
+        row = await self._store.sessions.get(id)
         if row is None:
             raise NotFound(f"there is no session {id}")
         return row
@@ -152,7 +155,8 @@ class SessionService:
         """Who is in it now."""
         return list(self._live[id].people) if id in self._live else []
 
-    async def join(self, id: str, actor: Actor, read_only: bool, offset: int) -> tuple[LiveSession, Person]:
+    async def join(self, id: str, actor: Actor, read_only: bool, offset: int,
+                   acknowledges: bool = False) -> tuple[LiveSession, Person]:
         """Come into a session that goes on. Raises NotFound, Conflict."""
         await self.get(id)
         live = self._live.get(id)
@@ -161,7 +165,7 @@ class SessionService:
         if len(live.people) >= MAX_PEOPLE:
             raise Conflict(f"at most {MAX_PEOPLE} people may be in a session", code="limit", limit=MAX_PEOPLE)
         await self._audit.note(actor, "session.join", live.row.node_name, {"session": id, "read_only": read_only})
-        person = Person(actor, read_only, int(self._clock() * 1_000_000))
+        person = Person(actor, read_only, int(self._clock() * 1_000_000), acknowledges=acknowledges)
         if live.over:
             raise Conflict("this session is over", code="ended")
         await self._send(live, live.join(person, offset, self._clock()))
@@ -186,8 +190,12 @@ class SessionService:
 
     def sent(self, live: LiveSession, person: Person, size: int) -> None:
         """So many bytes of output have gone out to somebody."""
-        person.offset += size
-        person.busy_since = 0.0
+        person.sent(size)
+        self._acknowledge(live)
+
+    def seen(self, live: LiveSession, person: Person, offset: int) -> None:
+        """Somebody who acknowledges has drawn the output before `offset`."""
+        person.seen(offset, self._clock())
         self._acknowledge(live)
 
     async def end(self, id: str, actor: Actor) -> TerminalSession:

@@ -8,14 +8,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Protocol
 
 from dvic_hub.domain.blocks import Key
+from dvic_hub.domain.cycle_model import Cycle, Service, WaitingEvents
 from dvic_hub.domain.glance import Glance
 from dvic_hub.domain.model import (
     EVERY_RUN,
+    EVERY_SESSION,
     ApiToken,
     Around,
     AuditEntry,
@@ -33,6 +35,7 @@ from dvic_hub.domain.model import (
     RunQuery,
     Seen,
     Series,
+    SessionQuery,
     SigningKey,
     Silence,
     TerminalSession,
@@ -217,7 +220,7 @@ class Sessions(Protocol):
     async def open(self) -> list[TerminalSession]:
         """Those that have not ended."""
 
-    async def list(self, limit: int, before: str = "") -> Page:
+    async def list(self, limit: int, before: str = "", query: SessionQuery = EVERY_SESSION) -> Page:
         """Newest first."""
 
     async def recorded_before(self, time: int) -> list[TerminalSession]:
@@ -239,6 +242,46 @@ class Silences(Protocol):
 
     async def remove(self, id: str) -> bool:
         """False when it is not there (any more)."""
+
+
+class Services(Protocol):
+    """Monitoring services and their cycles."""
+
+    async def add(self, service: Service) -> None:
+        """Raises Conflict when there is one of this name."""
+
+    async def get(self, name: str) -> Service | None: ...
+
+    async def all(self) -> list[Service]:
+        """By name."""
+
+    async def remove(self, name: str) -> bool:
+        """With its cycles."""
+
+    async def change(self, service: Service, cycles: list[Cycle]) -> bool:
+        """Its description and switches, and its open cycles as they are with these, all at once; False when it is not
+        there."""
+
+    async def cycles(self, service: str, limit: int, before: str = "") -> Page:
+        """Newest first."""
+
+    async def cycle(self, service: str, number: int) -> Cycle | None: ...
+
+    async def relevant(self, names: Mapping[str, Set[str]]) -> list[Cycle]:
+        """Of each service its open cycles, those that have one of these names, the newest, and the last one that ended
+        without a name."""
+
+    async def put_events(self, body: bytes) -> None:
+        """Events that came without a batch: they wait as those of batches do (IncomingBatch.steps)."""
+
+    async def waiting(self, limit: int) -> list[WaitingEvents]:
+        """What waits to be applied, in the order in which it was committed."""
+
+    async def settle(self, applied: list[WaitingEvents], services: list[Service], cycles: list[Cycle],
+                     keep: int) -> bool:
+        """Write what came of `applied` (of services `last`, `due` and `counted`) and take them
+        away, all at once; False, and nothing has changed, when some are gone already. Of a service that was removed
+        nothing is written. The newest `keep` cycles of each stay."""
 
 
 class People(Protocol):
@@ -271,6 +314,7 @@ class Store(Protocol):
     runs: Runs
     rollouts: Rollouts
     releases: Releases
+    services: Services
     sessions: Sessions
     silences: Silences
     people: People

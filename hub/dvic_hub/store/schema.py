@@ -1,6 +1,7 @@
 """What the database looks like, as numbered migrations; and the tables of one day.
 
     names of tables   what they hold
+    service, cycle    monitoring services and their cycles; step_events: what was committed and not yet applied to them
     value             small settings of the hub, and the highest id that compaction or retention took away
     node ... audit    state: one row a thing
     stream            the cursor of each open stream
@@ -118,11 +119,25 @@ CREATE TABLE silence (id TEXT PRIMARY KEY, selector TEXT NOT NULL, until INTEGER
     created_by TEXT NOT NULL, reason TEXT NOT NULL, fixed INTEGER NOT NULL, nodes TEXT NOT NULL) WITHOUT ROWID;
 """
 
+_SERVICES = """
+CREATE TABLE service (name TEXT PRIMARY KEY, description TEXT NOT NULL, created INTEGER NOT NULL,
+    created_by TEXT NOT NULL, changed INTEGER NOT NULL, off INTEGER NOT NULL, components_off TEXT NOT NULL,
+    levels TEXT NOT NULL, last INTEGER NOT NULL, due INTEGER NOT NULL,
+    counted TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE cycle (service TEXT NOT NULL, number INTEGER NOT NULL, name TEXT NOT NULL, started INTEGER NOT NULL,
+    heard INTEGER NOT NULL, ended INTEGER NOT NULL, result TEXT NOT NULL, late INTEGER NOT NULL, steps TEXT NOT NULL,
+    PRIMARY KEY (service, number)) WITHOUT ROWID;
+CREATE INDEX cycle_open ON cycle (service) WHERE result = '';
+CREATE INDEX cycle_name ON cycle (service, name);
+CREATE TABLE step_events (id INTEGER PRIMARY KEY AUTOINCREMENT, number INTEGER NOT NULL, body BLOB NOT NULL);
+"""
+"""Monitoring services; step_events are those that wait to be applied to their cycles."""
+
 _SHARED_KEYS = """
 ALTER TABLE node ADD COLUMN secret BLOB NOT NULL DEFAULT x'';
 """
 
-MIGRATIONS: tuple[str, ...] = (_STATE, _UPDATES, _WHO_REMOVED, _GLANCE, _TERMINALS, _SILENCES, _SHARED_KEYS)
+MIGRATIONS: tuple[str, ...] = (_STATE, _UPDATES, _WHO_REMOVED, _GLANCE, _TERMINALS, _SILENCES, _SERVICES, _SHARED_KEYS)
 """The database's user_version counts how many of these it has been through."""
 
 _DAY = """

@@ -20,6 +20,7 @@ from .sqlite_releases import SqliteReleases
 from .sqlite_rollouts import SqliteRollouts
 from .sqlite_runs import SqliteRuns
 from .sqlite_search import PAGE_BYTES
+from .sqlite_services import SqliteServices
 from .sqlite_sessions import SqliteSessions
 from .sqlite_silences import SqliteSilences
 from .sqlite_streams import SqliteStreams
@@ -50,6 +51,7 @@ class SqliteStore:
         self.runs = SqliteRuns(self._writer, self._readers)
         self.rollouts = SqliteRollouts(self._writer, self._readers)
         self.releases = SqliteReleases(self._writer, self._readers)
+        self.services = SqliteServices(self._writer, self._readers)
         self.sessions = SqliteSessions(self._writer, self._readers)
         self.silences = SqliteSilences(self._writer, self._readers)
         self.people = SqlitePeople(self._writer, self._readers)

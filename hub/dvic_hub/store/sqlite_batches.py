@@ -38,6 +38,7 @@ class Batches:
         self._days = days
         self._index: dict[str, list[tuple]] = {}
         self._data: dict[str, list[tuple]] = {}
+        self._steps: list[tuple[int, bytes]] = []
         self._group_records = 0
         self._group_batches = 0
         self.records = 0
@@ -70,8 +71,11 @@ class Batches:
             _insert_many(connection, f"index_{day}", INDEX_COLUMNS, rows)
         for day, rows in self._data.items():
             _insert_many(connection, f"data_{day}", DATA_COLUMNS, rows)
+        if self._steps:
+            connection.executemany("INSERT INTO step_events (number, body) VALUES (?, ?)", self._steps)
         self._index.clear()
         self._data.clear()
+        self._steps.clear()
         self._cursors.flush(connection)
 
     def committed(self) -> None:
@@ -83,6 +87,7 @@ class Batches:
     def rolled_back(self) -> None:
         self._index.clear()
         self._data.clear()
+        self._steps.clear()
         self._group_records = self._group_batches = 0
         self._cursors.forget()
         self._days.rolled_back()
@@ -94,6 +99,8 @@ class Batches:
             id, int(kind), number(connection, day, batch.node), number(connection, day, batch.source), stream,
             batch.first_time, batch.last_time, batch.levels, batch.count, _codec_of(batch)))
         self._data.setdefault(day, []).append((id, b"", _bytes_of(batch)))
+        if batch.steps:
+            self._steps.append((id, batch.steps))
         return id
 
     def _write(self, connection: apsw.Connection, kind: Kind, batch: IncomingBatch) -> int:

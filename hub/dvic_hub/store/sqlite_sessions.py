@@ -2,7 +2,7 @@
 
 import apsw
 
-from dvic_hub.domain.model import Page, TerminalSession
+from dvic_hub.domain.model import EVERY_SESSION, Page, SessionQuery, TerminalSession
 from dvic_hub.errors import Conflict
 
 from .rows import BOOL, JSON, Table
@@ -43,8 +43,14 @@ class SqliteSessions:
     async def update(self, id: str, **changes: object) -> None:
         await self._writer.run(lambda connection: SESSIONS.update(connection, changes, "id = ?", (id,)))
 
-    async def list(self, limit: int, before: str = "") -> Page:
-        created, id = read_place(before) if before else (2**62, "")
-        rest = "WHERE (created, id) < (?, ?) ORDER BY created DESC, id DESC LIMIT ?"
-        rows = await self._readers.run(lambda connection: SESSIONS.select(connection, rest, (created, id, limit + 1)))
+    async def list(self, limit: int, before: str = "", query: SessionQuery = EVERY_SESSION) -> Page:
+        where, values = ["(created, id) < (?, ?)"], [*(read_place(before) if before else (2**62, ""))]
+        for wanted, condition, value in ((query.node, "node = ?", query.node), (query.by, "created_by = ?", query.by)):
+            if wanted:
+                where.append(condition)
+                values.append(value)
+        if query.open is not None:
+            where.append("ended = 0" if query.open else "ended != 0")
+        rest = f"WHERE {' AND '.join(where)} ORDER BY created DESC, id DESC LIMIT ?"
+        rows = await self._readers.run(lambda connection: SESSIONS.select(connection, rest, (*values, limit + 1)))
         return page_by_time(rows, limit)

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from hubctl.errors import Usage
-from hubctl.options import Desk, ListingGroup, confirm, output_option, yes_option
+from hubctl.options import Desk, ListingGroup, NodeName, confirm, output_option, yes_option
 from hubctl.output import NAME, TABLE, WIDE, Listing, say, show_details, show_list, show_value, state_style
 from hubctl.tables import Column
 from hubctl.times import ago, clock, moment_of
@@ -57,18 +57,22 @@ def command() -> None:
 
 @command.command("ls")
 @click.option("-n", "--lines", type=click.IntRange(1), default=20, show_default=True, help="How many, newest first.")
+@click.option("--node", type=NodeName(), default="", help="Only on this node.")
+@click.option("--by", default="", help="Only what this user opened.")
+@click.option("--state", type=click.Choice(("open", "ended")), help="Only those that go on, or that are over.")
 @output_option()
 @click.pass_obj
-def list_sessions(desk: Desk, lines: int, form: str) -> None:
+def list_sessions(desk: Desk, lines: int, node: str, by: str, state: str | None, form: str) -> None:
     """List terminals, newest first.
 
     \b
     Examples:
       hubctl sessions ls
+      hubctl sessions ls --node web-1 --state open
       hubctl sessions ls -n 5 -o json
     """
     client = desk.client()
-    found = list(client.items("sessions", limit=lines, page=SESSIONS_A_PAGE))
+    found = list(client.items("sessions", limit=lines, page=SESSIONS_A_PAGE, node=node, by=by, state=state or ""))
     show_list(found, listing(client.hub_now()), form)
 
 

@@ -7,8 +7,8 @@
 from .file import LogFile
 from .handler import Handler
 from .lines import LIBRARY, VERSION
-from .logger import Logger, critical, debug, error, get_logger, info, log, warning
+from .logger import Logger, critical, debug, error, get_logger, info, log, new_cycle, warning
 
 __version__ = VERSION
 __all__ = ["LIBRARY", "Handler", "LogFile", "Logger", "critical", "debug", "error", "get_logger", "info", "log",
-           "warning"]
+           "new_cycle", "warning"]

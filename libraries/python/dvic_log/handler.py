@@ -14,9 +14,9 @@ _KNOWN = frozenset(vars(logging.LogRecord("", 0, "", 0, "", (), None))) | {"mess
 class Handler(logging.Handler):
     """Writes each record with its level, logger, place in the source, traceback and `extra` values as fields."""
 
-    def __init__(self, level=logging.NOTSET, service=None, component=None, file=None):
+    def __init__(self, level=logging.NOTSET, service=None, component=None, file=None, cycle=None, source=None):
         super().__init__(level)
-        self._logger = Logger(file or FILE, "", service, component)
+        self._logger = Logger(file or FILE, "", service, component, cycle, source)
 
     def emit(self, record):
         """Never raises and never prints, whatever `logging.raiseExceptions` says."""

@@ -5,9 +5,12 @@ A file is JSON lines. The first says who writes (claims, which the agent shows b
     {"dvic_log":1,"pid":812,"executable":"/usr/bin/python3","user":"ada","name":"daq","start":1700000000000000,
      "library":"python 0.1.0"}
 
-and each further one is a record; `t` and `start` are microseconds since 1970, `f`, `s` and `c` are left out when empty:
+and each further one is a record; `t` and `start` are microseconds since 1970, what is empty is left out:
 
-    {"t":1700000000000123,"l":"info","m":"run 17 started","f":{"voltage":1.25},"s":"service","c":"component"}
+    {"t":1700000000000123,"l":"info","m":"run 17 started","f":{"voltage":1.25},"s":"service","c":"component",
+     "y":"cycle","i":"source","e":"start"}
+
+`s` to `i` say to which step of a monitoring service the record belongs; `e` what becomes of it, one of STEPS.
 """
 
 import json
@@ -16,6 +19,9 @@ import operator
 
 VERSION = "0.1.0"
 LIBRARY = "python " + VERSION
+
+STEPS = ("start", "done", "fail", "skip")
+"""What a record can say of its step; without one it is a message from within."""
 
 LEVELS = ("debug", "info", "notice", "warning", "error", "critical")
 
@@ -82,15 +88,13 @@ def fields(values):
     return flat
 
 
-def record(time, level, said, values=None, service="", component=""):
-    """One line. `time` in microseconds, `level` one of LEVELS, `said` and the rest already texts and flat fields."""
+def record(time, level, said, values=None, place=()):
+    """One line. `time` in microseconds, `level` one of LEVELS, `said` and the rest already texts and flat fields;
+    `place`: pairs of s, c, y, i, e and a text."""
     line = {"t": time, "l": level, "m": said}
     if values:
         line["f"] = values
-    if service:
-        line["s"] = service
-    if component:
-        line["c"] = component
+    line.update((key, value) for key, value in place if value)
     return _dump(line)
 
 

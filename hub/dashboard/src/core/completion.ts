@@ -72,12 +72,16 @@ function terms(word: string, known: Vocabulary): Option[] {
   if (kind === "os") return systemTerms(rest, known)
   if (kind === "name") return ranked(known.names, rest).map((name) => ({ text: `name:${name} `, hint: "" }))
   if (kind) return []
-  if (!word) return [...KEYS]
+  if (!word) return [...(known.names.length <= MOST - KEYS.length ? known.names.map(nodeOption) : []), ...KEYS]
   const keys = KEYS.filter((key) => key.text.startsWith(word.toLowerCase()))
   const tags = ranked([...known.tags.keys()], word).slice(0, 3).map((key) => ({ text: `tag:${key}=`, hint: "tag" }))
   const states = ranked(STATES, word).filter((state) => state.startsWith(word.toLowerCase())).map((state) => ({ text: `state:${state} `, hint: "state" }))
-  const names = ranked(known.names, word).map((name) => ({ text: `${nameTerm(name)} `, hint: "node" }))
+  const names = ranked(known.names, word).map(nodeOption)
   return [...keys, ...states, ...names.slice(0, MOST - Math.min(4, keys.length + states.length + tags.length)), ...tags]
+}
+
+function nodeOption(name: string): Option {
+  return { text: `${nameTerm(name)} `, hint: "node" }
 }
 
 function tagTerms(rest: string, known: Vocabulary): Option[] {

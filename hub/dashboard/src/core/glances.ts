@@ -16,9 +16,9 @@ export function watchGlances(): () => void {
   let cursor = ""
   let timer = 0
   let stopped = false
-  const stop = new AbortController()
+  let stop = new AbortController()
   const look = async () => {
-    if (!document.hidden && !lostSince.value) {
+    if (!document.hidden && !lostSince.peek()) {
       try {
         const answer = await ask<Answer>("GET", "overview", { query: { cursor }, signal: stop.signal })
         glances.value = merged(glances.value, answer, !cursor)
@@ -27,7 +27,8 @@ export function watchGlances(): () => void {
         // out of reach: the shell tells it; what came meanwhile has more than the newest, so all is asked for again
         cursor = ""
       }
-    } else if (lostSince.value) cursor = ""
+    } else if (lostSince.peek()) cursor = ""
+    clearTimeout(timer)
     if (!stopped) timer = window.setTimeout(() => void look(), glances.value.of.size > MANY ? EVERY_OF_MANY_MS : EVERY_MS)
   }
   const seen = () => {
@@ -36,9 +37,16 @@ export function watchGlances(): () => void {
     void look()
   }
   document.addEventListener("visibilitychange", seen)
-  void look()
+  // a question that the hub never answers must not hold up those after it
+  const unwatch = lostSince.subscribe((lost) => {
+    if (lost) {
+      stop.abort()
+      stop = new AbortController()
+    } else seen()
+  })
   return () => {
     stopped = true
+    unwatch()
     stop.abort()
     clearTimeout(timer)
     document.removeEventListener("visibilitychange", seen)

@@ -3,11 +3,15 @@
 //   const stream = openStream([{ kinds: ["log"], selector: "all" }], { events(list) { ... }, back() { catch up } })
 //   stream.close()
 //
-// After a loss `back` is called once the stream stands again: what came meanwhile is then asked for by the view.
+// After a loss `back` is called once the stream stands again: what came meanwhile is then asked for by the view. A socket that
+// is quiet is asked whether it lives (pulse.ts), by saying once more what one wants to hear: the hub answers that.
 
 import { signal } from "@preact/signals"
 import { hubTime } from "./clock.ts"
+import { Pulse } from "./pulse.ts"
 import { nextWait } from "./waits.ts"
+
+const LOOK_MS = 1000
 
 export type Filter = {
   kinds?: string[]
@@ -38,10 +42,11 @@ export const lostSince = signal(0)
 
 const open = new Set<Stream>()
 
-function tellLost(): void {
+/** `heard`: when (by this machine's clock) the hub was heard last by the one that is lost now. */
+function tellLost(heard = Date.now()): void {
   const lost = [...open].some((stream) => stream.lost)
   if (!lost) lostSince.value = 0
-  else if (lostSince.value === 0) lostSince.value = hubTime()
+  else if (lostSince.value === 0) lostSince.value = hubTime() - Math.max(0, Date.now() - heard)
 }
 
 class Stream {
@@ -52,6 +57,9 @@ class Stream {
   #tries = 0
   #timer = 0
   #closed = false
+  #pulse = new Pulse(Date.now())
+  /** What each answer that is still to come is for: a new wish, or only a sign of life. */
+  #asked: ("wish" | "life")[] = []
 
   constructor(filters: Filter[], listener: Listener) {
     this.#filters = filters
@@ -63,7 +71,15 @@ class Stream {
   /** Hear of other things from now on. */
   change(filters: Filter[]): void {
     this.#filters = filters
-    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify({ subscribe: filters }))
+    this.#say("wish")
+  }
+
+  /** Ask a hub that has been quiet, and leave one that does not answer. `doubt`: there is reason to ask now. */
+  look(doubt = false): void {
+    if (!this.#socket || this.#closed) return
+    const verdict = doubt ? this.#pulse.doubt(Date.now()) : this.#pulse.look(Date.now())
+    if (verdict === "ask") this.#say("life")
+    else if (verdict === "gone") this.#leave()
   }
 
   close(): void {
@@ -76,7 +92,7 @@ class Stream {
 
   /** Try now: the network says that it is back. */
   hurry(): void {
-    if (!this.lost || this.#closed || this.#socket?.readyState === WebSocket.CONNECTING) return
+    if (!this.lost || this.#closed || this.#socket) return
     clearTimeout(this.#timer)
     this.#connect()
   }
@@ -86,22 +102,36 @@ class Stream {
     url.protocol = url.protocol.replace("http", "ws")
     const socket = new WebSocket(url)
     this.#socket = socket
-    socket.onopen = () => socket.send(JSON.stringify({ subscribe: this.#filters }))
-    socket.onmessage = (message) => this.#hear(String(message.data))
-    socket.onclose = () => {
-      if (this.#closed || this.#socket !== socket) return
-      this.lost = true
-      tellLost()
-      this.#timer = window.setTimeout(() => this.#connect(), nextWait(this.#tries++, Math.random()))
-    }
+    this.#asked = []
+    this.#pulse = new Pulse(Date.now())
+    socket.onopen = () => this.#say("wish")
+    socket.onmessage = (message) => { if (this.#socket === socket) this.#hear(String(message.data)) }
+    socket.onclose = () => { if (this.#socket === socket) this.#leave() }
+  }
+
+  #say(what: "wish" | "life"): void {
+    if (this.#socket?.readyState !== WebSocket.OPEN) return
+    this.#asked.push(what)
+    this.#socket.send(JSON.stringify({ subscribe: this.#filters }))
+  }
+
+  #leave(): void {
+    const left = this.#socket
+    this.#socket = null
+    left?.close()
+    if (this.#closed) return
+    this.lost = true
+    tellLost(this.#pulse.heard)
+    this.#timer = window.setTimeout(() => this.#connect(), nextWait(this.#tries++, Math.random()))
   }
 
   #hear(text: string): void {
+    this.#pulse.hear(Date.now())
     const events: LiveEvent[] = []
     for (const line of text.split("\n")) {
       const event = JSON.parse(line) as LiveEvent
-      if (event.kind === "subscribed") this.#stands()
-      else events.push(event)
+      if (event.kind !== "subscribed") events.push(event)
+      else if (this.#asked.shift() !== "life") this.#stands()
     }
     if (events.length) this.#listener.events(events)
   }
@@ -122,5 +152,7 @@ export function openStream(filters: Filter[], listener: Listener): Stream {
   return new Stream(filters, listener)
 }
 
+setInterval(() => { for (const stream of open) stream.look() }, LOOK_MS)
+addEventListener("offline", () => { for (const stream of open) stream.look(true) })
 addEventListener("online", () => { for (const stream of open) stream.hurry() })
 document.addEventListener("visibilitychange", () => { if (!document.hidden) for (const stream of open) stream.hurry() })

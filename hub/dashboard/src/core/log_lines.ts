@@ -8,7 +8,7 @@ import type { Level } from "./types.ts"
 
 /** Characters of a message that are kept; the rest is asked for when a line is opened. */
 export const KEPT_TEXT = 2000
-export const MAX_LINES = 100_000
+export const MAX_LINES = 112_000
 /** Characters of all lines together; each line counts for some more than its text. */
 export const MAX_WEIGHT = 30_000_000
 const LINE_WEIGHT = 100

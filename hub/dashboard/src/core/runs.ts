@@ -1,5 +1,6 @@
 // Runs as the hub tells them, and what their states mean. Pure.
 
+import { count } from "./format.ts"
 import { joinWords } from "./shell_words.ts"
 
 export type RunState = "queued" | "dispatched" | "running" | "finished" | "failed" | "timed-out" | "cancelled" | "refused" | "expired" | "lost"
@@ -87,4 +88,9 @@ export function mergeRuns(held: readonly Run[], more: readonly Run[]): Run[] {
   const byId = new Map(held.map((run) => [run.id, run]))
   for (const run of more) byId.set(run.id, run)
   return [...byId.values()].sort((one, other) => (other.created ?? "").localeCompare(one.created ?? "") || other.id.localeCompare(one.id))
+}
+
+/** How many nodes at a time, as `10` or `25%` says it. */
+export function batchText(batch: string): string {
+  return batch.trim().endsWith("%") ? `${batch.trim()} of the nodes at a time` : `${count(Number(batch), "node")} at a time`
 }

@@ -2,6 +2,7 @@
 
 import { signal } from "@preact/signals"
 import { ask, whenSignedOut } from "./api.ts"
+import { browserName } from "./browser_name.ts"
 import { Problem } from "./problems.ts"
 import type { Me, Role } from "./types.ts"
 
@@ -14,10 +15,10 @@ export function may(role: Role): boolean {
   return me.value ? RANK[me.value.role] >= RANK[role] : false
 }
 
-export async function findOut(): Promise<void> {
+export async function findOut(signal?: AbortSignal): Promise<void> {
   whenSignedOut(() => { me.value = null })
   try {
-    me.value = await ask<Me>("GET", "me")
+    me.value = await ask<Me>("GET", "me", signal ? { signal } : {})
   } catch (error) {
     if (error instanceof Problem && error.status === 401) me.value = null
     else throw error
@@ -26,7 +27,7 @@ export async function findOut(): Promise<void> {
 
 /** Throws Problem; code `password-change-needed` asks for `newPassword`. */
 export async function signIn(user: string, password: string, newPassword = ""): Promise<void> {
-  me.value = await ask<Me>("POST", "session", { body: { user, password, ...(newPassword ? { new_password: newPassword } : {}) } })
+  me.value = await ask<Me>("POST", "session", { body: { user, password, note: browserName(navigator.userAgent), ...(newPassword ? { new_password: newPassword } : {}) } })
 }
 
 export async function signOut(everywhere = false): Promise<void> {

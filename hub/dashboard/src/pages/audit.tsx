@@ -35,6 +35,7 @@ export function Audit() {
   const following = cursor.value ?? first.value?.next ?? ""
   const entries = [...(first.value?.items ?? []), ...older.value]
   const more = async () => {
+    if (busy.value) return
     busy.value = true
     fault.value = ""
     try {
@@ -67,7 +68,7 @@ export function Audit() {
         ? <Rows label="Audit log" items={entries} columns={columns} keyOf={(entry) => entry.id} />
         : <Empty>Nothing was done that fits.</Empty>}
       <div class="head after">
-        {following ? <button type="button" disabled={busy.value} onClick={() => void more()}>Older</button> : <span class="faint">{first.value && "That is all."}</span>}
+        {following ? <button type="button" aria-disabled={busy.value} onClick={() => void more()}>Older</button> : <span class="faint">{first.value && "That is all."}</span>}
         <button type="button" onClick={first.again}>Newest</button>
       </div>
     </>
@@ -88,6 +89,8 @@ function Detail(props: { entry: AuditEntry }) {
   )
 }
 
+const HINTS: Record<Name, string> = { actor: "a user, token or hub", action: "run.create, sign-in", target: "a node, selector or user" }
+
 /** A field each: what is chosen or typed whole counts; what was seen is offered. */
 function Filters(props: { wanted: Record<Name, string>; seen: readonly AuditEntry[] }) {
   const form = useRef<HTMLFormElement>(null)
@@ -106,7 +109,7 @@ function Filters(props: { wanted: Record<Name, string>; seen: readonly AuditEntr
     }}>
       {FILTERS.map((name, at) => (
         <label key={name} class="wide">{{ actor: "Who", action: "What", target: "To" }[name]}
-          <input name={name} list={`seen-${name}`} maxLength={200} value={props.wanted[name]} onChange={apply} spellcheck={false} autoComplete="off" {...(at === 0 ? { "data-search": "" } : {})} />
+          <input name={name} list={`seen-${name}`} maxLength={200} value={props.wanted[name]} placeholder={HINTS[name]} onChange={apply} spellcheck={false} autoComplete="off" {...(at === 0 ? { "data-search": "" } : {})} />
           <datalist id={`seen-${name}`}>{[...new Set(props.seen.map((entry) => entry[name]))].filter(Boolean).sort().map((value) => <option key={value} value={value} />)}</datalist>
         </label>
       ))}

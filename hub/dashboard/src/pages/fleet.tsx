@@ -87,8 +87,24 @@ function useChoice(rows: { readonly value: readonly Node[] }) {
 
 function ColumnMenu(props: { columns: readonly ColumnId[]; change: (columns: ColumnId[]) => void }) {
   const flip = (id: ColumnId) => props.change(COLUMNS.filter((each) => (each === id) !== props.columns.includes(each)))
+  const box = useRef<HTMLDetailsElement>(null)
+  useEffect(() => {
+    const shut = (event: Event) => {
+      const at = box.current
+      if (!at?.open) return
+      if (event instanceof KeyboardEvent ? event.key !== "Escape" : event.target instanceof Element && at.contains(event.target)) return
+      at.open = false
+      if (event instanceof KeyboardEvent) at.querySelector("summary")?.focus()
+    }
+    document.addEventListener("pointerdown", shut)
+    document.addEventListener("keydown", shut)
+    return () => {
+      document.removeEventListener("pointerdown", shut)
+      document.removeEventListener("keydown", shut)
+    }
+  }, [])
   return (
-    <details class="menu-box">
+    <details ref={box} class="menu-box">
       <summary class="button">Columns</summary>
       <div class="menu-list">
         {COLUMNS.map((id) => (

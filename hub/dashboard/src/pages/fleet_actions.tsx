@@ -20,6 +20,7 @@ const AT_A_TIME = 6
 export function Bulk(props: { chosen: readonly Node[]; shown: readonly Named[]; query: string; clear: () => void }) {
   const tagging = useSignal(false)
   const silencing = useSignal(false)
+  const only = props.chosen.length === 1 ? props.chosen[0] : undefined
   const selector = selectorFor(props.chosen, props.shown, props.query)
   const lead = (page: "/runs" | "/updates" | "/logs", more: Record<string, string> = {}) => () => {
     if (selector !== null) go(addressOf(page, {}, { ...more, q: selector }))
@@ -28,6 +29,7 @@ export function Bulk(props: { chosen: readonly Node[]; shown: readonly Named[]; 
     <div class="bulk" role="toolbar" aria-label="With the chosen nodes">
       <strong aria-live="polite">{count(props.chosen.length, "node")} chosen</strong>
       {may("operator") && <button type="button" disabled={selector === null} onClick={lead("/runs", { new: "1" })}>Run a command</button>}
+      {may("operator") && only && <button type="button" onClick={() => go(addressOf("/sessions", {}, { new: "1", node: only.name }))}>Terminal</button>}
       {may("operator") && <button type="button" onClick={() => { tagging.value = true }}>Tag</button>}
       {may("operator") && <button type="button" disabled={selector === null} onClick={lead("/updates", { new: "1" })}>Update</button>}
       {may("operator") && <button type="button" disabled={selector === null} onClick={() => { silencing.value = true }}>Silence</button>}
@@ -67,6 +69,7 @@ function TagDialog(props: { chosen: readonly Node[]; close: () => void }) {
   const keys = [...new Set((away.value ? props.chosen : nodes.value).flatMap((node) => Object.keys(node.tags)))].sort()
   const submit = async (event: Event) => {
     event.preventDefault()
+    if (done.value >= 0) return
     done.value = 0
     faults.value = await forEach(props.chosen, async (node) => {
       await ask("PATCH", `nodes/${part(node.id)}`, { body: { tags: { [key.value]: away.value ? null : value.value } } })
@@ -96,7 +99,7 @@ function TagDialog(props: { chosen: readonly Node[]; close: () => void }) {
         <footer>
           {done.value >= 0 && <progress value={done.value} max={props.chosen.length} aria-label="Nodes done" />}
           <button type="button" onClick={props.close}>Cancel</button>
-          <button type="submit" class="primary" disabled={done.value >= 0}>{away.value ? "Take away" : "Tag"}</button>
+          <button type="submit" class="primary" aria-disabled={done.value >= 0}>{away.value ? "Take away" : "Tag"}</button>
         </footer>
       </form>
     </Dialog>

@@ -61,7 +61,7 @@ const KINDS: Record<ColumnId, Kind> = {
   load: { title: "Load", width: 4.5, number: true, sortable: true, cell: plain("load", "number") },
   temperature: { title: "Hottest", width: 5, number: true, sortable: true, cell: plain("temperature", "celsius") },
   uptime: { title: "Uptime", width: 6, number: true, sortable: true, cell: plain("uptime", "seconds") },
-  seen: { title: "Last seen", width: 7.5, sortable: true, cell: (node) => <Seen node={node} /> },
+  seen: { title: "Last seen", width: 8.8, sortable: true, cell: (node) => <Seen node={node} /> },
   silenced: { title: "Silenced", width: 12, sortable: true, cell: (node) => (isSilenced(node, now.value) ? <Silenced node={node} /> : <span class="faint">-</span>) },
   address: { title: "Address", width: 8, sortable: true, cell: (node) => text(node.address) },
   model: { title: "Model", width: 10, sortable: true, cell: (node) => text(node.facts["model"]) },

@@ -37,7 +37,7 @@ export function Joining(props: { made: NewEnrolToken; packaged: boolean; another
       {detail.fault && <ErrorBox text={detail.fault} again={detail.again} />}
       <div class="came" role="status" aria-live="polite">
         {joined.length === 0 && <p class="faint"><span class="pulse" aria-hidden="true" /> Waiting for {made.uses === 1 ? "the machine" : "the first machine"} …</p>}
-        {joined.length > 0 && <p>{over ? "All of them have joined." : `${count(joined.length, "machine")} joined so far.`}</p>}
+        {joined.length > 0 && !(over && joined.length === 1) && <p>{over ? "All of them have joined." : `${count(joined.length, "machine")} joined so far.`}</p>}
         <ul class="plain-list">{joined.map((use) => <Came key={use.node_id} use={use} />)}</ul>
       </div>
     </section>
@@ -65,7 +65,8 @@ function Came(props: { use: TokenUse }) {
   if (!state) return <li class="faint">{props.use.node_id} was removed since</li>
   return (
     <li>
-      <StateBadge state={state} /> <a href={addressOf("/nodes/{node}", { node: name })}>{name}</a>{" "}
+      {state === "online" ? <span class="state-online" aria-hidden="true">✓ </span> : <><StateBadge state={state} /> </>}
+      <a href={addressOf("/nodes/{node}", { node: name })}>{name}</a>{" "}
       {state === "online" ? "is online." : <>has joined <Ago time={props.use.joined} /> and is not online yet.</>}
     </li>
   )

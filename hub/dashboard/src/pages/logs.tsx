@@ -76,7 +76,7 @@ function Filters(props: { filter: LogFilter }) {
         <span class="label" aria-hidden="true">Nodes</span>
         <Nodes value={filter.q} address={given.value} changed={(q) => set({ q }, "soon")} done={() => typing.now()} />
       </div>
-      <label>
+      <label class="field-level">
         <span>Level</span>
         <select aria-label="Level" value={filter.level} onChange={(event) => set({ level: event.currentTarget.value as LogFilter["level"] })}>
           <option value="">all</option>

@@ -18,6 +18,7 @@ import { NodeActions, SilencedNotice } from "./node_actions.tsx"
 import { NodeCharts, type Sample } from "./node_charts.tsx"
 import { Demos, NodeRuns, NodeUpdates } from "./node_lists.tsx"
 import { NodeLog } from "./node_log.tsx"
+import { NodeSessions } from "./node_sessions.tsx"
 import "./node.css"
 
 const HOUR_MS = 3600_000
@@ -100,6 +101,7 @@ export function NodePage(props: { params: Record<string, string> }) {
       <NodeLog node={node} />
       <NodeRuns node={node} />
       <NodeUpdates node={node} />
+      <NodeSessions node={node} />
     </div>
   )
 }
@@ -114,7 +116,7 @@ function Facts(props: { node: Node }) {
     ["Last heard of", <Ago key="seen" time={node.last_seen} />],
     ["Connection", node.connected ? "connected" : node.period ? `not connected; speaks every ${span(node.period * 1000)}` : "not connected"],
     ["Address", node.address], ["Agent", node.agent_version], ["Says", node.status],
-    ...FACTS.map(([key, name]) => [name, node.facts[key]] as const),
+    ...FACTS.map(([key, name]) => [name, key.endsWith("_id") && node.facts[key] ? <code key={key}>{node.facts[key]}</code> : node.facts[key]] as const),
     ...others.map((key) => [key, node.facts[key]] as const),
     ["Enrolled", enrolled ? clock(enrolled) : ""], ["Revoked", revoked ? clock(revoked) : ""], ["Id", <code key="id">{node.id}</code>],
   ]

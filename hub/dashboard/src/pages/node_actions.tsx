@@ -41,6 +41,7 @@ export function NodeActions(props: { node: Node }) {
   return (
     <div class="actions">
       {may("operator") && <a class="button" href={addressOf("/runs", {}, { new: "1", q: selector })}>Run a command</a>}
+      {may("operator") && <a class="button" href={addressOf("/sessions", {}, { new: "1", node: node.name })}>Terminal</a>}
       <a class="button" href={addressOf("/logs", {}, { q: selector })}>Log</a>
       {may("operator") && <button type="button" onClick={() => { naming.value = true }}>Rename</button>}
       {may("operator") && <button type="button" onClick={() => { tagging.value = true }}>Tags</button>}

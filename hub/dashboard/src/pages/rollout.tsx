@@ -12,6 +12,7 @@ import { textOf } from "../core/problems.ts"
 import { RolloutFeed } from "../core/rollout_feed.ts"
 import { byInterest, CANARY, countsOf, haltsWhen, isState, type Rollout, type RolloutNode, STATES, sums, took, watchedUntil, waveName, wavesOf } from "../core/rollouts.ts"
 import { keepInAddress, place } from "../core/router.ts"
+import { batchText } from "../core/runs.ts"
 import { may } from "../core/session.ts"
 import { Ago } from "../ui/badges.tsx"
 import { confirmFirst, say } from "../ui/dialogs.tsx"
@@ -78,7 +79,7 @@ function Head(props: { rollout: Rollout; feed: RolloutFeed }) {
 function facts(rollout: Rollout): [string, string][] {
   const all: [string, string][] = [
     ["id", rollout.id], ["canaries", rollout.canary ? `${rollout.canary}, watched for ${span(rollout.soak * 1000)}` : "none"],
-    ["batch", rollout.batch ? `${rollout.batch} nodes at a time` : "all at once"], ["halts by itself", haltsWhen(rollout)],
+    ["batch", rollout.batch ? batchText(rollout.batch) : "all at once"], ["halts by itself", haltsWhen(rollout)],
     ["goes back", `where the new agent has not reached the hub within ${span(rollout.confirm * 1000)}`],
     ["offline nodes", millis(rollout.queue_until) > millis(rollout.created) ? `waited for until ${clock(millis(rollout.queue_until))}` : "not waited for"],
     ["newer agents", rollout.older ? "replaced, too" : "left as they are"], ["ended", rollout.ended ? clock(millis(rollout.ended)) : ""],

@@ -9,7 +9,7 @@ import { addressOf } from "../core/pages.ts"
 import { keepInAddress, place } from "../core/router.ts"
 import { MOST_PANES, RunFeed } from "../core/run_feed.ts"
 import { rolloutOf } from "../core/rollouts.ts"
-import { commandOf, countsOf, isState, type Run, type RunNode, STATE_NAMES, STATES, totalOf } from "../core/runs.ts"
+import { batchText, commandOf, countsOf, isState, type Run, type RunNode, STATES, totalOf } from "../core/runs.ts"
 import { joinWords } from "../core/shell_words.ts"
 import { may } from "../core/session.ts"
 import { visible } from "../core/harmless.ts"
@@ -85,7 +85,7 @@ function Head(props: { run: Run; feed: RunFeed }) {
 function facts(run: Run): [string, string][] {
   const all: [string, string][] = [
     ["id", run.id], ["words", run.argv.length ? joinWords(run.argv) : ""], ["script", run.script], ["user", run.user || "as each machine's policy says"],
-    ["timeout", span(run.timeout * 1000)], ["batch", run.batch ? `${run.batch} nodes at a time` : "all at once"],
+    ["timeout", span(run.timeout * 1000)], ["batch", run.batch ? batchText(run.batch) : "all at once"],
     ["failures", run.max_failures < 0 ? "not counted" : `no further node after more than ${run.max_failures}`],
     ["folder", run.more?.cwd ?? ""], ["input", run.more?.stdin ?? ""],
     ["environment", Object.entries(run.more?.env ?? {}).map(([name, value]) => `${name}=${value}`).join("\n")],
@@ -128,7 +128,7 @@ function Nodes(props: { run: Run; feed: RunFeed }) {
       <div class={all.length > 1 ? "run-body listed" : "run-body"}>
         {all.length > 1 && (
           <ul class="run-nodes" aria-label="Nodes">
-            {[...narrowed].sort((a, b) => STATE_NAMES.indexOf(a.state) - STATE_NAMES.indexOf(b.state)).slice(0, LISTED).map((node) => (
+            {narrowed.slice(0, LISTED).map((node) => (
               <li key={node.node_id}>
                 <button type="button" class="plain" aria-pressed={node === one} onClick={() => show(node === one ? undefined : node)}>
                   <bdi class="name">{node.node}</bdi> <RunBadge state={node.state} />{node.exit_code > 0 && <span class="faint"> exit {node.exit_code}</span>}

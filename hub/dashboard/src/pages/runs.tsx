@@ -102,6 +102,7 @@ function History(props: { filter: Filter }) {
     }
   }, [])
   const older = async () => {
+    if (busy.value) return
     busy.value = true
     await load(next.value)
     busy.value = false
@@ -127,7 +128,7 @@ function History(props: { filter: Filter }) {
           </li>
         ))}
       </ul>
-      {next.value && <p><button type="button" disabled={busy.value} onClick={older}>Older runs</button></p>}
+      {next.value && <p><button type="button" aria-disabled={busy.value} onClick={older}>Older runs</button></p>}
     </>
   )
 }

@@ -14,17 +14,24 @@ export function useAnswer<T>(load: (signal: AbortSignal) => Promise<T>, deps: re
   const fault = useSignal("")
   const turn = useSignal(0)
   const wasLost = useRef(false)
+  const asking = useRef(false)
   const lost = lostSince.value !== 0
   const again = () => { turn.value++ }
   useEffect(() => {
     const wanted = new AbortController()
+    asking.current = true
     load(wanted.signal).then(
       (found) => {
         if (wanted.signal.aborted) return
+        asking.current = false
         value.value = found
         fault.value = ""
       },
-      (error: unknown) => { if (!wanted.signal.aborted) fault.value = textOf(error) },
+      (error: unknown) => {
+        if (wanted.signal.aborted) return
+        asking.current = false
+        fault.value = textOf(error)
+      },
     )
     return () => wanted.abort()
   }, [...deps, turn.value])
@@ -34,7 +41,8 @@ export function useAnswer<T>(load: (signal: AbortSignal) => Promise<T>, deps: re
   }, [lost])
   useEffect(() => {
     if (!every) return
-    const timer = setInterval(() => { if (!document.hidden) again() }, every)
+    // an answer that takes longer than that is waited for
+    const timer = setInterval(() => { if (!document.hidden && !asking.current) again() }, every)
     return () => clearInterval(timer)
   }, [every])
   return { value: value.value, fault: fault.value, again }

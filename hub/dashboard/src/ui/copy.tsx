@@ -5,12 +5,7 @@ import { useSignal } from "@preact/signals"
 export function CopyButton(props: { text: string; label?: string }) {
   const said = useSignal("")
   const copy = async () => {
-    try {
-      await navigator.clipboard.writeText(props.text)
-      said.value = "Copied"
-    } catch {
-      said.value = copyBySelection(props.text) ? "Copied" : "Select it and copy by hand"
-    }
+    said.value = await copyText(props.text) ? "Copied" : "Select it and copy by hand"
     setTimeout(() => { said.value = "" }, 2500)
   }
   return <button type="button" onClick={copy} aria-live="polite">{said.value || props.label || "Copy"}</button>
@@ -18,6 +13,16 @@ export function CopyButton(props: { text: string; label?: string }) {
 
 export function CopyLine(props: { text: string }) {
   return <div class="copy-line"><code>{props.text}</code><CopyButton text={props.text} /></div>
+}
+
+/** Put a text into the clipboard; false where the browser does not let us. */
+export async function copyText(text: string): Promise<boolean> {
+  try {
+    await navigator.clipboard.writeText(text)
+    return true
+  } catch {
+    return copyBySelection(text)
+  }
 }
 
 /** Without TLS a browser gives no clipboard; the old way still works. */

@@ -48,6 +48,7 @@ function Asked(props: { question: Question }) {
   const fault = useSignal("")
   const close = () => { question.value = null }
   const go = async () => {
+    if (busy.value) return
     busy.value = true
     try {
       await props.question.action()
@@ -63,7 +64,7 @@ function Asked(props: { question: Question }) {
       {fault.value && <p class="fault" role="alert">{fault.value}</p>}
       <footer>
         <button type="button" onClick={close}>Cancel</button>
-        <button type="button" class={props.question.danger ? "danger" : "primary"} disabled={busy.value} onClick={go}>{props.question.yes}</button>
+        <button type="button" class={props.question.danger ? "danger" : "primary"} aria-disabled={busy.value} onClick={go}>{props.question.yes}</button>
       </footer>
     </Dialog>
   )

@@ -25,6 +25,7 @@ export function Form(props: { action: (given: FormData, form: HTMLFormElement) =
   const fault = useSignal("")
   const submit = async (event: SubmitEvent) => {
     event.preventDefault()
+    if (busy.value) return
     const form = event.currentTarget as HTMLFormElement
     busy.value = true
     fault.value = ""
@@ -40,7 +41,7 @@ export function Form(props: { action: (given: FormData, form: HTMLFormElement) =
     <form class={props.class ?? "fields"} onSubmit={submit}>
       {props.children}
       <div class="submit">
-        <button type="submit" class="primary" disabled={busy.value}>{props.submit}</button>
+        <button type="submit" class="primary" aria-disabled={busy.value}>{props.submit}</button>
         {fault.value && <p class="fault" role="alert">{fault.value}</p>}
       </div>
     </form>

@@ -6,13 +6,14 @@
 
 import { useSignal } from "@preact/signals"
 import { useEffect, useMemo } from "preact/hooks"
-import { number } from "../core/format.ts"
+import { count, number } from "../core/format.ts"
 import { useKeys } from "../core/keys.ts"
 import { downloadAll, type Form, MOST_LINES, save } from "../core/log_download.ts"
 import { LogFeed } from "../core/log_feed.ts"
 import { isLive, type LogFilter } from "../core/log_filter.ts"
 import { type LogLine, plainText } from "../core/log_lines.ts"
 import { textOf } from "../core/problems.ts"
+import { copyText } from "./copy.tsx"
 import { say } from "./dialogs.tsx"
 import { LogList } from "./log_list.tsx"
 import { ErrorBox, Waiting } from "./notices.tsx"
@@ -60,12 +61,8 @@ export function LogPanel(props: Props) {
 
   const copy = async () => {
     const lines = feed.lines.items.filter((line) => !line.hole).slice(-MOST_COPIED)
-    try {
-      await navigator.clipboard.writeText(lines.map((line) => plainText(line)).join("\n"))
-      say(`Copied ${number(lines.length)} lines`)
-    } catch {
-      say("The browser gives no clipboard here (it needs https): download instead")
-    }
+    const done = await copyText(lines.map((line) => plainText(line)).join("\n"))
+    say(done ? `Copied ${count(lines.length, "line")}` : "The browser gives no clipboard here: download instead")
   }
 
   const download = async (form: Form) => {
@@ -88,7 +85,7 @@ export function LogPanel(props: Props) {
     <section class="log-panel" aria-label="Lines">
       <div class="log-bar">
         <span class="log-count" role="status">
-          {number(items.length)} lines
+          {count(items.length, "line")}
           {feed.loadingOlder.value && ", loading older ones ..."}
           {feed.waiting.value > 0 && `, ${number(feed.waiting.value)} new ones wait`}
         </span>

@@ -13,7 +13,7 @@ import { EMPTY, orderOf, type RolloutForm } from "../core/rollout_form.ts"
 import { type Plan, planWords, type Rollout, type RolloutNode, STATES, waveName } from "../core/rollouts.ts"
 import { go } from "../core/router.ts"
 import { confirmFirst } from "./dialogs.tsx"
-import { NodesField, useMeant } from "./meant_nodes.tsx"
+import { meantBy, NodesField } from "./meant_nodes.tsx"
 import { ErrorBox } from "./notices.tsx"
 import { orderFields } from "./order_fields.tsx"
 import { type Column, Rows } from "./rows.tsx"
@@ -23,7 +23,7 @@ const LISTED = 100
 
 export function RolloutCompose(props: { selector: string; releases: readonly Release[]; close: () => void }) {
   const form = useSignal<RolloutForm>({ ...EMPTY, selector: props.selector })
-  const meant = useMeant(form.value.selector)
+  const meant = useComputed(() => meantBy(form.value.selector))
   const tried = useSignal(false)
   const fault = useSignal("")
   const nothing = useSignal<Plan | null>(null)
@@ -38,6 +38,7 @@ export function RolloutCompose(props: { selector: string; releases: readonly Rel
 
   const submit = async (event: SubmitEvent) => {
     event.preventDefault()
+    if (busy.value) return
     tried.value = true
     fault.value = ""
     nothing.value = null
@@ -95,7 +96,7 @@ export function RolloutCompose(props: { selector: string; releases: readonly Rel
         <div class="run-fields">{text("confirm", "Else the previous one is put back after", "3m")}</div>
       </details>
       {nothing.value && <div role="status"><p>{planWords(nothing.value, 0)}</p><PlannedNodes plan={nothing.value} /></div>}
-      <footer><button type="button" onClick={props.close}>Close</button><button type="submit" class="primary" disabled={busy.value}>Show what it would do ...</button></footer>
+      <footer><button type="button" onClick={props.close}>Close</button><button type="submit" class="primary" aria-disabled={busy.value}>Show what it would do ...</button></footer>
     </form>
   )
 }

@@ -10,19 +10,19 @@ import { addressOf } from "../core/pages.ts"
 import { Problem, textOf } from "../core/problems.ts"
 import { go } from "../core/router.ts"
 import { EMPTY, formOf, orderOf, type RunForm } from "../core/run_form.ts"
-import type { Run } from "../core/runs.ts"
+import { batchText, type Run } from "../core/runs.ts"
 import { splitWords } from "../core/shell_words.ts"
 import type { Node } from "../core/types.ts"
 import { confirmFirst } from "./dialogs.tsx"
-import { Names, NodesField, useMeant } from "./meant_nodes.tsx"
+import { meantBy, Names, NodesField } from "./meant_nodes.tsx"
 import { ErrorBox } from "./notices.tsx"
 import { orderFields } from "./order_fields.tsx"
 
 export function RunCompose(props: { selector: string; again: string; close: () => void }) {
   const form = useSignal<RunForm>({ ...EMPTY, selector: props.selector })
-  const meant = useMeant(form.value.selector)
   const tried = useSignal(false)
   const fault = useSignal("")
+  const meant = useComputed(() => meantBy(form.value.selector))
   const box = useRef<HTMLFormElement>(null)
 
   useEffect(() => {
@@ -41,14 +41,14 @@ export function RunCompose(props: { selector: string; again: string; close: () =
     event.preventDefault()
     tried.value = true
     fault.value = ""
-    const { nodes } = meant.value
-    if (Object.keys(order.value.faults).length || !nodes?.length) {
-      if (nodes && !nodes.length) fault.value = "This selector means no node right now."
+    const found = meant.value
+    if (Object.keys(order.value.faults).length || !found?.length) {
+      if (found && !found.length) fault.value = "This selector means no node right now."
       box.current?.querySelector<HTMLElement>("[aria-invalid=true]")?.focus()
       return
     }
     const { body } = order.value
-    confirmFirst(`Run it on ${count(nodes.length, "node")}?`, <Summary form={form.value} nodes={nodes} />, "Run", async () => {
+    confirmFirst(`Run it on ${count(found.length, "node")}?`, <Summary form={form.value} nodes={found} />, "Run", async () => {
       try {
         const run = await ask<Run>("POST", "runs", { body })
         go(addressOf("/runs/{run}", { run: run.id }))
@@ -74,11 +74,11 @@ export function RunCompose(props: { selector: string; again: string; close: () =
         ? <>{text("command", "Command", "systemctl restart readout")}<SplitWords text={form.value.command} /></>
         : <>{area("script", "Script (its first line says by what it is run)", 8)}{text("args", "Its arguments")}<SplitWords text={form.value.args} args /></>}
       <div class="run-fields">
-        {text("user", "As user", "as the machine's policy says")}
+        {text("user", "As user", "as its policy says")}
         {text("timeout", "Timeout (each node)", "5m")}
         {text("batch", "Nodes at a time", "all; or 10, 25%")}
-        {text("maxFailures", "Stop after more failures than", "never")}
-        {text("queue", "Wait for nodes that are offline", "0, 10m, 1d")}
+        {text("maxFailures", "Stop above so many failures", "never")}
+        {text("queue", "Wait for offline nodes", "0, 10m, 1d")}
       </div>
       {text("reason", "Reason (in the history and the audit log)")}
       <details>
@@ -108,8 +108,8 @@ function Summary(props: { form: RunForm; nodes: Node[] }) {
   const { form } = props
   const { words } = splitWords(form.kind === "command" ? form.command : form.args)
   const lines = [
-    form.user && `as ${form.user}`, `at most ${form.timeout} on each`, form.batch && `${form.batch} nodes at a time`,
-    form.maxFailures && `stopping after more than ${form.maxFailures} failures`, form.queue !== "0" && form.queue && `waiting ${form.queue} for nodes that are offline`,
+    form.user && `as ${form.user}`, `at most ${form.timeout} on each`, form.batch && batchText(form.batch),
+    form.maxFailures && `stopping after more than ${count(Number(form.maxFailures), "failure")}`, form.queue !== "0" && form.queue && `waiting ${form.queue} for nodes that are offline`,
   ].filter((line) => line)
   return (
     <>

@@ -25,6 +25,8 @@ export function RunPane(props: Props) {
   const text = useRef<HTMLPreElement>(null)
   const stick = useRef(true)
   const busy = useSignal(false)
+  /** It had ended when one came: no higher than what it wrote. Later no pane changes its height. */
+  const still = useRef(STATES[node.state].over).current
   pane.version.value
   useLayoutEffect(() => {
     if (stick.current && text.current) text.current.scrollTop = text.current.scrollHeight
@@ -34,6 +36,7 @@ export function RunPane(props: Props) {
     if (element) stick.current = element.scrollTop + element.clientHeight >= element.scrollHeight - 4
   }
   const download = async () => {
+    if (busy.value) return
     busy.value = true
     try {
       save(await outputFile(props.run, node.node_id), `${props.run}-${node.node}.log`)
@@ -47,14 +50,14 @@ export function RunPane(props: Props) {
   const { lines, dropped } = pane.output
   const left = dropped + Math.max(0, lines.length - most)
   return (
-    <section class="run-pane" aria-label={`Output of ${node.node}`}>
+    <section class={still ? "run-pane still" : "run-pane"} aria-label={`Output of ${node.node}`}>
       <header>
         <h2><a href={addressOf("/nodes/{node}", { node: node.node })}><bdi>{node.node}</bdi></a></h2>
         <RunBadge state={node.state} />
         <span class="faint">{ending(node)}</span>
         <span class="spring" />
         {props.cancel && !STATES[node.state].over && <button type="button" class="small" onClick={props.cancel}>Cancel</button>}
-        <button type="button" class="small" disabled={busy.value} onClick={download}>Download</button>
+        <button type="button" class="small" aria-disabled={busy.value} onClick={download}>Download</button>
         <button type="button" class="small" onClick={props.only}>{props.alone ? "Side by side" : "Alone"}</button>
       </header>
       {node.reason && node.reason !== `exit code ${node.exit_code}` && <p class="run-reason">{visible(node.reason)}</p>}

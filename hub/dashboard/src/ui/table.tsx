@@ -30,7 +30,7 @@ type Props<T> = {
   /** In front of each row, such as a box to choose it. */
   lead?: { title: ComponentChildren; cell: (row: T, at: number) => ComponentChildren }
   chosen?: (row: T) => boolean
-  /** True while the pointer or the keyboard is in the table. */
+  /** True while the pointer is in the table, or the keyboard in its rows. */
   onBusy?: (busy: boolean) => void
 }
 
@@ -50,11 +50,17 @@ export function VirtualTable<T>(props: Props<T>) {
   const { first, last, above, below } = windowOf(scrolled.value, room.value, props.rowHeight, props.rows.length)
   const width = props.columns.reduce((sum, column) => sum + column.width, props.lead ? 2.5 : 0)
   const span = props.columns.length + (props.lead ? 1 : 0)
-  const busy = (is: boolean) => () => props.onBusy?.(is)
+  const inside = useRef({ pointer: false, keyboard: false }).current
+  const busy = (change: Partial<typeof inside>) => {
+    Object.assign(inside, change)
+    props.onBusy?.(inside.pointer || inside.keyboard)
+  }
+  // A click leaves the focus behind, too: only one that is shown is a person's at the keyboard.
+  const focused = (event: FocusEvent) => busy({ keyboard: event.target instanceof Element && event.target.closest("tbody") !== null && event.target.matches(":focus-visible") })
   return (
     <div
       ref={box} class="table-box" role="region" aria-label={props.label} tabIndex={0} onScroll={(event) => { scrolled.value = event.currentTarget.scrollTop }}
-      onPointerEnter={busy(true)} onPointerLeave={busy(false)}
+      onPointerEnter={() => busy({ pointer: true })} onPointerLeave={() => busy({ pointer: false })} onFocusIn={focused} onFocusOut={() => busy({ keyboard: false })}
     >
       <table aria-rowcount={props.rows.length + 1} style={{ minWidth: `${width}rem` }}>
         <colgroup>
