@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 from batches import batch, lines
 
-from dvic_hub.domain.model import ApiToken, AuditEntry, BarredKey, Node, Run, RunNode, RunQuery, Seen, Token, User
+from dvic_hub.domain.keepalive import Seen
+from dvic_hub.domain.model import ApiToken, AuditEntry, BarredKey, Node, Run, RunNode, RunQuery, Token, User
 from dvic_hub.errors import BadRequest, Conflict
 from dvic_wire.runs import CANCELLED, DISPATCHED, FAILED, FINISHED, QUEUED, RUNNING, RunSpec
 

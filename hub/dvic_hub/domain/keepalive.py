@@ -23,6 +23,19 @@ class Beat:
     records: list = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What a keepalive that counted leaves in its node's row; members as there, `time` is the new last_seen."""
+
+    id: str
+    time: int
+    address: str
+    period: int
+    serial: int
+    serial_window: int
+    status: str = ""
+
+
 def read_beat(claims: dict, node: str, with_records: bool = False) -> Beat:
     """The claims of a verified keepalive, or of one `with_records`; raises SignatureRefused when it speaks for another
     node, MalformedMessage or LimitExceeded naming the claim."""

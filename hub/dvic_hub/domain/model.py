@@ -54,19 +54,6 @@ class Node:
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What a keepalive that counted leaves in its node's row; members as there, `time` is the new last_seen."""
-
-    id: str
-    time: int
-    address: str
-    period: int
-    serial: int
-    serial_window: int
-    status: str = ""
-
-
-@dataclass(frozen=True)
 class BarredKey:
     """A node's key that never comes back. `removed_by` and `reason`: of a removed node. `public_key` is empty for a
     shared key: its id says which it was."""

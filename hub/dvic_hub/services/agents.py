@@ -12,8 +12,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from dvic_hub.domain.admission import Admission
-from dvic_hub.domain.keepalive import Beat, read_beat
-from dvic_hub.domain.model import Node, Seen
+from dvic_hub.domain.keepalive import Beat, Seen, read_beat
+from dvic_hub.domain.model import Node
 from dvic_hub.domain.people import Actor
 from dvic_hub.domain.replay import Window
 from dvic_hub.domain.session import Proved

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 from dvic_hub.domain import datagrams
 from dvic_hub.domain.datagrams import Datagram, Floods, Gate
-from dvic_hub.domain.keepalive import Beat, read_beat
-from dvic_hub.domain.model import Node, Seen
+from dvic_hub.domain.keepalive import Beat, Seen, read_beat
+from dvic_hub.domain.model import Node
 from dvic_hub.errors import HubError, StoreError
 from dvic_hub.services.agents import AgentService
 from dvic_hub.services.device_reports import store_numbers

@@ -15,6 +15,7 @@ from typing import Protocol
 from dvic_hub.domain.blocks import Key
 from dvic_hub.domain.cycle_model import Cycle, Service, WaitingEvents
 from dvic_hub.domain.glance import Glance
+from dvic_hub.domain.keepalive import Seen
 from dvic_hub.domain.model import (
     EVERY_RUN,
     EVERY_SESSION,
@@ -33,7 +34,6 @@ from dvic_hub.domain.model import (
     Run,
     RunNode,
     RunQuery,
-    Seen,
     Series,
     SessionQuery,
     SigningKey,

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import apsw
 
-from dvic_hub.domain.model import BarredKey, Node, Seen, Token
+from dvic_hub.domain.keepalive import Seen
+from dvic_hub.domain.model import BarredKey, Node, Token
 from dvic_hub.errors import Conflict
 
 from .rows import BIG, JSON, Table
