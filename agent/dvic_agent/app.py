@@ -1,7 +1,7 @@
 """The only place where the agent's parts are put together.
 
     sources -> pump -> window -> link <-> hub            link -> agent -> run desk -> executor
-                     link -> terminals -> what holds them    supervisor, status server: tell how it goes
+              link -> terminals, copies -> what holds them    supervisor, status server: tell how it goes
 
 `Agent` is one life: from a config to a stop. `serve` lives as many as SIGHUP asks for and ends at SIGTERM.
 """
@@ -15,6 +15,9 @@ from pathlib import Path
 
 from dvic_wire.messages import (
     Ack,
+    CopyPiece,
+    CopyResume,
+    CopyTaken,
     Leave,
     Message,
     Problem,
@@ -32,6 +35,7 @@ from dvic_wire.messages import (
 from . import config as configs
 from .clock import Clock
 from .config import AgentConfig
+from .copies import Copies
 from .errors import ConfigError
 from .executor_client import ExecutorClient
 from .identity import ensure_key, load_identity, occupy
@@ -91,6 +95,7 @@ class Agent:
         executor = ExecutorClient(config.executor_socket)
         self._desk = RunDesk(executor, config.runs_dir, self._link.send)
         self._terminals = Terminals(config.runs_dir, self._link.send_terminal)
+        self._copies = Copies(config.runs_dir, self._link.send_copy)
         self._leaver = Leaver(executor)
         self._log_levels = LogLevels(config.log_levels_file)
         self._window = Window(Limits(config.batch_records, config.batch_bytes, config.stream_batches,
@@ -151,10 +156,10 @@ class Agent:
             self._pump.answered(message)
         elif isinstance(message, RunRequest | RunCancel | RunAnswer):
             self._desk.request(message)
-        elif isinstance(message, TerminalInput | TerminalAck):
-            self._terminals.give(message)
-        elif isinstance(message, TerminalResume):
-            self._terminals.resume(message)
+        elif isinstance(message, TerminalResume | TerminalInput | TerminalAck):
+            self._terminals.take(message)
+        elif isinstance(message, CopyResume | CopyPiece | CopyTaken):
+            self._copies.take(message)
         elif isinstance(message, UpdateConfirm):
             self._desk.confirm(message)
         elif isinstance(message, Leave):
@@ -169,6 +174,7 @@ class Agent:
             self._session = None
             self._pump.lost()
             self._terminals.lost()
+            self._copies.lost()
         state = "not enrolled" if ended.code == "not-enrolled" else "refused" if ended.proved else "disconnected"
         hint = f" ({HINTS[ended.code]})" if ended.proved and ended.code in HINTS else ""
         self._tell(state, f"{ended.reason}{hint}", f", trying again in {wait:.0f} s")
@@ -191,6 +197,7 @@ class Agent:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._terminals.stop()
+        await self._copies.stop()
         await self._desk.stop()
         await self._leaver.stop()
         await self._pump.stop()

@@ -43,6 +43,10 @@ class ExecutorClient:
         """Ask to open a terminal; asking again is harmless."""
         return await self._ask({"request": "terminal", "run": run, "jws": jws})
 
+    async def copy(self, run: str, jws: str) -> dict:
+        """Ask to copy a file; asking again is harmless."""
+        return await self._ask({"request": "copy", "run": run, "jws": jws})
+
     async def answer(self, run: str, jws: str) -> dict:
         """Give a run what it asked for."""
         return await self._ask({"request": "answer", "run": run, "jws": jws})

@@ -1,7 +1,7 @@
 """The WebSocket to the hub: drives a Session, one connection after the other, for ever.
 
-- Control messages (keepalives, replies) overtake everything: they go out before the next frame in a queue. Terminals
-  and batches take turns, a frame each, so that neither waits behind a flood of the other.
+- Control messages (keepalives, replies) overtake everything: they go out before the next frame in a queue. Terminals,
+  batches and copied files take turns, a frame each, so that none waits behind a flood of the other.
 - The trust is the session's: the hub proves that it holds the pinned key. TLS (https) is checked as well, against the
   system's certificates or a file of the operator's.
 - A connection whose other side is silent is cut: by the kernel when sent bytes are not acknowledged (TCP_USER_TIMEOUT),
@@ -79,6 +79,7 @@ class Link:
         self._session: Session | None = None
         self._batches: deque[bytes] = deque()
         self._terminals: deque[str] = deque()
+        self._copies: deque[str] = deque()
         self._more = asyncio.Event()
         self._cut: asyncio.Future[Ended] | None = None
         self._stopping = asyncio.Event()
@@ -121,6 +122,12 @@ class Link:
         """Send what a terminal says. Without a connection it is dropped: the hub asks for it again."""
         if self._session is not None and self._session.is_open:
             self._terminals.append(encode(message))
+            self._more.set()
+
+    def send_copy(self, message: Message) -> None:
+        """Send what is said of a file that is copied; the same."""
+        if self._session is not None and self._session.is_open:
+            self._copies.append(encode(message))
             self._more.set()
 
     def drop(self, code: str, reason: str) -> None:
@@ -170,8 +177,8 @@ class Link:
             ended = Ended("network", f"{self.identity.hub.url} is not reachable: {explain(error)}")
         finally:
             self._session = self._cut = None
-            self._batches.clear()
-            self._terminals.clear()
+            for queue in (self._terminals, self._batches, self._copies):
+                queue.clear()
         return ended, 0.0 if opened_at is None else self._clock.steady() - opened_at
 
     async def _dial(self, http: aiohttp.ClientSession) -> aiohttp.ClientWebSocketResponse:
@@ -222,13 +229,11 @@ class Link:
             self._more.clear()
             try:
                 await self._flush(ws, session)
-                while self._batches or self._terminals:
-                    if self._terminals:
-                        await ws.send_str(self._terminals.popleft())
-                        await self._flush(ws, session)
-                    if self._batches:
-                        await ws.send_bytes(self._batches.popleft())
-                        await self._flush(ws, session)
+                while self._terminals or self._batches or self._copies:
+                    for queue in (self._terminals, self._batches, self._copies):
+                        if queue:
+                            await _send(ws, queue.popleft())
+                            await self._flush(ws, session)
             except (ConnectionError, aiohttp.ClientError) as error:
                 return Ended("network", f"the connection broke: {explain(error)}")
             await self._more.wait()
@@ -245,6 +250,10 @@ class Link:
                 await ws.close()
         except (TimeoutError, ConnectionError, aiohttp.ClientError):
             pass
+
+
+async def _send(ws: aiohttp.ClientWebSocketResponse, frame: bytes | str) -> None:
+    await (ws.send_bytes(frame) if isinstance(frame, bytes) else ws.send_str(frame))
 
 
 def tls_context(ca_file: Path) -> ssl.SSLContext:

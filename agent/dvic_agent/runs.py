@@ -101,7 +101,8 @@ class RunDesk:
         if isinstance(message, RunAnswer):
             return self._executor.answer
         return {"run": self._executor.run, "update": self._executor.update,
-                "enroll": self._executor.enroll, "terminal": self._executor.terminal}.get(message.request)
+                "enroll": self._executor.enroll, "terminal": self._executor.terminal,
+                "copy": self._executor.copy}.get(message.request)
 
     async def _hand_over(self, message: Order, ask: Ask) -> tuple[str, str]:
         delivered, reason = False, ""

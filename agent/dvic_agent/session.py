@@ -21,6 +21,9 @@ from dvic_wire.errors import LimitExceeded, WireError
 from dvic_wire.limits import MAX_HANDSHAKE_BYTES, MAX_MESSAGE_BYTES, PROTOCOL_VERSIONS
 from dvic_wire.messages import (
     Ack,
+    CopyPiece,
+    CopyResume,
+    CopyTaken,
     Goodbye,
     Hello,
     HubProof,
@@ -55,8 +58,8 @@ ACCEPTS: dict[str, tuple[type, ...]] = {
     NEW: (),
     HELLO_SENT: (HubProof,),
     PROOF_SENT: (Welcome, Leave, Refused, Goodbye),
-    OPEN: (Ack, RunRequest, RunCancel, RunAnswer, UpdateConfirm, TerminalResume, TerminalInput, TerminalAck, Settings,
-           Problem, Leave, Refused, Goodbye),
+    OPEN: (Ack, RunRequest, RunCancel, RunAnswer, UpdateConfirm, TerminalResume, TerminalInput, TerminalAck,
+           CopyResume, CopyPiece, CopyTaken, Settings, Problem, Leave, Refused, Goodbye),
     CLOSED: (),
 }
 """What the hub may say in each state."""
@@ -84,7 +87,7 @@ class Ended:
 
 
 Event = (Welcome | Ack | RunRequest | RunCancel | RunAnswer | UpdateConfirm | TerminalResume | TerminalInput
-         | TerminalAck | Settings | Problem | Leave | Ended)
+         | TerminalAck | CopyResume | CopyPiece | CopyTaken | Settings | Problem | Leave | Ended)
 
 
 class Session:

@@ -22,8 +22,10 @@ from dvic_hub.config import HubConfig
 from dvic_hub.loops import Loops
 from dvic_hub.services.agents import AgentService
 from dvic_hub.services.audit import AuditService
+from dvic_hub.services.copies import CopyService
 from dvic_hub.services.cycles import CycleService
 from dvic_hub.services.enrolment import EnrolmentService
+from dvic_hub.services.files import FileService
 from dvic_hub.services.heartbeats import HeartbeatService
 from dvic_hub.services.host_keys import HostKeyService
 from dvic_hub.services.hosts import HostService
@@ -40,12 +42,15 @@ from dvic_hub.services.run_signing import RunSigner
 from dvic_hub.services.runs import RunService
 from dvic_hub.services.sessions import SessionService
 from dvic_hub.services.silences import SilenceService
+from dvic_hub.services.spool import Spool
 from dvic_hub.services.stomp import StompService
 from dvic_hub.services.watch import FleetService
 from dvic_hub.store.port import Store
 from dvic_hub.store.sqlite import SqliteStore
 
 DATABASE = "dvic.db"
+
+MIB = 1024 * 1024
 
 VERSION = importlib.metadata.version("dvic")
 
@@ -103,6 +108,9 @@ def _put_together(config: HubConfig, clock: Callable[[], float], store: Store, s
     pushes = PushService(store, bus, fleet, agents, audit, runs, signer, enrolment, host_keys, installer, clock,
                          from_hub=config.push_from_hub)
     sessions = SessionService(store, bus, fleet, agents, audit, runs, config, clock)
+    spool = Spool(config.state_dir, config.copy_mib * MIB, config.copy_spool_mib * MIB)
+    files = FileService(spool, audit, clock)
+    copies = CopyService(store, bus, fleet, agents, runs, spool, files, config, clock)
     cycles = CycleService(store.services, bus, fleet, audit, clock, agents.ask)
     ingest = IngestService(store, bus, fleet.announce, cycles)
     hosts = HostService(store, bus, audit, config, clock, steady)
@@ -112,8 +120,8 @@ def _put_together(config: HubConfig, clock: Callable[[], float], store: Store, s
     doors = Doors(config=config, identity=key, clock=clock, started=clock(), version=VERSION, store=store, audit=audit,
                   people=people, fleet=fleet, silences=silences, agents=agents, ingest=ingest, enrolment=enrolment,
                   releases=releases, release_keys=release_keys, manifests=manifests, runs=runs, rollouts=rollouts,
-                  pushes=pushes, host_keys=host_keys, sessions=sessions, cycles=cycles, live=live,
-                  stomp=StompService(people, live), heartbeats=heartbeats, hosts=hosts)
+                  pushes=pushes, host_keys=host_keys, sessions=sessions, cycles=cycles, files=files, copies=copies,
+                  live=live, stomp=StompService(people, live), heartbeats=heartbeats, hosts=hosts)
     loops = Loops()
 
     async def watch() -> None:
@@ -121,6 +129,7 @@ def _put_together(config: HubConfig, clock: Callable[[], float], store: Store, s
         await agents.tick(clock())
         await sessions.tick(clock())
         await hosts.tick()
+        await copies.tick(clock())
 
     async def run() -> None:
         await runs.woken(1.0)
@@ -155,10 +164,13 @@ async def _running(application: web.Application) -> AsyncIterator[None]:
         doors.rollouts.start()
         doors.pushes.start()
         await doors.sessions.start()
+        await doors.files.start()
+        await doors.copies.start()
         await doors.cycles.start()
         doors.live.start()
         hub.loops.start()
         yield
+        await doors.copies.stop()
         await doors.sessions.stop()
         await doors.pushes.stop()
         doors.rollouts.stop()

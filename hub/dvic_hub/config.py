@@ -68,6 +68,10 @@ class HubConfig:
         3600, "s", "A terminal with neither input nor output for so long is ended.", 10, 604_800)
     session_hours: int = _setting(24, "h", "A terminal is ended after so long, whatever happens in it.", 1, 720)
     max_sessions: int = _setting(100, "terminals", "Terminals that may be open at a time.", 1, 10_000)
+    copy_mib: int = _setting(4096, "MiB", "What one file that is copied to or from machines may have.", 1, 1_048_576)
+    copy_spool_mib: int = _setting(
+        16_384, "MiB", "What files on their way may have together on the hub's disk.", 1, 16_777_216)
+    copy_keep_hours: int = _setting(24, "h", "Files on their way that nobody used for so long are dropped.", 1, 8760)
     max_nodes: int = _setting(10_000, "nodes", "Nodes that may be enrolled.", 1, 1_000_000)
     max_agents: int = _setting(5_000, "connections", "Agents that may be connected at a time.", 1, 100_000)
     max_active_runs: int = _setting(500, "runs", "Runs that may go on at a time.", 1, 10_000)

@@ -24,6 +24,7 @@ VERBS = {
     "metrics": ("hubctl.verbs.metrics", "Show measurements of machines: the newest, or how they went."),
     "run": ("hubctl.verbs.run", "Run a command on nodes, show what it says, wait for its end."),
     "runs": ("hubctl.verbs.runs", "List, look at and cancel runs."),
+    "cp": ("hubctl.verbs.cp", "Copy a file to nodes, or from one."),
     "shell": ("hubctl.verbs.shell", "Open a terminal on a node."),
     "sessions": ("hubctl.verbs.sessions", "List, join, end, replay and export terminals."),
     "service": ("hubctl.verbs.service", "Make, look at, switch and remove monitoring services."),

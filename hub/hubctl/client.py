@@ -74,6 +74,14 @@ class Client:
         except OSError as error:
             raise Usage(f"{file} can't be read: {error.strerror}", "give another file") from None
 
+    def put_bytes(self, *path: str, data: bytes, **query: object) -> dict:
+        """PUT bytes as they are."""
+        return self._request("PUT", path, query, data, {"Content-Type": "application/octet-stream"})
+
+    def part(self, *path: str, start: int, end: int) -> bytes:
+        """The bytes of an answer from `start` to before `end`, by Range."""
+        return self._exchanged("GET", path, {}, None, {"Accept": "*/*", "Range": f"bytes={start}-{end - 1}"})[2]
+
     def text(self, *path: str) -> str:
         """An answer that is no JSON but text."""
         return self._exchanged("GET", path, {}, None, {"Accept": "*/*"})[2].decode("utf-8", "replace")
@@ -101,11 +109,11 @@ class Client:
             self._connection.close()
             self._connection = None
 
-    def _request(self, method: str, path: tuple[str, ...], query: dict, body: dict | BinaryIO | None = None,
+    def _request(self, method: str, path: tuple[str, ...], query: dict, body: dict | bytes | BinaryIO | None = None,
                  more_headers: dict[str, str] | None = None) -> dict:
         return read_answer(self.context, *self._exchanged(method, path, query, body, more_headers))
 
-    def _exchanged(self, method: str, path: tuple[str, ...], query: dict, body: dict | BinaryIO | None = None,
+    def _exchanged(self, method: str, path: tuple[str, ...], query: dict, body: dict | bytes | BinaryIO | None = None,
                    more_headers: dict[str, str] | None = None) -> tuple:
         """Status, headers and content of a good answer; what a bad one means is raised."""
         if any(part in ("", ".", "..") for part in path):

@@ -186,6 +186,8 @@ def test_each_field_alone_with_hostile_values_never_breaks_the_hub(tmp_path):
         "/api/v1/rollouts/plan": {"selector": "x"},
         "/api/v1/silences": {"selector": "x", "seconds": 3600, "reason": "x"},
         "/api/v1/sessions": {"node": "x", "argv": ["true"], "cols": 80, "rows": 24},
+        "/api/v1/files": {"name": "letter", "size": 9, "sha256": "0" * 64},
+        "/api/v1/copies": {"selector": "x", "path": "/etc/hostname", "user": "ada"},
         "/api/v1/keepalive": {"keepalive": "a.b.c"}, "/api/v1/records": {"records": "a.b.c"},
         "/api/v1/services/{service}": {"on": True, "components": {"x": True}},
         "/api/v1/services/{service}/level": {"level": "info", "component": "x"},

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 from machine import SUITES
 from member_lab import Member, MemberLab
+from rig import until
 
 from dvic_wire.signing import PrivateKey, Purpose, b64encode, sign
 
@@ -111,7 +112,7 @@ def test_what_the_hub_signed_for_this_machine_runs_once_and_nothing_else_does(th
                           for what, jws in orders.items()))
     for what, answer in zip(orders, answers, strict=True):
         assert answer["state"] in ("refused", "expired"), (what, answer)
-    for kind in ("run", "update", "cancel", "confirm", "leave", "forget", "terminal"):
+    for kind in ("run", "update", "cancel", "confirm", "leave", "forget", "terminal", "copy"):
         for jws in ("", None, 7, thief.order(other, key=thief.stolen), "a.b.c"):
             [answer] = thief.ask({"request": kind, "run": other, "jws": jws})
             assert answer["state"] == "refused", (kind, jws, answer)
@@ -193,3 +194,22 @@ while True:
         assert [letter for letter in said if not letter.isprintable() and letter != "\n"] == [], verb
     member.sh("systemctl stop liar; systemctl start dvic-agent")
     thief.lab.online(member.pin["name"])
+
+
+def test_files_come_and_go_with_the_rights_of_their_user_and_not_of_who_carries_them(thief, tmp_path):
+    """Through the installed package: the agent's user may read neither file, root and anna theirs."""
+    member, rig, name = thief.member, thief.lab.rig, thief.member.pin["name"]
+    member.sh("id anna || useradd --create-home anna")
+    (tmp_path / "letter").write_bytes(b"dear anna, " * 50_000)
+    (tmp_path / "letter").chmod(0o600)
+    rig.hubctl("cp", str(tmp_path / "letter"), f"{name}:/root/letter")
+    rig.hubctl("cp", str(tmp_path / "letter"), f"{name}:letter", "--as", "anna")
+    rig.hubctl("cp", str(tmp_path / "letter"), f"{name}:/root/stolen", "--as", "anna", code=1)
+    rig.hubctl("cp", f"{name}:/root/letter", str(tmp_path / "stolen"), "--as", "anna", code=1)
+    rig.hubctl("cp", f"{name}:/home/anna/letter", str(tmp_path / "back"), "--as", "anna")
+
+    assert (tmp_path / "back").read_bytes() == (tmp_path / "letter").read_bytes()
+    assert member.sh("stat -c '%U %a %s' /root/letter /home/anna/letter") == "root 600 550000\nanna 600 550000"
+    assert not (tmp_path / "stolen").exists() and not (member.root / "root/stolen").exists()
+    thief.shell("cat /home/anna/letter", code=1)
+    until(lambda: member.sh("ls /var/lib/dvic-agent/runs") == "", "nothing of them is left")

@@ -34,9 +34,11 @@ def machine(request):
         booted.put(ROOT / "wire/dvic_wire", f"{packages}/dvic_wire")
         booted.put(ROOT / "agent/dvic_agent", f"{packages}/dvic_agent")
         booted.put(ROOT / "tests/support/running_executor.py", f"{packages}/running_executor.py")
-        booted.put(ROOT / "tests/support/held_terminal.py", f"{packages}/held_terminal.py")
+        for support in ("held_terminal", "held_copy"):
+            booted.put(ROOT / f"tests/support/{support}.py", f"{packages}/{support}.py")
         booted.put(ROOT / "tests/agent/test_executor_contract.py", "/root/suite/test_executor_contract.py")
         booted.put(ROOT / "tests/agent/test_terminal.py", "/root/terminals/test_terminal.py")
+        booted.put(ROOT / "tests/agent/test_copying.py", "/root/copies/test_copying.py")
         booted.write("/etc/systemd/system/dvic-executor.socket", SOCKET)
         booted.write("/etc/systemd/system/dvic-executor@.service", SERVICE)
         booted.write("/root/box/empty", "")
@@ -87,6 +89,14 @@ def test_terminals_are_held_in_units(machine):
                        timeout=SUITE_SECONDS)
 
     assert done.returncode == 0, done.stdout[-6000:]
+
+
+def test_files_are_copied_in_units(machine):
+    """The very tests of copies carried by child processes: as other users too, and onto a disk without room."""
+    done = machine.run("python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "/root/copies", timeout=SUITE_SECONDS)
+
+    assert done.returncode == 0, done.stdout[-6000:]
+    assert "skipped" not in done.stdout.splitlines()[-1]
 
 
 def test_the_contract_holds_for_an_ordinary_user_with_child_processes(machine):

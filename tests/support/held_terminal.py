@@ -1,7 +1,6 @@
 """A terminal of a real executor as its agent and its hub see it together: carried by its socket, typed by its key."""
 
 import json
-import os
 import re
 import socket
 import time
@@ -10,8 +9,6 @@ from running_executor import RunningExecutor, new_run_id
 
 from dvic_wire.signing import PrivateKey, Purpose
 from dvic_wire.terminals import Resized, TerminalSpec, Typed, decode_bytes, sign_input
-
-WAIT_SECONDS = 30
 
 
 class HeldTerminal:
@@ -33,13 +30,7 @@ class HeldTerminal:
     def connect(self, offset: int | None = None) -> "HeldTerminal":
         """As the agent, asking for the output from `offset` on (None: from where we are)."""
         self.disconnect()
-        folder = self.executor.state_dir / "runs" / self.run
-        self.executor.until(lambda: (folder / "terminal.sock").exists())
-        handle = os.open(folder, os.O_RDONLY)
-        self._connection = socket.socket(socket.AF_UNIX)
-        self._connection.settimeout(WAIT_SECONDS)
-        self._connection.connect(f"/proc/self/fd/{handle}/terminal.sock")
-        os.close(handle)
+        self._connection = self.executor.connect(self.run, "terminal.sock")
         self._lines = self._connection.makefile("rb")
         if offset is not None:
             self.offset = offset

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from contextlib import suppress
 
 
@@ -14,6 +15,7 @@ class Relay:
         self.target = 0
         self.swallowed = threading.Event()
         self._most: int | None = None
+        self._rate = 0
         self.seen: list[str] = []
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
@@ -34,6 +36,10 @@ class Relay:
         """Of what the hub says on each connection that is made from now on only so many bytes arrive; None: all."""
         self._most = most
         self.swallowed.clear()
+
+    def slow_down(self, rate: int) -> None:
+        """On each connection that is made from now on only so many bytes a second go each way."""
+        self._rate = rate
 
     def cut(self) -> None:
         """End every connection."""
@@ -60,6 +66,9 @@ class Relay:
                 machine.close()
                 continue
             hub.settimeout(None)
+            if self._rate:
+                for end in (machine, hub):
+                    end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
             with self._lock:
                 self._open |= {machine, hub}
             for source, sink, most in ((machine, hub, None), (hub, machine, self._most)):
@@ -67,7 +76,10 @@ class Relay:
 
     def _carry(self, source: socket.socket, sink: socket.socket, most: int | None) -> None:
         with suppress(OSError):
-            while data := source.recv(65536):
+            rate = self._rate
+            while data := source.recv(4096 if rate else 65536):
+                if rate:
+                    time.sleep(len(data) / rate)
                 if most is not None:
                     data, most, whole = data[:most], max(0, most - len(data)), data
                     if len(data) < len(whole):

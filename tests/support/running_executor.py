@@ -124,6 +124,17 @@ class RunningExecutor:
     def cancel(self, run: str) -> dict:
         return self.ask({"request": "cancel", "run": run, "jws": self.hub.cancel(run)})
 
+    def connect(self, run: str, name: str) -> socket.socket:
+        """As the agent, to the socket of that name in a run's directory."""
+        folder = self.state_dir / "runs" / run
+        self.until(lambda: (folder / name).exists())
+        handle = os.open(folder, os.O_RDONLY)  # a path of any length would not fit into an address
+        connection = socket.socket(socket.AF_UNIX)
+        connection.settimeout(WAIT_SECONDS)
+        connection.connect(f"/proc/self/fd/{handle}/{name}")
+        os.close(handle)
+        return connection
+
     def execute(self, **spec: object) -> list[dict]:
         """Run something and wait for its end; returns all its records."""
         run = new_run_id()

@@ -117,8 +117,9 @@ class RunRequest:
     """`jws`: RUN, claims `iss` (hub fingerprint), `aud` (node id), `jti` (run id), `spec` (see runs.RunSpec), `by`
     (who asked), optional `operator` (a JWS of the operator's own). Handed to the executor as it is.
     `request`: what the executor is asked for: run, update (then `jws` is UPDATE, see updates.py), enroll (then it is
-    ENROLL_SSH, claims `iss`, `aud`, `jti`, `by`, `target` {user, host, port}, see pushing.py), or terminal (then it is
-    TERMINAL, claims `iss`, `aud`, `jti`, `by`, `terminal`, see terminals.TerminalSpec)."""
+    ENROLL_SSH, claims `iss`, `aud`, `jti`, `by`, `target` {user, host, port}, see pushing.py), terminal (then it is
+    TERMINAL, claims `iss`, `aud`, `jti`, `by`, `terminal`, see terminals.TerminalSpec), or copy (then it is COPY,
+    claims `iss`, `aud`, `jti`, `by`, `copy`, see copies.CopySpec)."""
 
     run: str
     jws: str
@@ -212,6 +213,41 @@ class TerminalTaken:
 
 
 @dataclass(frozen=True)
+class CopyResume:
+    """H: carry the copy `run` from now on. `offset`: of a file that comes from the machine, how much of it is safe at
+    the hub. The machine answers with CopyTaken, or CopyFile; without this nothing of a copy is carried."""
+
+    run: str
+    offset: int
+
+
+@dataclass(frozen=True)
+class CopyPiece:
+    """H to the machine, A from it: `data` (base64, at most MAX_PIECE bytes) stands at `offset` in the file."""
+
+    run: str
+    offset: int
+    data: str
+
+
+@dataclass(frozen=True)
+class CopyTaken:
+    """The answer to pieces, from where they went: all before `offset` has been taken."""
+
+    run: str
+    offset: int
+
+
+@dataclass(frozen=True)
+class CopyFile:
+    """A: what the file is that is copied from the machine. `about`: see copies.FileAbout; once all of it was read it
+    comes again, with its sha256."""
+
+    run: str
+    about: dict
+
+
+@dataclass(frozen=True)
 class Problem:
     """One message could not be used, the connection goes on. `code` as in errors, `about` names the message."""
 
@@ -232,10 +268,13 @@ KINDS: dict[str, type] = {
     "batch": Batch, "ack": Ack, "keepalive": KeepAlive, "settings": Settings, "run_request": RunRequest,
     "run_cancel": RunCancel, "run_answer": RunAnswer, "run_reply": RunReply, "update_confirm": UpdateConfirm,
     "leave": Leave, "terminal_resume": TerminalResume, "terminal_input": TerminalInput, "terminal_ack": TerminalAck,
-    "terminal_output": TerminalOutput, "terminal_taken": TerminalTaken, "problem": Problem, "goodbye": Goodbye,
+    "terminal_output": TerminalOutput, "terminal_taken": TerminalTaken,
+    "copy_resume": CopyResume, "copy_piece": CopyPiece, "copy_taken": CopyTaken, "copy_file": CopyFile,
+    "problem": Problem, "goodbye": Goodbye,
 }
 """The name of each message on the wire."""
 
 Message = (Hello | HubProof | NodeProof | Welcome | Refused | Batch | Ack | KeepAlive | Settings | RunRequest
            | RunCancel | RunAnswer | RunReply | UpdateConfirm | Leave | TerminalResume | TerminalInput
-           | TerminalAck | TerminalOutput | TerminalTaken | Problem | Goodbye)
+           | TerminalAck | TerminalOutput | TerminalTaken | CopyResume | CopyPiece | CopyTaken | CopyFile | Problem
+           | Goodbye)

@@ -80,6 +80,7 @@ class Purpose(StrEnum):
     NODE_LEAVE = "dvic-node-leave+jws"
     TERMINAL = "dvic-terminal+jws"
     TERMINAL_INPUT = "dvic-terminal-input+jws"
+    COPY = "dvic-copy+jws"
 
 
 SHARED_PURPOSES = (Purpose.KEEPALIVE_POST, Purpose.KEEPALIVE_UDP, Purpose.RECORDS_POST)

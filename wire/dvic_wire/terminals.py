@@ -14,11 +14,10 @@ Output is counted in bytes from the terminal's start (`offset`); at most TERMINA
 unacknowledged, then the terminal is not read, and what writes to it waits.
 """
 
-import base64
-import binascii
 from dataclasses import dataclass
 
 from .errors import MalformedMessage, SignatureRefused
+from .pieces import MAX_PIECE, decode_bytes, encode_bytes
 from .signing import PrivateKey, PublicKey, Purpose, sign, verify
 
 TERMINAL_WINDOW = 256 * 1024
@@ -27,7 +26,7 @@ TERMINAL_WINDOW = 256 * 1024
 TERMINAL_TAIL = 64 * 1024
 """Acknowledged output that is kept at the machine so that a hub can show the last screenful again, bytes."""
 
-MAX_TERMINAL_PIECE = 32 * 1024
+MAX_TERMINAL_PIECE = MAX_PIECE
 """Bytes of output, or of input, in one message."""
 
 MAX_TERMINAL_ARGUMENTS = 64 * 1024
@@ -129,19 +128,3 @@ def read_size(size: object) -> Resized:
             type(side) is int and least <= side <= most for side in size):
         raise MalformedMessage(f"must be columns and rows, each {least} to {most}", "size")
     return Resized(size[0], size[1])
-
-
-def encode_bytes(data: bytes) -> str:
-    """Bytes of a terminal as they stand in a message: base64."""
-    return base64.b64encode(data).decode("ascii")
-
-
-def decode_bytes(text: object) -> bytes | None:
-    """The inverse; None for what is no base64 or longer than MAX_TERMINAL_PIECE."""
-    if not isinstance(text, str) or len(text) > MAX_TERMINAL_PIECE * 4 // 3 + 4:
-        return None
-    try:
-        data = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    return data if len(data) <= MAX_TERMINAL_PIECE else None

@@ -57,6 +57,13 @@ def resolve_account(name: str) -> Account:
                    own == 0)
 
 
+def become(account: Account) -> None:
+    """As root, become that user for good. Raises OSError."""
+    os.setgroups(account.groups)
+    os.setresgid(account.gid, account.gid, account.gid)
+    os.setresuid(account.uid, account.uid, account.uid)
+
+
 def _name_of(uid: int) -> str:
     try:
         return pwd.getpwuid(uid).pw_name
@@ -184,11 +191,9 @@ def _become_command(argv: list[str], spec: RunSpec, account: Account, variables:
         Path("/proc/self/oom_score_adj").write_text("0")
         if account.switch:
             step = f"it could not become user {account.name}"
-            os.setgroups(account.groups)
-            os.setresgid(account.gid, account.gid, account.gid)
-            os.setresuid(account.uid, account.uid, account.uid)
+            become(account)
         step = f"the working directory {spec.cwd or account.home} can't be entered"
-        _enter(spec.cwd, account.home)
+        enter(spec.cwd, account.home)
         step = f"{program or argv[0]} can't be executed"
         if memory:
             resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
@@ -207,7 +212,7 @@ def _close_on_exec(handle: int, closes: bool) -> None:
         pass  # the directory's own descriptor is gone already
 
 
-def _enter(wanted: str, home: str) -> None:
+def enter(wanted: str, home: str) -> None:
     """Go to the directory asked for; a home that can't be entered is only a default, so / takes its place."""
     if wanted:
         os.chdir(wanted)

@@ -13,6 +13,7 @@
     memory = 0            # bytes, 0: no cap
     cpu = 0               # percent of one core, 0: no cap
     output = 104857600    # bytes kept of stdout and stderr together
+    copy = 0              # bytes of a file that is copied to or from here, 0: no cap but the hub's
     runs = 100            # at the same time; more are refused
 
 A missing file means the defaults above (every user, every command, no operator keys). A file that can't be read, that
@@ -41,12 +42,14 @@ MAX_RUNS = 100
 
 @dataclass(frozen=True)
 class Limits:
-    """Caps: `timeout` s, `memory` bytes, `cpu` percent of one core, `output` bytes (0: no cap); `runs` at once."""
+    """Caps: `timeout` s, `memory` bytes, `cpu` percent of one core, `output` bytes, `copy` bytes of a file (0: no cap);
+    `runs` at once."""
 
     timeout: int = 86400
     memory: int = 0
     cpu: int = 0
     output: int = 100 * 1024 * 1024
+    copy: int = 0
     runs: int = MAX_RUNS
 
 
@@ -78,6 +81,16 @@ class Policy:
         return replace(spec, user=user, timeout=_smaller(spec.timeout, caps.timeout),
                        memory=_smaller(spec.memory or caps.memory, caps.memory),
                        cpu=_smaller(spec.cpu or caps.cpu, caps.cpu), output=_smaller(spec.output, caps.output))
+
+    def allow_unchecked(self, kind: str, narrowed: str, unsigned: str) -> None:
+        """Raise Refusal unless this kind, of which nobody can check beforehand what it does, is allowed. `narrowed`,
+        `unsigned`: why not where commands are narrowed, and where operators have to sign."""
+        if kind not in self.kinds:
+            raise Refusal("policy", f"this machine's policy does not allow the kind {kind}")
+        if self.argv is not None:
+            raise Refusal("policy", f"this machine's policy narrows what may be executed, and {narrowed}")
+        if self.operator_keys:
+            raise Refusal("operator", f"this machine does only what an operator has signed as well; {unsigned}")
 
     def allow_update(self) -> tuple[PublicKey, ...]:
         """The owner's keys that must have signed an update; none: the hub says whose count. Raises Refusal."""
@@ -111,7 +124,7 @@ def parse_policy(text: str) -> Policy:
     given = value.get("limits", {})
     if not isinstance(given, dict):
         raise TypeError("limits must be a table")
-    _known(given, {"timeout", "memory", "cpu", "output", "runs"}, "limits.")
+    _known(given, {"timeout", "memory", "cpu", "output", "copy", "runs"}, "limits.")
     for name, number in [*given.items(), ("keep_days", value.get("keep_days", 30))]:
         if type(number) is not int or number < 0:
             raise TypeError(f"{name} must be a whole number, not negative")

@@ -1,7 +1,7 @@
 """What a run's own process does, once: find out who carries the command, and note how it ended.
 
-A terminal has a carrier of its own (terminal.py), which needs cryptography. Any other run is carried by a Recorder, in
-a process that stays as small as that.
+A terminal has a carrier of its own (terminal.py), which needs cryptography, and so has a file (copy_carrier.py). Any
+other run is carried by a Recorder, in a process that stays as small as that.
 """
 
 import os
@@ -12,6 +12,7 @@ from pathlib import Path
 from dvic_wire.runs import RunSpec
 
 from . import tree
+from .copy_carrier import CopyCarrier
 from .ending import Outcome
 from .recorder import Recorder, note_outcome
 from .rundir import RunDir
@@ -36,7 +37,7 @@ def record(run: RunDir, *, limit_memory: bool, keeper: int = -1,
     try:
         request = run.request()
         spec = RunSpec.from_json(request.get("spec"))
-        recorder = _carrier(run, spec, request.get("terminal"), keeper, others)
+        recorder = _carrier(run, spec, request, keeper, others)
         outcome = recorder.run(spec, limit_memory)
         orphaned = recorder.orphaned
     except Exception as error:  # whatever it is, people must learn it from the run's end
@@ -47,12 +48,14 @@ def record(run: RunDir, *, limit_memory: bool, keeper: int = -1,
     return orphaned
 
 
-def _carrier(run: RunDir, spec: RunSpec, terminal: object, keeper: int,
+def _carrier(run: RunDir, spec: RunSpec, request: dict, keeper: int,
              others: Callable[[], list[tree.Process]] | None) -> Recorder:
-    if terminal is None:
+    if "copy" in request:
+        return CopyCarrier(run, spec, keeper, others)
+    if "terminal" not in request:
         return Recorder(run, spec, keeper, others)
     from dvic_wire.terminals import TerminalSpec  # noqa: PLC0415 (cryptography, which other runs don't need)
 
     from .terminal import TerminalCarrier  # noqa: PLC0415 (the same)
 
-    return TerminalCarrier(run, spec, TerminalSpec.from_json(terminal), keeper, others)
+    return TerminalCarrier(run, spec, TerminalSpec.from_json(request["terminal"]), keeper, others)

@@ -1,8 +1,8 @@
 """One request a process: read a line, decide, answer a line. The door between the agent and root.
 
-Whoever may connect to the socket can ask for anything, so what is asked for (run, update, enroll, terminal, answer,
-cancel, confirm, leave) must carry the hub's signature, save `forget` (an ended run's directory) and `ping`. A request
-is bounded in size and in time. The order of a decision (about leaving the hub leaving.py decides):
+Whoever may connect to the socket can ask for anything, so what is asked for (run, update, enroll, terminal, copy,
+answer, cancel, confirm, leave) must carry the hub's signature, save `forget` (an ended run's directory) and `ping`. A
+request is bounded in size and in time. The order of a decision (about leaving the hub leaving.py decides):
 
     the id is a safe name -> the hub signed it for this node and this run -> it is new -> its time -> policy, user,
     operator, room -> entered in the replay list (on the disk) -> started
@@ -28,6 +28,7 @@ from ..version import VERSION
 from .answers import expect_answer, hand_over
 from .backend import Backend
 from .command import resolve_account
+from .copy_order import allowed_copy
 from .enrolling import enroll_spec
 from .errors import ExecutorError, Refusal, StartFailed
 from .leaving import leave
@@ -71,8 +72,8 @@ class Executor:
             if kind == "leave":
                 return leave(self.config_dir, self.state, self.backend, _text(request.get("jws")), self.clock())
             handler = {"run": self._run, "update": self._update, "enroll": self._enroll, "terminal": self._terminal,
-                       "answer": self._answer, "cancel": self._cancel, "confirm": self._confirm,
-                       "forget": self._forget}.get(str(kind))
+                       "copy": self._copy, "answer": self._answer, "cancel": self._cancel,
+                       "confirm": self._confirm, "forget": self._forget}.get(str(kind))
             if handler is None:
                 raise Refusal("malformed", "unknown request")
             return handler(check_run_id(request.get("run")), request.get("jws"))
@@ -103,6 +104,11 @@ class Executor:
     def _terminal(self, run: str, jws: object) -> dict:
         """Open a terminal (see terminal.py)."""
         return self._decide(run, jws, Purpose.TERMINAL, self._allowed_terminal, self._start_terminal)
+
+    def _copy(self, run: str, jws: object) -> dict:
+        """Copy a file (see copying.py)."""
+        return self._decide(run, jws, Purpose.COPY, self._allowed_copy,
+                            lambda run, spec, claims: self._start_run(run, spec, claims, copy=True))
 
     def _answer(self, run: str, jws: object) -> dict:
         """Give a run what it asked for, once."""
@@ -167,6 +173,12 @@ class Executor:
         allowed = allowed_terminal(claims, policy)
         self._check_room(policy)
         return allowed
+
+    def _allowed_copy(self, claims: dict, _: PinnedHub, __: ReplayList) -> RunSpec:
+        policy = load_policy(self.config_dir)
+        spec = allowed_copy(claims, policy)
+        self._check_room(policy)
+        return spec
 
     def _allowed_update(self, claims: dict, hub: PinnedHub, _: ReplayList) -> Journal:
         policy = load_policy(self.config_dir)

@@ -29,9 +29,9 @@ from dvic_wire.terminals import Input, Resized, TerminalSpec, Typed, encode_byte
 from . import tree
 from .command import Account, Started, start_in_terminal
 from .recorder import Recorder
+from .run_client import TERMINAL_SOCKET, Client, listen
 from .rundir import RunDir
 from .terminal_backlog import Backlog
-from .terminal_client import Client, listen
 
 MAX_TYPED_AHEAD = 128 * 1024
 """Bytes of input that wait for the terminal to take them; beyond them nothing is read from the agent."""
@@ -64,7 +64,7 @@ class TerminalCarrier(Recorder):
         """Inputs that nobody entitled has signed."""
 
     def _begin(self, spec: RunSpec, account: Account, limit_memory: bool) -> Started:
-        self._server = listen(self._run)
+        self._server = listen(self._run, TERMINAL_SOCKET)
         master, slave = pty.openpty()
         _set_size(slave, self._wanted.cols, self._wanted.rows)
         modes = termios.tcgetattr(slave)

@@ -25,7 +25,19 @@ from dvic_hub.services.agents import CONFLICT_RETRY
 from dvic_wire import codec
 from dvic_wire.errors import LimitExceeded, MalformedMessage, WireError
 from dvic_wire.limits import MAX_HANDSHAKE_BYTES, MAX_MESSAGE_BYTES
-from dvic_wire.messages import Goodbye, KeepAlive, Message, NodeProof, Problem, RunReply, TerminalOutput, TerminalTaken
+from dvic_wire.messages import (
+    CopyFile,
+    CopyPiece,
+    CopyTaken,
+    Goodbye,
+    KeepAlive,
+    Message,
+    NodeProof,
+    Problem,
+    RunReply,
+    TerminalOutput,
+    TerminalTaken,
+)
 from dvic_wire.signing import Purpose, b64encode
 
 MAX_IN_FLIGHT = 32
@@ -143,6 +155,7 @@ class AgentConnection:
                 self._track(self._doors.runs.on_connected(self._session.node), 0)
                 self._doors.rollouts.on_connected(self._session.node)
                 self._track(self._doors.sessions.on_connected(self._session.node), 0)
+                self._track(self._doors.copies.on_connected(self._session.node), 0)
                 await self._serve()
         except (ConnectionError, web.HTTPException):
             if not self.socket.prepared:
@@ -150,6 +163,7 @@ class AgentConnection:
         finally:
             if self._doors.agents.detach(self._session.node, self):
                 self._doors.sessions.on_gone(self._session.node)
+                self._doors.copies.on_gone(self._session.node)
             if self.socket.prepared:
                 await self._close()
             await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -266,6 +280,12 @@ class AgentConnection:
             await self._doors.sessions.on_output(self._session.node, message)
         elif isinstance(message, TerminalTaken):
             await self._doors.sessions.on_taken(self._session.node, message)
+        elif isinstance(message, CopyPiece):
+            self._doors.copies.on_piece(self._session.node, message)
+        elif isinstance(message, CopyTaken):
+            self._doors.copies.on_taken(self._session.node, message)
+        elif isinstance(message, CopyFile):
+            await self._doors.copies.on_file(self._session.node, message)
         elif isinstance(message, RunReply):
             self._track(self._reply(message), 0)
         elif isinstance(message, Problem) and self._complaints < MAX_COMPLAINTS:

@@ -10,8 +10,10 @@ if TYPE_CHECKING:
     from dvic_hub.config import HubConfig
     from dvic_hub.services.agents import AgentService
     from dvic_hub.services.audit import AuditService
+    from dvic_hub.services.copies import CopyService
     from dvic_hub.services.cycles import CycleService
     from dvic_hub.services.enrolment import EnrolmentService
+    from dvic_hub.services.files import FileService
     from dvic_hub.services.heartbeats import HeartbeatService
     from dvic_hub.services.host_keys import HostKeyService
     from dvic_hub.services.hosts import HostService
@@ -57,6 +59,8 @@ class Doors:
     pushes: PushService
     host_keys: HostKeyService
     sessions: SessionService
+    files: FileService
+    copies: CopyService
     cycles: CycleService
     live: LiveService
     stomp: StompService

@@ -27,7 +27,7 @@ _REASONS = {400: "The input can't be used; `field` and `limit` say what of it.",
             507: "The hub's disk is full; nothing was stored."}
 _ABOUT = {"node": "The node's id or name.", "run": "The run's id.", "token": "The token's id.",
           "user": "The user's name.", "rollout": "The rollout's id.", "key": "The key's fingerprint.",
-          "session": "The terminal's id.", "release": "The package's file name.",
+          "session": "The terminal's id.", "file": "The file's id.", "release": "The package's file name.",
           "index": "A file of the repository: InRelease, Packages.gz, ...",
           "hash": "SHA-256 of an index, in hex.", "secret": "An enrolment token.",
           "service": "The service's name.", "cycle": "The cycle's number.",

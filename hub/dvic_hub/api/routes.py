@@ -6,7 +6,9 @@ The server, its checks and the OpenAPI document are all made from this table; a 
 from dvic_hub.api import (
     agent_socket,
     audit,
+    copies,
     enrolment,
+    files,
     hosts,
     install,
     keepalive,
@@ -38,6 +40,7 @@ from dvic_hub.api.route import Route
 from dvic_hub.domain import service_description
 from dvic_hub.domain.people import ADMIN, OPERATOR, PUBLIC, VIEWER
 from dvic_hub.domain.service_description import MAX_DESCRIPTION_BYTES
+from dvic_hub.services.files import MAX_PART_BYTES
 from dvic_hub.services.releases import MAX_RELEASE_BYTES
 
 API = "/api/v1"
@@ -180,6 +183,26 @@ ROUTES: tuple[Route, ...] = (
           query=runs.OutputQuery, answer=runs.OutputList),
     Route("POST", f"{API}/runs/{{run}}/cancel", OPERATOR, runs.cancel_run, "Cancel a run, or some nodes of it",
           body=runs.CancelBody, answer=runs.RunItem, max_body=runs.MAX_RUN_BYTES, problems=(409,)),
+
+    # files
+    Route("GET", f"{API}/files", OPERATOR, files.list_files, "List files on their way", query=PageQuery,
+          answer=files.FileList),
+    Route("POST", f"{API}/files", OPERATOR, files.add_file, "Announce a file that is brought in parts",
+          body=files.NewFile, answer=files.FileItem, status=201, problems=(409, 413, 507),
+          description=files.__doc__ or ""),
+    Route("GET", f"{API}/files/{{file}}", OPERATOR, files.show_one_file, "What of a file is here",
+          answer=files.FileItem),
+    Route("PUT", f"{API}/files/{{file}}", OPERATOR, files.take_part, "Bring the next part of a file",
+          query=files.PartQuery, upload=files.BYTES, answer=files.FileItem, max_body=MAX_PART_BYTES,
+          problems=(408, 409, 413, 507)),
+    Route("GET", f"{API}/files/{{file}}/content", OPERATOR, files.read_file, "The bytes of a whole file",
+          content=files.BYTES, problems=(409,)),
+    Route("DELETE", f"{API}/files/{{file}}", OPERATOR, files.remove_file, "Remove a file from the hub", status=204,
+          problems=(409,)),
+    Route("POST", f"{API}/copies", OPERATOR, copies.add_copy, "Copy a file to nodes, or from one",
+          body=copies.NewCopy, answer=copies.CopyItem, status=201, problems=(404, 409),
+          description=copies.__doc__ or ""),
+    Route("GET", f"{API}/copies/{{run}}", VIEWER, copies.show_copy, "How far a copy is", answer=copies.CopyItem),
 
     # terminals
     Route("GET", f"{API}/sessions", VIEWER, sessions.list_sessions, "List terminals that are or were open",

@@ -89,8 +89,8 @@ class RunSpecItem(msgspec.Struct):
 
 
 class RunItem(msgspec.Struct, omit_defaults=True):
-    """`kind`: run, update (of a rollout), enroll (by ssh) or terminal; `argv` then says of what. `counts`: nodes by
-    state. `cancelled`, `ended`: when. `nodes` only where one run is asked for, and `more` where one who may run
+    """`kind`: run, update (of a rollout), enroll (by ssh), terminal or copy; `argv` then says of what. `counts`: nodes
+    by state. `cancelled`, `ended`: when. `nodes` only where one run is asked for, and `more` where one who may run
     commands asks: environment and input can hold secrets."""
 
     id: str
@@ -117,8 +117,8 @@ class RunsQuery(msgspec.Struct, forbid_unknown_fields=True):
     """`by`: who ordered it. `node`: id or name of one that it was ordered for. `grep`: text that its command, selector,
     reason or id holds, in capitals or not. `state`: `active` (not over yet) or `failed` (a node of it ended badly)."""
 
-    kind: Annotated[Literal["run", "update", "enroll", "terminal", "all"], msgspec.Meta(
-        description="Commands, the updates that rollouts order, enrolments by ssh, terminals, or all.")] = "run"
+    kind: Annotated[Literal["run", "update", "enroll", "terminal", "copy", "all"], msgspec.Meta(
+        description="Commands, the updates that rollouts order, enrolments by ssh, terminals, copies, or all.")] = "run"
     by: Annotated[str, msgspec.Meta(max_length=200, pattern=NO_NUL)] = ""
     node: Annotated[str, msgspec.Meta(max_length=200, pattern=NO_NUL)] = ""
     grep: Annotated[str, msgspec.Meta(max_length=1000, pattern=NO_NUL)] = ""

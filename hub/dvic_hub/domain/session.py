@@ -5,7 +5,8 @@
     challenged   --NodeProof-->   proved       event Proved: the driver makes room for the connection, calls welcome()
                                                (a removed node gets Leave and Refused, a revoked one Refused)
     proved       --welcome()-->   standing     sends Welcome
-    standing     --Batch, KeepAlive, RunReply, TerminalOutput, TerminalTaken, Problem-->  event Spoke
+    standing     --Batch, KeepAlive, RunReply, TerminalOutput, TerminalTaken, CopyPiece, CopyTaken, CopyFile,
+                   Problem-->  event Spoke
                  --Goodbye-->  ended, event Left
     any          --Refused-->  ended, event Left: the agent does not want this hub
     any          --whatever else-->  ended     sends Refused (docs/protocol.md, section 3)
@@ -24,6 +25,9 @@ from dvic_wire.errors import SignatureRefused, WireError
 from dvic_wire.limits import MAX_NAME, PROTOCOL_VERSIONS
 from dvic_wire.messages import (
     Batch,
+    CopyFile,
+    CopyPiece,
+    CopyTaken,
     Goodbye,
     Hello,
     HubProof,
@@ -69,7 +73,8 @@ ACCEPTS: dict[str, dict[type, str]] = {
     CHALLENGED: {NodeProof: PROVED},
     PROVED: {},
     STANDING: {Batch: STANDING, KeepAlive: STANDING, RunReply: STANDING, TerminalOutput: STANDING,
-               TerminalTaken: STANDING, Problem: STANDING, Goodbye: ENDED},
+               TerminalTaken: STANDING, CopyPiece: STANDING, CopyTaken: STANDING, CopyFile: STANDING, Problem: STANDING,
+               Goodbye: ENDED},
     ENDED: {},
 }
 """Which message is taken in which state, and the state after it."""

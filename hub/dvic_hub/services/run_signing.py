@@ -4,6 +4,7 @@
     update    a manifest and the key set: install what they name (dvic_wire.updates)
     enroll    a target: open ssh to it (dvic_wire.pushing)
     terminal  dvic_wire.terminals.TerminalSpec: open a terminal
+    copy      dvic_wire.copies.CopySpec: copy a file
 
 The detail of a run of kind update is {rollout, package, version, manifest, older, confirm}: all that its order is made
 of save for the key set, which is the one of the moment, so that an order never rests on a key that was taken out.
@@ -23,9 +24,11 @@ UPDATE = "update"
 ENROLL = "enroll"
 """The kind of run that enrols another machine by ssh; its detail is {target}."""
 
-
 TERMINAL = "terminal"
 """The kind of run that is a terminal; its detail is {terminal}."""
+
+COPY = "copy"
+"""The kind of run that copies a file; its detail is {copy} and, of what goes to machines, {file}: its id here."""
 
 
 class RunSigner:
@@ -47,6 +50,9 @@ class RunSigner:
             return RunRequest(run.id, await self._sign(Purpose.ENROLL_SSH, {**claims, **run.detail}), "enroll")
         if run.kind == TERMINAL:
             return RunRequest(run.id, await self._sign(Purpose.TERMINAL, {**claims, **run.detail}), TERMINAL)
+        if run.kind == COPY:
+            claims["copy"] = run.detail["copy"]
+            return RunRequest(run.id, await self._sign(Purpose.COPY, claims), COPY)
         claims["spec"] = run.spec.to_json()
         if run.operator:
             claims["operator"] = run.operator

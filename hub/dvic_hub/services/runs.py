@@ -141,22 +141,24 @@ class RunService:
         self._rounds.mark(run.id)
         return run
 
-    async def cancel(self, run_id: str, actor: Actor, nodes: list[str] | None = None) -> Run:
+    async def cancel(self, run_id: str, actor: Actor, nodes: list[str] | None = None, why: str = "") -> Run:
         """Ask for the end of a run, on all its nodes or on some. What has not been sent ends at once; what runs ends
-        when its node says so. Raises NotFound; asking again, or when it is over, changes nothing."""
+        when its node says so. `why` is told with it. Raises NotFound; asking again, or when it is over, changes
+        nothing."""
         run = await self._run(run_id)
         if run.ended:
             return run
-        async with self._audit.record(actor, "run.cancel", run_id, {"nodes": nodes if nodes is not None else "all"}):
+        async with self._audit.record(actor, "run.cancel", run_id, {"nodes": nodes if nodes is not None else "all",
+                                                                        **({"why": why} if why else {})}):
             if nodes is None:
                 await self._store.runs.update(run_id, cancelled=run.cancelled or int(self._clock() * _SECOND))
-            await self._ask_to_cancel(run_id, nodes, actor)
+            await self._ask_to_cancel(run_id, nodes, f"{actor.name} ({why})" if why else actor.name)
         self._rounds.mark(run_id)
         return await self._run(run_id)
 
-    async def _ask_to_cancel(self, run_id: str, nodes: list[str] | None, actor: Actor) -> None:
+    async def _ask_to_cancel(self, run_id: str, nodes: list[str] | None, who: str) -> None:
         """Write down on the rows (None: on all) who wants them ended."""
-        asked, wanted = f"{dispatch.CANCEL_ASKED}{actor.name}", None if nodes is None else set(nodes)
+        asked, wanted = f"{dispatch.CANCEL_ASKED}{who}"[:dispatch.MAX_REASON], None if nodes is None else set(nodes)
         while True:
             rows = [row for row in await self._store.runs.nodes(run_id) if row.state not in TERMINAL
                     and row.reason != asked and (wanted is None or row.node in wanted)]

@@ -84,8 +84,8 @@ def command() -> None:
 
 @command.command("ls")
 @click.option("-n", "--lines", type=click.IntRange(1), default=20, show_default=True, help="How many, newest first.")
-@click.option("--kind", type=click.Choice(["run", "update", "enroll", "terminal"]), default="run", show_default=True,
-              help="Commands, or the updates that rollouts order.")
+@click.option("--kind", type=click.Choice(["run", "update", "enroll", "terminal", "copy"]), default="run",
+              show_default=True, help="Commands, or the updates that rollouts order.")
 @click.option("--all", "every", is_flag=True, help="Of every kind.")
 @output_option()
 @click.pass_obj

@@ -3,11 +3,11 @@
 import { apiUrl } from "./api.ts"
 import { problemOf } from "./problems.ts"
 
-/** POST a file as it is; throws Problem. `tell` hears the share that has left, 0 to 1. */
-export function upload<T>(path: string, file: File, kind: string, tell: (share: number) => void): Promise<T> {
+/** POST (or PUT) a file, or a part of one, as it is; throws Problem. `tell` hears the share that has left, 0 to 1. */
+export function upload<T>(path: string, file: Blob, kind: string, tell: (share: number) => void, method = "POST"): Promise<T> {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest()
-    request.open("POST", apiUrl(path))
+    request.open(method, apiUrl(path))
     request.setRequestHeader("Content-Type", kind)
     request.setRequestHeader("Accept", "application/json")
     request.upload.onprogress = (event) => { if (event.lengthComputable) tell(event.loaded / event.total) }

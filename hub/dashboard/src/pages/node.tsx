@@ -16,6 +16,7 @@ import { Empty, Waiting } from "../ui/notices.tsx"
 import { useTitle } from "../ui/shell.tsx"
 import { NodeActions, SilencedNotice } from "./node_actions.tsx"
 import { NodeCharts, type Sample } from "./node_charts.tsx"
+import { NodeFiles } from "./node_files.tsx"
 import { Demos, NodeRuns, NodeUpdates } from "./node_lists.tsx"
 import { NodeLog } from "./node_log.tsx"
 import { NodeSessions } from "./node_sessions.tsx"
@@ -99,6 +100,7 @@ export function NodePage(props: { params: Record<string, string> }) {
       </section>
       <Demos node={node} turn={live.demos.value} />
       <NodeLog node={node} />
+      <NodeFiles node={node} />
       <NodeRuns node={node} />
       <NodeUpdates node={node} />
       <NodeSessions node={node} />

@@ -1,10 +1,11 @@
-"""The agent's connection to a terminal: one JSON object a line, both ways, bounded. Never blocks.
+"""The agent's connection to a run that it carries bytes for: one JSON object a line, both ways, bounded. Never blocks.
 
-    agent     {"from": offset}  first, then  {"input": JWS}  and  {"ack": offset}
-    terminal  {"taken": n}  first and after inputs,  {"out": offset, "data": base64}
+    agent     {"from": offset}  first
+    terminal  {"input": JWS}, {"ack": offset}  ->  {"taken": n} first and after inputs, {"out": offset, "data": x}
+    copy      see copying.py
 
-The socket lies in the run's directory, for the agent's group alone; whoever connects may read the terminal, and type
-only what the session's key has signed.
+The socket lies in the run's directory, for the agent's group alone; whoever connects may read what the run tells, and
+give it only what the hub has signed for.
 """
 
 import json
@@ -14,8 +15,9 @@ from collections.abc import Iterator
 
 from .rundir import RunDir
 
-SOCKET = "terminal.sock"
-"""Its name in the run's directory; it appears when somebody listens."""
+TERMINAL_SOCKET = "terminal.sock"
+COPY_SOCKET = "copy.sock"
+"""Names in the run's directory; each appears when somebody listens."""
 
 MAX_CLIENT_LINE = 160 * 1024
 """Bytes of one line from the agent: the JWS of the largest input."""
@@ -26,10 +28,10 @@ MAX_UNSENT_BYTES = 128 * 1024
 _READ = 64 * 1024
 
 
-def listen(run: RunDir) -> socket.socket:
-    """The listening socket, in the place of a dead one's. Raises OSError."""
+def listen(run: RunDir, name: str) -> socket.socket:
+    """The listening socket of that name, in the place of a dead one's. Raises OSError."""
     server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
-    folder, beside = f"/proc/self/fd/{run.handle}", f".{SOCKET}"  # a path of any length would not fit into an address
+    folder, beside = f"/proc/self/fd/{run.handle}", f".{name}"  # a path of any length would not fit into an address
     try:
         os.unlink(beside, dir_fd=run.handle)
     except FileNotFoundError:
@@ -42,7 +44,7 @@ def listen(run: RunDir) -> socket.socket:
     os.chown(beside, -1, os.fstat(run.handle).st_gid, dir_fd=run.handle, follow_symlinks=False)
     os.chmod(f"{folder}/{beside}", 0o660)
     server.listen(4)
-    os.rename(beside, SOCKET, src_dir_fd=run.handle, dst_dir_fd=run.handle)
+    os.rename(beside, name, src_dir_fd=run.handle, dst_dir_fd=run.handle)
     return server
 
 
