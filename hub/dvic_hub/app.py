@@ -26,7 +26,9 @@ from dvic_hub.services.copies import CopyService
 from dvic_hub.services.cycles import CycleService
 from dvic_hub.services.enrolment import EnrolmentService
 from dvic_hub.services.files import FileService
+from dvic_hub.services.heartbeats import HeartbeatService
 from dvic_hub.services.host_keys import HostKeyService
+from dvic_hub.services.hosts import HostService
 from dvic_hub.services.ingest import IngestService
 from dvic_hub.services.live import LiveService
 from dvic_hub.services.maintenance import MaintenanceService
@@ -41,6 +43,7 @@ from dvic_hub.services.runs import RunService
 from dvic_hub.services.sessions import SessionService
 from dvic_hub.services.silences import SilenceService
 from dvic_hub.services.spool import Spool
+from dvic_hub.services.stomp import StompService
 from dvic_hub.services.watch import FleetService
 from dvic_hub.store.port import Store
 from dvic_hub.store.sqlite import SqliteStore
@@ -64,12 +67,13 @@ HUB: web.AppKey[Hub] = web.AppKey("hub", Hub)
 
 
 def build_app(config: HubConfig, clock: Callable[[], float] = time.time, *,
-              store: Store | None = None) -> web.Application:
+              store: Store | None = None, steady: Callable[[], float] = time.monotonic) -> web.Application:
     """The hub as an application. Makes its key in `state_dir` at the first start; raises IdentityError.
 
-    `clock` gives Unix seconds; `store` is another one than the database in `state_dir`.
+    `clock` gives Unix seconds, `steady` seconds that only grow; `store` is another one than the database in
+    `state_dir`.
     """
-    hub = _put_together(config, clock, store or SqliteStore(config.state_dir / DATABASE, clock))
+    hub = _put_together(config, clock, store or SqliteStore(config.state_dir / DATABASE, clock), steady)
     application = make_application(hub.doors)
     application[HUB] = hub
     application.cleanup_ctx.append(_running)
@@ -77,7 +81,7 @@ def build_app(config: HubConfig, clock: Callable[[], float] = time.time, *,
     return application
 
 
-def _put_together(config: HubConfig, clock: Callable[[], float], store: Store) -> Hub:
+def _put_together(config: HubConfig, clock: Callable[[], float], store: Store, steady: Callable[[], float]) -> Hub:
     key, _ = identity.load_or_create(config.state_dir)
     bus = LocalBus()
     audit = AuditService(store.audit, clock)
@@ -109,18 +113,22 @@ def _put_together(config: HubConfig, clock: Callable[[], float], store: Store) -
     copies = CopyService(store, bus, fleet, agents, runs, spool, files, config, clock)
     cycles = CycleService(store.services, bus, fleet, audit, clock, agents.ask)
     ingest = IngestService(store, bus, fleet.announce, cycles)
+    hosts = HostService(store, bus, audit, config, clock, steady)
+    heartbeats = HeartbeatService(store, fleet, agents, ingest, hosts, key.fingerprint, clock, steady)
+    live = LiveService(bus, fleet)
     maintenance = MaintenanceService(store, config.retention_days, clock)
     doors = Doors(config=config, identity=key, clock=clock, started=clock(), version=VERSION, store=store, audit=audit,
                   people=people, fleet=fleet, silences=silences, agents=agents, ingest=ingest, enrolment=enrolment,
                   releases=releases, release_keys=release_keys, manifests=manifests, runs=runs, rollouts=rollouts,
                   pushes=pushes, host_keys=host_keys, sessions=sessions, cycles=cycles, files=files, copies=copies,
-                  live=LiveService(bus, fleet))
+                  live=live, stomp=StompService(people, live), heartbeats=heartbeats, hosts=hosts)
     loops = Loops()
 
     async def watch() -> None:
         fleet.tick(clock())
         await agents.tick(clock())
         await sessions.tick(clock())
+        await hosts.tick()
         await copies.tick(clock())
 
     async def run() -> None:
@@ -151,6 +159,7 @@ async def _running(application: web.Application) -> AsyncIterator[None]:
     try:
         await doors.fleet.start()
         await doors.silences.start()
+        await doors.hosts.start()
         doors.runs.start()
         doors.rollouts.start()
         doors.pushes.start()
@@ -167,6 +176,7 @@ async def _running(application: web.Application) -> AsyncIterator[None]:
         doors.rollouts.stop()
         doors.runs.stop()
         await doors.fleet.stop()
+        await doors.hosts.stop()
     finally:
         await doors.store.close()
 
@@ -176,5 +186,6 @@ async def _say_goodbye(application: web.Application) -> None:
     hub = application[HUB]
     await hub.loops.stop()
     hub.doors.sessions.leave_all()
+    hub.doors.stomp.leave_all()
     await hub.doors.agents.close_all()
     hub.doors.live.stop()

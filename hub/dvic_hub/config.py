@@ -46,6 +46,16 @@ class HubConfig:
         (), "addresses, networks", "Proxies whose X-Forwarded-For is believed; over a unix socket it always is.")
     ca_file: str = _setting(
         "", "path", "Certificates (PEM) of the private authority that signed the hub's; empty: a public one did.")
+    heartbeat_listen: str = _setting(
+        "", "address:port", "Where signed heartbeats of devices are heard over UDP, such as `0.0.0.0:43278`; "
+        "empty: nowhere.")
+    heartbeat_networks: tuple[str, ...] = _setting(
+        (), "addresses, networks", "Whose unsigned heartbeats (`Thump!`, on the same port) are shown.")
+    heartbeat_timeout: int = _setting(
+        30, "s", "A host with unsigned heartbeats is silent after so long without one; they come every 10 s.",
+        11, 86_400)
+    stomp_listen: str = _setting(
+        "", "address:port", "Where STOMP is served over TCP, without TLS, such as `127.0.0.1:61613`; empty: nowhere.")
     announce: bool = _setting(False, "yes or no", "Announce the hub on the local network (mDNS).")
     push_from_hub: bool = _setting(
         True, "yes or no", "Let operators enrol machines by ssh from the hub's own machine, not only from nodes.")
@@ -68,6 +78,9 @@ class HubConfig:
 
     def __post_init__(self) -> None:
         self.endpoint()
+        for name in ("heartbeat_listen", "stomp_listen"):
+            if getattr(self, name):
+                endpoint_of(getattr(self, name), name)
         if not self.url:
             kind, _ = self.endpoint()
             object.__setattr__(self, "url", f"http://{self.listen}" if kind == "tcp" else "http://localhost")
@@ -75,11 +88,12 @@ class HubConfig:
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
             raise ConfigError(f"url: {self.url!r} is not an http or https address", field="url")
         object.__setattr__(self, "url", self.url.rstrip("/"))
-        for proxy in self.trusted_proxies:
-            try:
-                ipaddress.ip_network(proxy, strict=False)
-            except ValueError:
-                raise ConfigError(f"trusted_proxies: {proxy!r} is no network", field="trusted_proxies") from None
+        for name in ("trusted_proxies", "heartbeat_networks"):
+            for network in getattr(self, name):
+                try:
+                    ipaddress.ip_network(network, strict=False)
+                except ValueError:
+                    raise ConfigError(f"{name}: {network!r} is no network", field=name) from None
 
     def ca_text(self) -> str:
         """The private authority's certificates, PEM; "" where there is none. Raises ConfigError."""
@@ -92,11 +106,20 @@ class HubConfig:
             if not path.startswith("/"):
                 raise ConfigError("listen: unix: needs an absolute path", field="listen")
             return "unix", path
-        host, colon, port = self.listen.rpartition(":")
-        host = host.removeprefix("[").removesuffix("]")
-        if not colon or not host or not port.isdecimal() or int(port) > 65535:
-            raise ConfigError(f"listen: {self.listen!r} is neither address:port nor unix:/path", field="listen")
-        return "tcp", (host, int(port))
+        try:
+            return "tcp", endpoint_of(self.listen, "listen")
+        except ConfigError:
+            raise ConfigError(f"listen: {self.listen!r} is neither address:port nor unix:/path",
+                              field="listen") from None
+
+
+def endpoint_of(text: str, field: str) -> tuple[str, int]:
+    """Host and port of address:port; raises ConfigError that names the setting `field`."""
+    host, colon, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not colon or not host or not port.isdecimal() or int(port) > 65535:
+        raise ConfigError(f"{field}: {text!r} is not address:port", field=field)
+    return host, int(port)
 
 
 def _read_ca(path: str) -> str:

@@ -22,6 +22,8 @@ from dvic_hub.app import HUB, VERSION, Hub, build_app
 from dvic_hub.config import HubConfig
 from dvic_hub.domain.people import HUB as HUB_ITSELF
 from dvic_hub.errors import HubError
+from dvic_hub.heartbeats import hearing
+from dvic_hub.stomp_port import serving_stomp
 
 SHUTDOWN_TIMEOUT = 5.0
 """Seconds in which requests that are under way may end when the hub stops."""
@@ -67,6 +69,8 @@ async def serve(config: HubConfig) -> None:
         await show_first_admin(hub)
         await _listen(runner, config)
         key = hub.doors.identity.fingerprint
+        await seen.enter_async_context(hearing(hub.doors.heartbeats, config))
+        await seen.enter_async_context(serving_stomp(hub.doors))
         if config.announce:
             await seen.enter_async_context(announced(config.url, key))
         print(f"dvic-hub {VERSION} serves {config.url} on {config.listen}, key {key}", flush=True)

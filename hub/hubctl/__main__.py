@@ -16,6 +16,7 @@ VERBS = {
     "context": ("hubctl.verbs.context", "Choose between hubs that you are signed in to."),
     "status": ("hubctl.verbs.status", "Show how the hub is, and who you are there."),
     "nodes": ("hubctl.verbs.nodes", "List machines and devices."),
+    "hosts": ("hubctl.verbs.hosts", "List hosts that send unsigned heartbeats."),
     "node": ("hubctl.verbs.node", "Look at, tag, rename, revoke, remove, add or enrol one node (by its name or id)."),
     "silences": ("hubctl.verbs.silences", "Let nobody be troubled about nodes for a time."),
     "token": ("hubctl.verbs.token", "Make, list and revoke enrolment tokens: what lets a machine join the hub."),

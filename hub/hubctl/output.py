@@ -121,7 +121,8 @@ def state_style(state: object) -> str:
             "updated": "green", "unchanged": "dim", "pending": "dim", "sent": "cyan", "downloading": "cyan",
             "installing": "cyan", "confirming": "cyan", "rolling-back": "red", "rolled-back": "red",
             "ok": "green", "warning": "yellow", "error": "red", "overdue": "magenta", "idle": "dim", "waiting": "dim",
-            "skipped": "dim", "off": "dim", "going": "cyan", "halted": "red", "cancelling": "yellow", "ended": "",
+            "skipped": "dim", "off": "dim", "alive": "green", "going": "cyan", "halted": "red", "cancelling": "yellow",
+            "ended": "",
             }.get(str(state), "")
 
 

@@ -204,6 +204,15 @@ def test_selectors_name_nodes_by_what_they_are_now():
     with_hub(test)
 
 
+def test_what_was_just_heard_is_not_lost_to_an_older_row_that_is_read_meanwhile():
+    async def test(hub):
+        node = await hub.node()
+        hub.fleet.heard(node.id, last_seen=int(NOW * 1e6) + 1, address="10.0.0.9", status="warm", serial=7)
+        row = await hub.fleet.reload(node.id)
+        assert (row.address, row.status, row.serial) == ("10.0.0.9", "warm", 7)
+    with_hub(test)
+
+
 def test_another_process_that_changed_a_row_is_noticed_by_its_event():
     async def test(hub):
         node = await hub.node()

@@ -268,16 +268,16 @@ def test_the_runs_of_a_revoked_node_are_lost():
 
 def test_a_device_is_added_by_its_key_or_with_one_made_for_it_once(tmp_path):
     async def test(hub):
-        node, pem = await hub.enrolment.add_device("esp", {"room": "roof"}, key_of(5).public, False, ADMIN)
+        node, pem = await hub.enrolment.add_device("esp", {"room": "roof"}, key_of(5).public, "", ADMIN)
         assert node.id == key_of(5).public.node_id and pem == ""
-        node, pem = await hub.enrolment.add_device("esp-2", {}, None, True, ADMIN)
+        node, pem = await hub.enrolment.add_device("esp-2", {}, None, "ed25519", ADMIN)
         (tmp_path / "key.pem").write_text(pem)
         assert PrivateKey.load(tmp_path / "key.pem").public.node_id == node.id
         assert pem not in repr(hub.store.nodes.rows) + repr(hub.store.audit.entries)
         for name, key in (("esp", key_of(6).public), ("other", key_of(5).public)):
             with pytest.raises(Conflict):
-                await hub.enrolment.add_device(name, {}, key, False, ADMIN)
-        for key, generate in ((None, False), (key_of(7).public, True)):
+                await hub.enrolment.add_device(name, {}, key, "", ADMIN)
+        for key, generate in ((None, ""), (key_of(7).public, "ed25519")):
             with pytest.raises(BadRequest):
                 await hub.enrolment.add_device("x", {}, key, generate, ADMIN)
     with_hub(test)

@@ -78,7 +78,7 @@ def test_only_sockets_empty_answers_and_other_media_types_have_no_schema():
 def test_what_the_hub_answers_is_what_the_document_says(tmp_path):
     """One round through the hub as its users make it; each answer is checked against the schema of its status."""
     async def run():
-        async with ApiHub(tmp_path) as hub:
+        async with ApiHub(tmp_path, heartbeat_networks=("127.0.0.0/8",)) as hub:
             await hub.new_node("web-1", tags={"room": "lab"}, facts={"os": "Debian 12"}, agent_version="0.1")
             checked = set()
 
@@ -122,6 +122,12 @@ def test_what_the_hub_answers_is_what_the_document_says(tmp_path):
             await ask("POST", "/nodes", "ada", {"name": "esp-1", "generate": True})
             await ask("POST", "/nodes/{node}/revoke", node="esp-1")
             await ask("DELETE", "/nodes/{node}", node="esp-1")
+            small = await ask("POST", "/nodes", "ada", {"name": "esp-2", "generate": "hmac"})
+            assert len(small["shared_key"]) == 43
+            hub.doors.hosts.hear("127.0.0.1")
+            await ask("GET", "/hosts", "vera")
+            await ask("DELETE", "/hosts/{address}", "otto", address="127.0.0.1")
+            await ask("DELETE", "/hosts/{address}", "otto", address="127.0.0.2")
             silence = await ask("POST", "/silences", "otto", {"selector": "web-2", "seconds": 60, "reason": "r"})
             assert (await ask("GET", "/nodes/{node}", node="web-2"))["silenced"]["id"] == silence["id"]
             await ask("GET", "/silences")
@@ -147,6 +153,7 @@ def test_what_the_hub_answers_is_what_the_document_says(tmp_path):
             await ask("POST", "/enroll", "", {"request": "not.a.jws"})
             await ask("POST", "/leave", "", {"request": "not.a.jws"})
             await ask("POST", "/keepalive", "", {"keepalive": "not.a.jws"})
+            await ask("POST", "/records", "", {"records": "not.a.jws"})
             await ask("GET", "/logs", query={"since": "1h", "level": "warning", "limit": "5"})
             await ask("GET", "/logs", query={"level": "loud"})
             await ask("GET", "/logs/levels", query={"since": "1h", "level": "warning"})
@@ -260,7 +267,7 @@ def test_what_the_hub_answers_is_what_the_document_says(tmp_path):
 
 def test_the_hub_serves_its_document_to_anyone(tmp_path):
     async def run():
-        async with ApiHub(tmp_path) as hub:
+        async with ApiHub(tmp_path, heartbeat_networks=("127.0.0.0/8",)) as hub:
             status, document = await hub.ask("GET", "/api/v1/openapi.json")
             assert status == 200
             assert document["paths"] == DOCUMENT["paths"]

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from batches import batch, lines
 
+from dvic_hub.domain.keepalive import Seen
 from dvic_hub.domain.model import ApiToken, AuditEntry, BarredKey, Node, Run, RunNode, RunQuery, Token, User
 from dvic_hub.errors import BadRequest, Conflict
 from dvic_wire.runs import CANCELLED, DISPATCHED, FAILED, FINISHED, QUEUED, RUNNING, RunSpec
@@ -68,7 +69,7 @@ def test_a_nodes_fields_change_by_name_and_no_other_column_can_be_named(store):
             assert await it.nodes.update("n-nobody") is None
             with pytest.raises(ValueError):
                 await it.nodes.update("n-eve", **{"name = 'x' --": 1})
-            await it.nodes.seen("n-eve", 100, "10.9.9.9", 30, 8, 3)
+            await it.nodes.seen([Seen("n-eve", 100, "10.9.9.9", 30, 8, 3, EVE.status), Seen("n-gone", 1, "", 1, 1, 1)])
             assert await it.nodes.get("eva") == replace(EVE, name="eva", tags={"a": "b"}, revoked=9, last_seen=100,
                                                         address="10.9.9.9", period=30, serial=8, serial_window=3)
 

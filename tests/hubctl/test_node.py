@@ -70,11 +70,19 @@ def test_why_a_node_is_removed_is_told_and_whether_its_machine_has_heard(hubctl,
     assert hub.removed == ["lent & gone", ""]
 
 
-def test_a_generated_key_is_shown_once_on_stdout(hubctl, hub):
-    done = hubctl("node", "add", "scale", "--generate-key", "--tag", "room=lab")
+@pytest.mark.parametrize("generate", [["--generate-key"], ["--generate-key", "ed25519"]])
+def test_a_generated_key_is_shown_once_on_stdout(hubctl, hub, generate):
+    done = hubctl("node", "add", "scale", *generate, "--tag", "room=lab")
     assert done.stdout == "-----BEGIN PRIVATE KEY-----\nMC4=\n-----END PRIVATE KEY-----\n"
     assert "shown this once" in done.stderr
-    assert hub.asked("POST", "/nodes") == [{"name": "scale", "tags": {"room": "lab"}, "generate": True}]
+    assert hub.asked("POST", "/nodes") == [{"name": "scale", "tags": {"room": "lab"}, "generate": "ed25519"}]
+
+
+def test_a_shared_key_is_shown_once_and_not_said_to_be_kept_nowhere(hubctl, hub):
+    done = hubctl("node", "add", "scale", "--generate-key", "hmac")
+    assert done.stdout == "A" * 43 + "\n"
+    assert "shared key, shown this once" in done.stderr and "kept nowhere" not in done.stderr
+    assert hub.asked("POST", "/nodes")[0]["generate"] == "hmac"
 
 
 def test_a_generated_key_can_go_into_a_private_file(hubctl):

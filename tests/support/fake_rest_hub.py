@@ -271,8 +271,9 @@ class FakeRestHub(FakePeople, FakeRuns, FakeRollouts, FakeSilences):
     async def _add_node(self, request):
         body = await request.json()
         node = self.add_node(body["name"], tags=body["tags"], state="never", last_seen=None)
-        key = "-----BEGIN PRIVATE KEY-----\nMC4=\n-----END PRIVATE KEY-----\n"
-        return web.json_response({"node": node, **({"private_key": key} if body.get("generate") else {})}, status=201)
+        made = {"ed25519": {"private_key": "-----BEGIN PRIVATE KEY-----\nMC4=\n-----END PRIVATE KEY-----\n"},
+                "hmac": {"shared_key": "A" * 43}}
+        return web.json_response({"node": node, **made.get(body.get("generate"), {})}, status=201)
 
     async def _remove_node(self, request):
         self.nodes.remove(await self._on_node(request))

@@ -179,11 +179,13 @@ class MemoryNodes(_Table):
         self.rows[id] = replace(self.rows[id], **changes)
         return self.rows[id]
 
-    async def seen(self, id, time, address, period, serial, serial_window):
+    async def seen(self, seen):
         await self._turn()
-        if id in self.rows:
-            self.rows[id] = replace(self.rows[id], last_seen=time, address=address, period=period, serial=serial,
-                                    serial_window=serial_window)
+        for one in seen:
+            if one.id in self.rows:
+                self.rows[one.id] = replace(
+                    self.rows[one.id], last_seen=one.time, address=one.address, period=one.period, serial=one.serial,
+                    serial_window=one.serial_window, status=one.status)
 
     async def remove(self, id):
         await self._turn()

@@ -8,10 +8,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dvic_wire.errors import LimitExceeded, MalformedMessage, SignatureRefused, WireError
-from dvic_wire.signing import PrivateKey, PublicKey, Purpose, b64decode, b64encode, peek, sign, verify
+from dvic_wire.signing import (
+    SHARED_PURPOSES,
+    PrivateKey,
+    PublicKey,
+    Purpose,
+    SharedKey,
+    b64decode,
+    b64encode,
+    peek,
+    sign,
+    verify,
+)
 
 ADA = PrivateKey.from_seed(bytes([7] * 32))
 MALLORY = PrivateKey.from_seed(bytes([66] * 32))
+ESP = SharedKey(bytes([9] * 32))
 NOW = 1_763_632_800
 
 
@@ -124,3 +136,41 @@ def test_a_private_key_shows_itself_in_no_repr():
 def test_other_keys_than_public_ed25519_are_refused(jwk):
     with pytest.raises(MalformedMessage):
         PublicKey.from_jwk(jwk)
+
+
+def beat(key: PrivateKey | SharedKey = ESP, purpose: Purpose = Purpose.KEEPALIVE_UDP) -> str:
+    return sign(key, purpose, {"aud": "hub", "serial": 1}, now=NOW, ttl=60)
+
+
+def test_a_keepalive_by_a_shared_key_holds_and_no_changed_one_does():
+    text = beat()
+    assert check(text, key=SharedKey.from_text(ESP.text()), purpose=Purpose.KEEPALIVE_UDP)["serial"] == 1
+    with pytest.raises(SignatureRefused, match="signature"):
+        check(text, key=SharedKey.generate(), purpose=Purpose.KEEPALIVE_UDP)
+    head, claims, mac = text.split(".")
+    for forged in ("", mac[:-3], b64encode(bytes(32)), b64encode(bytes(64))):
+        with pytest.raises(SignatureRefused):
+            check(f"{head}.{claims}.{forged}", key=ESP, purpose=Purpose.KEEPALIVE_UDP)
+
+
+def test_a_shared_key_opens_no_door_but_those_of_keepalives():
+    for purpose in set(Purpose) - set(SHARED_PURPOSES):
+        with pytest.raises(SignatureRefused, match="keepalives"):
+            check(beat(purpose=purpose), key=ESP, purpose=purpose)
+    with pytest.raises(SignatureRefused, match="purpose"):
+        check(beat(), key=ESP, purpose=Purpose.KEEPALIVE_POST)
+
+
+def test_the_kind_of_key_on_record_decides_the_algorithm_and_the_header_never():
+    """Also not when the public key's bytes are used as a secret, which everybody may know."""
+    with pytest.raises(SignatureRefused, match="algorithm"):
+        check(beat(SharedKey(ADA.public.raw)), key=ADA.public, purpose=Purpose.KEEPALIVE_UDP)
+    with pytest.raises(SignatureRefused, match="algorithm"):
+        check(beat(ADA), key=ESP, purpose=Purpose.KEEPALIVE_UDP)
+
+
+def test_a_shared_key_is_shown_only_by_its_text_and_names_its_device_by_no_key_of_another_kind():
+    assert ESP.text() not in repr(ESP) and repr(ESP.raw) not in repr(ESP)
+    assert ESP.node_id != PublicKey(ESP.raw).node_id and ESP.node_id.startswith("n-") and len(ESP.node_id) == 22
+    with pytest.raises(MalformedMessage):
+        SharedKey(b"short")

@@ -1,7 +1,8 @@
 """Keys, fingerprints and signed messages: the one module that signs and verifies.
 
 Rules:
-- Everything signed is a compact JWS (RFC 7515) with EdDSA over Ed25519 (RFC 8037).
+- Everything signed is a compact JWS (RFC 7515) with EdDSA over Ed25519 (RFC 8037). Keepalives of devices for which that
+  is too much may be signed with HS256 (RFC 7518) instead, by a key that the hub knows too: it proves nothing else.
 - The algorithm and the key come from the record of who is expected, never from the message's header.
 - A signature serves one purpose (`typ`), one audience (`aud`), a span of time (`iat`, `exp`) and one use (`jti`,
   a nonce or a serial, which the caller checks): a message for one door opens no other.
@@ -15,12 +16,18 @@ Rules:
 
 import base64
 import hashlib
+import hmac
 import json
 import os
 import re
+import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property, lru_cache
 from pathlib import Path
+from types import MappingProxyType
+from typing import ClassVar
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -37,8 +44,13 @@ from .limits import MAX_SIGNED_BYTES
 
 ALGORITHM = "EdDSA"
 
+SHARED_ALGORITHM = "HS256"
+
 CLOCK_LEEWAY = 60
 """Seconds by which a signer's clock may be ahead of the verifier's, or the message older than its expiry."""
+
+SHORT_HEADER = 256
+"""Characters of a header up to which it is remembered what it says."""
 
 _BASE64URL = re.compile(rb"[A-Za-z0-9_-]*\Z")
 
@@ -71,6 +83,10 @@ class Purpose(StrEnum):
     COPY = "dvic-copy+jws"
 
 
+SHARED_PURPOSES = (Purpose.KEEPALIVE_POST, Purpose.KEEPALIVE_UDP, Purpose.RECORDS_POST)
+"""All that a key which the hub knows too may sign."""
+
+
 def b64encode(data: bytes) -> str:
     """base64url without padding (RFC 7515, section 2)."""
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
@@ -91,11 +107,22 @@ def b64decode(text: str | bytes) -> bytes:
 class PublicKey:
     """An Ed25519 public key: 32 bytes."""
 
+    algorithm: ClassVar[str] = ALGORITHM
+
     raw: bytes
 
     def __post_init__(self) -> None:
         if len(self.raw) != 32:
             raise MalformedMessage("an Ed25519 public key has 32 bytes", "x")
+
+    def check(self, signature: bytes, data: bytes) -> None:
+        """Raise SignatureRefused unless `signature` is this key's under `data`; MalformedMessage for no signature."""
+        if len(signature) != 64:
+            raise MalformedMessage("an Ed25519 signature has 64 bytes", "jws")
+        try:
+            Ed25519PublicKey.from_public_bytes(self.raw).verify(signature, data)
+        except InvalidSignature:
+            raise SignatureRefused("the signature is wrong") from None
 
     @property
     def fingerprint(self) -> str:
@@ -106,8 +133,7 @@ class PublicKey:
     @property
     def node_id(self) -> str:
         """The id of the node that owns this key: `n-` and 100 bits of the key's hash in base32."""
-        digest = hashlib.sha256(b"dvic-node" + self.raw).digest()
-        return "n-" + base64.b32encode(digest)[:20].decode("ascii").lower()
+        return _node_id(b"dvic-node" + self.raw)
 
     def jwk(self) -> dict[str, str]:
         """The key as RFC 8037 writes it."""
@@ -125,6 +151,8 @@ class PublicKey:
 
 class PrivateKey:
     """An Ed25519 private key. Its text is shown by no repr."""
+
+    algorithm = ALGORITHM
 
     def __init__(self, key: Ed25519PrivateKey):
         self._key = key
@@ -182,35 +210,98 @@ class PrivateKey:
         return self.public.fingerprint
 
 
-def sign(key: PrivateKey, purpose: Purpose, claims: dict, *, now: float, ttl: float) -> str:
+class SharedKey:
+    """32 bytes that a device and the hub both know, for HMAC with SHA-256. Its text is shown by no repr."""
+
+    algorithm = SHARED_ALGORITHM
+
+    def __init__(self, raw: bytes):
+        if len(raw) != 32:
+            raise MalformedMessage("a shared key has 32 bytes", "k")
+        self.raw = raw
+
+    @classmethod
+    def generate(cls) -> "SharedKey":
+        return cls(secrets.token_bytes(32))
+
+    @classmethod
+    def from_text(cls, text: str) -> "SharedKey":
+        """The inverse of `text`; raises MalformedMessage."""
+        return cls(b64decode(text))
+
+    def text(self) -> str:
+        """The key as base64url, 43 characters: member `k` of a JWK (RFC 7518, section 6.4)."""
+        return b64encode(self.raw)
+
+    @property
+    def node_id(self) -> str:
+        """The id of the device that holds this key."""
+        return _node_id(b"dvic-device" + self.raw)
+
+    @property
+    def fingerprint(self) -> str:
+        """What the header names the key by: the id, since a thumbprint of the secret itself belongs nowhere."""
+        return self.node_id
+
+    def sign_bytes(self, data: bytes) -> bytes:
+        """The HMAC, 32 bytes."""
+        return hmac.digest(self.raw, data, "sha256")
+
+    def check(self, signature: bytes, data: bytes) -> None:
+        """Raise SignatureRefused unless `signature` is this key's under `data`."""
+        if not hmac.compare_digest(signature, self.sign_bytes(data)):
+            raise SignatureRefused("the signature is wrong")
+
+
+def sign(key: PrivateKey | SharedKey, purpose: Purpose, claims: dict, *, now: float, ttl: float) -> str:
     """Sign `claims` for `purpose` from `now` (Unix seconds) for `ttl` seconds; returns the compact JWS."""
-    header = {"alg": ALGORITHM, "typ": str(purpose), "kid": key.fingerprint}
+    header = {"alg": key.algorithm, "typ": str(purpose), "kid": key.fingerprint}
     payload = {**claims, "iat": int(now), "exp": int(now + ttl)}
     signed = f"{_segment(header)}.{_segment(payload)}"
     return f"{signed}.{b64encode(key.sign_bytes(signed.encode('ascii')))}"
 
 
-def verify(text: str, key: PublicKey, purpose: Purpose, *, audience: str, now: float | None,
+class Jws:
+    """A compact JWS taken apart, **unverified**. Its parts are decoded when they are asked for, and once."""
+
+    def __init__(self, text: str):
+        """Raises LimitExceeded or MalformedMessage."""
+        self._header, self._claims, self.signature = _split(text)
+
+    @property
+    def header(self) -> Mapping[str, object]:
+        return _short_header(self._header) if len(self._header) <= SHORT_HEADER else _object(self._header, "header")
+
+    @cached_property
+    def claims(self) -> dict:
+        return _object(self._claims, "claims")
+
+    @property
+    def signed(self) -> bytes:
+        """What the signature is under."""
+        return f"{self._header}.{self._claims}".encode("ascii")
+
+
+def verify(text: str | Jws, key: PublicKey | SharedKey, purpose: Purpose, *, audience: str, now: float | None,
            leeway: float = CLOCK_LEEWAY) -> dict:
     """Return the claims of a JWS when everything holds; raise SignatureRefused, MalformedMessage or LimitExceeded.
 
     `now` is Unix seconds; None skips the check of time, for exchanges whose freshness rests on a nonce of the
     verifier's own (a machine with a wrong clock must still be able to connect and be told so).
-    The signature is checked before the claims are parsed.
+    The signature is checked before the claims are parsed, unless whoever took a Jws apart looked whose it claims to be.
     """
-    header_part, payload_part, signature = _split(text)
-    header = _object(header_part, "header")
-    if header.get("alg") != ALGORITHM:
+    jws = text if isinstance(text, Jws) else Jws(text)
+    header = jws.header
+    if isinstance(key, SharedKey) and purpose not in SHARED_PURPOSES:
+        raise SignatureRefused("a key that the hub knows too signs keepalives and records, nothing else")
+    if header.get("alg") != key.algorithm:
         raise SignatureRefused("the algorithm is not the one of the key on record")
     if header.get("typ") != str(purpose):
         raise SignatureRefused(f"signed for another purpose than {purpose}")
     if set(header) - {"alg", "typ", "kid"}:
         raise SignatureRefused("the header holds more than alg, typ and kid")
-    try:
-        Ed25519PublicKey.from_public_bytes(key.raw).verify(signature, f"{header_part}.{payload_part}".encode("ascii"))
-    except InvalidSignature:
-        raise SignatureRefused("the signature is wrong") from None
-    claims = _object(payload_part, "claims")
+    key.check(jws.signature, jws.signed)
+    claims = jws.claims
     if claims.get("aud") != audience:
         raise SignatureRefused("signed for another audience")
     check_time(claims, now, leeway)
@@ -233,8 +324,8 @@ def check_time(claims: dict, now: float | None, leeway: float = CLOCK_LEEWAY) ->
 
 def peek(text: str) -> tuple[dict, dict]:
     """The header and claims of a JWS **unverified**: only to find out whose key to verify with."""
-    header_part, payload_part, _ = _split(text)
-    return _object(header_part, "header"), _object(payload_part, "claims")
+    jws = Jws(text)
+    return dict(jws.header), jws.claims
 
 
 def _segment(value: dict) -> str:
@@ -247,10 +338,17 @@ def _split(text: str) -> tuple[str, str, bytes]:
     parts = text.split(".")
     if len(parts) != 3:
         raise MalformedMessage("a compact JWS has three parts", "jws")
-    signature = b64decode(parts[2])
-    if len(signature) != 64:
-        raise MalformedMessage("an Ed25519 signature has 64 bytes", "jws")
-    return parts[0], parts[1], signature
+    return parts[0], parts[1], b64decode(parts[2])
+
+
+def _node_id(key: bytes) -> str:
+    return "n-" + base64.b32encode(hashlib.sha256(key).digest())[:20].decode("ascii").lower()
+
+
+@lru_cache(4096)
+def _short_header(segment: str) -> Mapping[str, object]:
+    """One key's headers are always the same text, so what they say is remembered."""
+    return MappingProxyType(_object(segment, "header"))
 
 
 def _object(segment: str, name: str) -> dict:

@@ -38,7 +38,7 @@ from dvic_wire.messages import (
     TerminalOutput,
     TerminalTaken,
 )
-from dvic_wire.signing import PublicKey, Purpose, b64encode
+from dvic_wire.signing import Purpose, b64encode
 
 MAX_IN_FLIGHT = 32
 """Messages of one connection that may wait for the disk."""
@@ -205,7 +205,7 @@ class AgentConnection:
         if isinstance(step.event, LookUp):
             row = await self._doors.store.nodes.get(step.event.node)
             known = row is not None and row.id == step.event.node
-            key, revoked = (PublicKey(row.public_key), bool(row.revoked)) if known else (None, False)
+            key, revoked = (row.public, bool(row.revoked)) if known else (None, False)
             removed = None if known else await self._doors.store.nodes.forbidden_key(step.event.node)
             await self._say(await asyncio.to_thread(self._session.introduce, key, revoked, now, removed))
         elif isinstance(step.event, Proved):

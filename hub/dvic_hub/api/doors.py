@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from dvic_hub.services.cycles import CycleService
     from dvic_hub.services.enrolment import EnrolmentService
     from dvic_hub.services.files import FileService
+    from dvic_hub.services.heartbeats import HeartbeatService
     from dvic_hub.services.host_keys import HostKeyService
+    from dvic_hub.services.hosts import HostService
     from dvic_hub.services.ingest import IngestService
     from dvic_hub.services.live import LiveService
     from dvic_hub.services.manifests import ManifestService
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from dvic_hub.services.runs import RunService
     from dvic_hub.services.sessions import SessionService
     from dvic_hub.services.silences import SilenceService
+    from dvic_hub.services.stomp import StompService
     from dvic_hub.services.watch import FleetService
     from dvic_hub.store.port import Store
     from dvic_wire.signing import PrivateKey
@@ -60,6 +63,9 @@ class Doors:
     copies: CopyService
     cycles: CycleService
     live: LiveService
+    stomp: StompService
+    heartbeats: HeartbeatService
+    hosts: HostService
 
     def now(self) -> int:
         """Microseconds since 1970."""

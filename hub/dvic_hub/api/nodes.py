@@ -1,6 +1,6 @@
 """Nodes: looking at them, naming and tagging them, adding devices, barring and removing keys."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -11,6 +11,7 @@ from dvic_hub.domain.leaving import MAX_LEAVE_REASON
 from dvic_hub.domain.liveness import NodeView, view_of
 from dvic_hub.domain.naming import check_tags
 from dvic_hub.errors import BadRequest, NotFound
+from dvic_hub.services.enrolment import ED25519, HMAC
 from dvic_wire.limits import MAX_NAME
 from dvic_wire.signing import PublicKey
 
@@ -78,12 +79,13 @@ class Jwk(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class NewNode(msgspec.Struct, forbid_unknown_fields=True):
-    """A device that can't enrol itself: by its public key, or with a key pair that the hub makes once."""
+    """A device that can't enrol itself: by its public key, or with a key that the hub makes once. `generate`: ed25519
+    (true is the same), or hmac for one that the hub has to know as well."""
 
     name: Name
     tags: dict[TagKey, Name] = {}
     jwk: Jwk | None = None
-    generate: bool = False
+    generate: bool | Literal["ed25519", "hmac"] = False
 
 
 class RemoveQuery(msgspec.Struct, forbid_unknown_fields=True):
@@ -93,10 +95,12 @@ class RemoveQuery(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class NewNodeAnswer(msgspec.Struct, omit_defaults=True):
-    """`private_key`: PEM (PKCS #8), when the hub made the key; it is shown this once and not kept."""
+    """What the hub made is shown this once: `private_key` is PEM (PKCS #8) and not kept, `shared_key` 43 characters of
+    base64url (32 bytes) for HMAC."""
 
     node: NodeItem
     private_key: str = ""
+    shared_key: str = ""
 
 
 async def list_nodes(doors: Doors, call: Call) -> NodeList:
@@ -122,11 +126,13 @@ async def change_node(doors: Doors, call: Call) -> NodeItem:
 
 async def add_node(doors: Doors, call: Call) -> NewNodeAnswer:
     body: NewNode = call.body
-    if (body.jwk is not None) == body.generate:
-        raise BadRequest("give either jwk, the device's public key, or generate: true", field="jwk")
+    generate = ED25519 if body.generate is True else body.generate or ""
+    if (body.jwk is not None) == bool(generate):
+        raise BadRequest("give either jwk, the device's public key, or generate", field="jwk")
     key = PublicKey.from_jwk(msgspec.to_builtins(body.jwk)) if body.jwk else None
-    node, private_key = await doors.enrolment.add_device(body.name, body.tags, key, body.generate, call.actor)
-    return NewNodeAnswer(show_node(doors, await fresh(doors, node.id)), private_key)
+    node, text = await doors.enrolment.add_device(body.name, body.tags, key, generate, call.actor)
+    shown = show_node(doors, await fresh(doors, node.id))
+    return NewNodeAnswer(shown, shared_key=text) if generate == HMAC else NewNodeAnswer(shown, text)
 
 
 async def revoke_node(doors: Doors, call: Call) -> NodeItem:

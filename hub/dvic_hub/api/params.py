@@ -29,7 +29,8 @@ PATH_PART = r"^[A-Za-z0-9._@-]+$"
 RELEASE_PART = r"^[A-Za-z0-9._+~-]+$"
 """The same of a Debian package's file name."""
 
-PATH_PARTS: dict[str, tuple[str, int]] = {"release": (RELEASE_PART, 300), "secret": (PATH_PART, MAX_TOKEN)}
+PATH_PARTS: dict[str, tuple[str, int]] = {"release": (RELEASE_PART, 300), "secret": (PATH_PART, MAX_TOKEN),
+                                          "address": (r"^[0-9A-Fa-f.:]+$", 45)}
 """Pattern and most characters of those parts of a path that are no names or ids."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

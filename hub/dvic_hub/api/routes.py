@@ -9,6 +9,7 @@ from dvic_hub.api import (
     copies,
     enrolment,
     files,
+    hosts,
     install,
     keepalive,
     log_views,
@@ -29,6 +30,7 @@ from dvic_hub.api import (
     settings,
     silences,
     status,
+    stomp_socket,
     stream_socket,
     streams,
     tokens,
@@ -76,6 +78,9 @@ ROUTES: tuple[Route, ...] = (
           answer=enrolment.LeaveAnswer, problems=(403, 404)),
     Route("POST", f"{API}/keepalive", PUBLIC, keepalive.keepalive, "A device's signed keepalive",
           body=keepalive.KeepaliveBody, answer=keepalive.KeepaliveAnswer, problems=(401, 403, 404, 409, 429)),
+    Route("POST", f"{API}/records", PUBLIC, keepalive.records, "A device's signed keepalive with log records",
+          body=keepalive.RecordsBody, answer=keepalive.KeepaliveAnswer,
+          max_body=keepalive.MAX_POSTED_RECORDS_BYTES + 100, problems=(401, 403, 404, 409, 429)),
 
     # what a machine is installed from
     Route("GET", "/install/{secret}", PUBLIC, install.install_script, "The script that installs and enrols a machine",
@@ -121,6 +126,9 @@ ROUTES: tuple[Route, ...] = (
           query=overview.OverviewQuery, answer=overview.Overview),
     Route("GET", f"{API}/nodes/{{node}}/streams", VIEWER, streams.list_streams, "What a node reports, and whose files",
           query=PageQuery, answer=streams.StreamList),
+    Route("GET", f"{API}/hosts", VIEWER, hosts.list_hosts, "List hosts that send unsigned heartbeats",
+          query=PageQuery, answer=hosts.HostList, description=hosts.__doc__ or ""),
+    Route("DELETE", f"{API}/hosts/{{address}}", OPERATOR, hosts.forget_host, "Forget such a host", status=204),
 
     # silences
     Route("GET", f"{API}/silences", VIEWER, silences.list_silences, "List the silences that are on",
@@ -163,6 +171,8 @@ ROUTES: tuple[Route, ...] = (
           query=metrics.SeriesQuery, answer=metrics.SeriesList, problems=(404,)),
     Route("GET", f"{API}/stream", VIEWER, stream_socket.stream, "Live events over WebSocket", socket=True,
           problems=(426,), description=stream_socket.__doc__ or ""),
+    Route("GET", "/stomp", PUBLIC, stomp_socket.stomp, "Live events as STOMP over WebSocket", socket=True,
+          problems=(426,), description=stomp_socket.__doc__ or ""),
 
     # runs
     Route("GET", f"{API}/runs", VIEWER, runs.list_runs, "List runs", query=runs.RunsQuery, answer=runs.RunList),

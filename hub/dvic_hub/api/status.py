@@ -1,5 +1,7 @@
 """How the hub itself is: for people, for load balancers, for Prometheus."""
 
+from dataclasses import asdict
+
 import msgspec
 from aiohttp import web
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
@@ -68,16 +70,21 @@ class HubCollector(Collector):
         self._runs_active = runs_active
 
     def collect(self) -> list[Metric]:
+        heartbeats = CounterMetricFamily("dvic_heartbeats", "Datagrams heard, by what became of them.",
+                                         labels=["outcome"])
+        for outcome, count in asdict(self._doors.heartbeats.counters).items():
+            heartbeats.add_metric([outcome], count)
         doors, live = self._doors, self._doors.live.counters
         nodes = GaugeMetricFamily("dvic_nodes", "Nodes by state.", labels=["state"])
         for state, count in doors.fleet.counts().items():
             nodes.add_metric([state], count)
         return [
-            InfoMetricFamily("dvic_hub", "The hub.", {"version": doors.version}), nodes,
+            InfoMetricFamily("dvic_hub", "The hub.", {"version": doors.version}), nodes, heartbeats,
             GaugeMetricFamily("dvic_start_time_seconds", "When the hub was started.", doors.started),
             GaugeMetricFamily("dvic_agents_connected", "Agents that hold a WebSocket.", doors.agents.count()),
             GaugeMetricFamily("dvic_runs_active", "Runs that have not ended.", self._runs_active),
             GaugeMetricFamily("dvic_stream_subscribers", "Subscribers of live events.", doors.live.subscribers),
+            GaugeMetricFamily("dvic_stomp_connections", "STOMP connections.", len(doors.stomp.connections)),
             GaugeMetricFamily("dvic_stream_groups", "Different subscriptions among them.", doors.live.groups),
             CounterMetricFamily("dvic_stream_delivered", "Events handed to subscribers.", live.delivered),
             CounterMetricFamily("dvic_stream_missed", "Events that slow subscribers missed.", live.missed),

@@ -94,6 +94,14 @@ class RolloutChanged:
 
 
 @dataclass(frozen=True)
+class HostChanged:
+    """A host that sends unsigned heartbeats is new, fell silent or came back; `state` is alive or silent."""
+
+    address: str
+    state: str
+
+
+@dataclass(frozen=True)
 class StepChanged:
     """A step of a monitoring service's cycle, or the cycle itself, changed. It is about no single node."""
 
@@ -102,4 +110,5 @@ class StepChanged:
     node: str = ""
 
 
-Event = LogsStored | RunOutputStored | SamplesStored | NodeChanged | RunChanged | RolloutChanged | StepChanged
+Event = (LogsStored | RunOutputStored | SamplesStored | NodeChanged | RunChanged | RolloutChanged | HostChanged
+         | StepChanged)

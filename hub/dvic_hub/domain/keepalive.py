@@ -13,17 +13,32 @@ MAX_PERIOD = 86_400
 
 @dataclass(frozen=True)
 class Beat:
-    """One keepalive. `period`: seconds in which the next one is promised."""
+    """One keepalive. `period`: seconds in which the next one is promised. `records`: log records that came with it, by
+    POST alone, not checked yet."""
 
     serial: int
     period: int
     status: str = ""
     numbers: dict[str, float] = field(default_factory=dict)
+    records: list = field(default_factory=list)
 
 
-def read_beat(claims: dict, node: str) -> Beat:
-    """The claims of a verified keepalive; raises SignatureRefused when it speaks for another node, MalformedMessage or
-    LimitExceeded naming the claim."""
+@dataclass(frozen=True)
+class Seen:
+    """What a keepalive that counted leaves in its node's row; members as there, `time` is the new last_seen."""
+
+    id: str
+    time: int
+    address: str
+    period: int
+    serial: int
+    serial_window: int
+    status: str = ""
+
+
+def read_beat(claims: dict, node: str, with_records: bool = False) -> Beat:
+    """The claims of a verified keepalive, or of one `with_records`; raises SignatureRefused when it speaks for another
+    node, MalformedMessage or LimitExceeded naming the claim."""
     if claims.get("iss") != node:
         raise SignatureRefused("the keepalive speaks for another node")
     serial, period = claims.get("serial"), claims.get("period")
@@ -36,8 +51,12 @@ def read_beat(claims: dict, node: str) -> Beat:
         raise MalformedMessage("must be text", "status")
     if len(status) > MAX_STATUS_TEXT:
         raise LimitExceeded("MAX_STATUS_TEXT", MAX_STATUS_TEXT, len(status))
-    return Beat(serial, period, "".join(letter for letter in status if letter.isprintable()),
-                _numbers(claims.get("numbers", {})))
+    if not status.isprintable():
+        status = "".join(letter for letter in status if letter.isprintable())
+    records = claims.get("records") if with_records else []
+    if not isinstance(records, list):
+        raise MalformedMessage("must be a list", "records")
+    return Beat(serial, period, status, _numbers(claims.get("numbers", {})), records)
 
 
 def _numbers(value: object) -> dict[str, float]:

@@ -6,6 +6,7 @@ Times are whole microseconds since 1970 (UTC); 0 means never.
 from dataclasses import dataclass, field
 
 from dvic_wire.runs import QUEUED, RunSpec
+from dvic_wire.signing import PublicKey, SharedKey
 from dvic_wire.updates import PENDING
 
 ROLES = ("viewer", "operator", "admin")
@@ -34,6 +35,18 @@ class Node:
     conflict: str = ""
     """Set while two agents use this node's key: says who."""
     status: str = ""
+    secret: bytes = field(default=b"", repr=False)
+    """Of a device that signs with a key which the hub knows too; it has no `public_key` then."""
+
+    @property
+    def public(self) -> PublicKey | None:
+        """What a machine proves itself with; None for a device with a shared key, which holds no connection."""
+        return PublicKey(self.public_key) if self.public_key else None
+
+    @property
+    def key(self) -> PublicKey | SharedKey:
+        """What its keepalives are verified with."""
+        return SharedKey(self.secret) if self.secret else PublicKey(self.public_key)
 
     @property
     def os(self) -> str:
@@ -42,7 +55,8 @@ class Node:
 
 @dataclass(frozen=True)
 class BarredKey:
-    """A node's key that never comes back. `removed_by` and `reason`: of a removed node."""
+    """A node's key that never comes back. `removed_by` and `reason`: of a removed node. `public_key` is empty for a
+    shared key: its id says which it was."""
 
     id: str
     public_key: bytes

@@ -168,7 +168,7 @@ class HubSession:
         claims = {"iss": self._identity.fingerprint, "aud": self.node, "nonce": self._hello.nonce,
                   "hub_nonce": self._nonce, "protocol": _common_protocol(self._hello.protocols)}
         proof = HubProof(sign(self._identity, Purpose.HUB_PROOF, claims, now=now, ttl=HANDSHAKE_TTL))
-        if removed is not None:
+        if removed is not None and removed.public_key:
             key = PublicKey(removed.public_key)
         if key is None:
             return Step((proof, *self.refuse("unknown", "no such node is enrolled here").send))

@@ -16,6 +16,7 @@ import msgspec
 
 from dvic_hub.domain.events import (
     Event,
+    HostChanged,
     LogsStored,
     RolloutChanged,
     RunChanged,
@@ -35,7 +36,7 @@ MAX_FILTERS = 16
 MAX_CHUNK = 64 * 1024
 """Bytes of lines that are joined into one piece; a single line may be longer."""
 
-Kind = Literal["log", "run", "state", "rollout", "node", "sample", "service"]
+Kind = Literal["log", "run", "state", "rollout", "node", "sample", "host", "service"]
 KINDS: tuple[str, ...] = Kind.__args__
 """What can be subscribed to; `run` brings both the states of runs and their output, `state` their states alone."""
 
@@ -129,6 +130,8 @@ class Happening:
 
 def happening_of(event: Event, view_of: Callable[[str], NodeView | None]) -> Happening:
     """An event as subscribers are told it."""
+    if isinstance(event, HostChanged):
+        return Happening("host", "", None, {"kind": "host", "address": event.address, "state": event.state})
     view = view_of(event.node) if event.node else None
     about = {"node": view.name if view else event.node, "node_id": event.node}
     if isinstance(event, LogsStored):

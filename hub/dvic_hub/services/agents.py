@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from dvic_hub.domain.admission import Admission
-from dvic_hub.domain.keepalive import Beat, read_beat
+from dvic_hub.domain.keepalive import Beat, Seen, read_beat
 from dvic_hub.domain.model import Node
 from dvic_hub.domain.people import Actor
 from dvic_hub.domain.replay import Window
@@ -24,7 +24,7 @@ from dvic_hub.store.port import Store
 from dvic_wire.errors import SignatureRefused
 from dvic_wire.messages import Goodbye, Message, Problem, Settings, Welcome
 from dvic_wire.runs import RUNNING
-from dvic_wire.signing import CLOCK_LEEWAY, PublicKey, Purpose, check_time, peek, verify
+from dvic_wire.signing import CLOCK_LEEWAY, Purpose, check_time, peek, verify
 
 CONFLICT_RETRY = 60
 """Seconds after which the second of two agents with one key may try again."""
@@ -248,7 +248,14 @@ class AgentService:
             raise NotFound("no such node is enrolled here", code="unknown")
         if row.revoked:
             raise Forbidden("this node's key was revoked", code="revoked")
-        beat = read_beat(await self._verified(row, jws, purpose), node)
+        beat = read_beat(await self._verified(row, jws, purpose), node, purpose is Purpose.RECORDS_POST)
+        row, seen = self.count_beat(node, beat, address)
+        await self._store.nodes.seen([seen])
+        return row, beat
+
+    def count_beat(self, node: str, beat: Beat, address: str) -> tuple[Node, Seen]:
+        """Let a verified keepalive count: the node as it was before, and what must be stored before anything else is
+        awaited, so that the order stays. Raises Forbidden `revoked`, Conflict `replay`."""
         row = self._fleet.node(node)
         if row is None or row.revoked:
             raise Forbidden("this node's key was revoked", code="revoked")
@@ -257,21 +264,18 @@ class AgentService:
             self.replays += 1
             raise Conflict(f"serial {beat.serial} counted already or is too old; the highest is {row.serial}",
                            code="replay")
-        now = self._now()
-        status_changed = beat.status != row.status
-        self._fleet.heard(node, last_seen=now, address=address, period=beat.period, serial=window.serial,
+        seen = Seen(node, self._now(), address, beat.period, window.serial, window.seen, beat.status)
+        self._fleet.heard(node, last_seen=seen.time, address=address, period=beat.period, serial=window.serial,
                           serial_window=window.seen, status=beat.status)
-        await self._store.nodes.seen(node, now, address, beat.period, window.serial, window.seen)
-        if status_changed:
-            await self._store.nodes.update(node, status=beat.status)
-        return row, beat
+        return row, seen
 
-    async def beat_posted(self, jws: str, address: str) -> tuple[Node, Beat]:
+    async def beat_posted(self, jws: str, address: str,
+                          purpose: Purpose = Purpose.KEEPALIVE_POST) -> tuple[Node, Beat]:
         """A keepalive that came by POST: the node is the one that it claims and that its signature then proves."""
         claimed = peek(jws)[1].get("iss")
         if not isinstance(claimed, str):
             raise NotFound("no such node is enrolled here", code="unknown")
-        return await self.beat(claimed, jws, Purpose.KEEPALIVE_POST, address)
+        return await self.beat(claimed, jws, purpose, address)
 
     def _now(self) -> int:
         return int(self._clock() * 1_000_000)
@@ -280,8 +284,7 @@ class AgentService:
         """The claims; the reason of a refusal goes to the log, the peer learns the code."""
         now = self._clock()
         try:
-            claims = await asyncio.to_thread(verify, jws, PublicKey(row.public_key), purpose, audience=self._hub,
-                                             now=None)
+            claims = await asyncio.to_thread(verify, jws, row.key, purpose, audience=self._hub, now=None)
         except SignatureRefused as error:
             self.refused += 1
             log.info("a keepalive for node %s was refused: %s", row.name, error)

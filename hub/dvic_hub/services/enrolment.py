@@ -23,7 +23,7 @@ from dvic_hub.services.watch import FleetService
 from dvic_hub.store.port import Store
 from dvic_wire.errors import MalformedMessage, SignatureRefused
 from dvic_wire.limits import MAX_NAME
-from dvic_wire.signing import PrivateKey, PublicKey, Purpose, check_time, peek, sign, verify
+from dvic_wire.signing import PrivateKey, PublicKey, Purpose, SharedKey, check_time, peek, sign, verify
 from dvic_wire.tokens import EnrolmentToken
 
 MAX_TOKENS = 10_000
@@ -46,6 +46,10 @@ ENROLMENTS_WAITING = 200
 
 NAME_TRIES = 20
 """How often another free name is looked for when somebody else took it meanwhile."""
+
+HMAC = "hmac"
+ED25519 = "ed25519"
+"""Kinds of keys that the hub makes for devices."""
 
 _SECOND = 1_000_000
 
@@ -210,28 +214,30 @@ class EnrolmentService:
 
     # ---- nodes
 
-    async def add_device(self, name: str, tags: dict[str, str], public_key: PublicKey | None, generate: bool,
+    async def add_device(self, name: str, tags: dict[str, str], public_key: PublicKey | None, generate: str,
                          actor: Actor) -> tuple[Node, str]:
-        """Add a device that can't enrol itself: by its public key, or with one made here, whose PEM text is returned
-        and not kept. Raises Conflict `name-taken`, `known` or Forbidden `key-forbidden`."""
+        """Add a device that can't enrol itself: by its public key, or with one made here, whose text is returned:
+        `generate` "ed25519" gives a PEM text that is not kept, "hmac" 43 characters of base64url that the hub knows
+        as well. Raises Conflict `name-taken`, `known` or Forbidden `key-forbidden`."""
         if (public_key is None) == (not generate):
             raise BadRequest("give the device's public key, or ask for one to be made", field="jwk")
         check_name(name)
         check_tags(tags)
         if len(self._fleet) >= self._max_nodes:
             raise Conflict(f"this hub takes at most {self._max_nodes} nodes", code="limit", limit=self._max_nodes)
-        private = PrivateKey.generate() if generate else None
-        key = private.public if private else public_key
+        key, text = _device_key(generate) if generate else (public_key, "")
         assert key is not None
         if await self._store.nodes.forbidden_key(key.node_id):
             raise Forbidden("this key was revoked or removed here: make a new one", code="key-forbidden")
-        node = Node(key.node_id, name, key.raw, dict(tags), enrolled=self._now())
+        shared = isinstance(key, SharedKey)
+        node = Node(key.node_id, name, b"" if shared else key.raw, dict(tags), enrolled=self._now(),
+                    secret=key.raw if shared else b"")
         detail = {"id": node.id, "tags": tags, "key made here": generate}
         async with self._audit.record(actor, "node.add", name, detail):
             self._check_free(name, node.id)
             await self._store.nodes.add(node)
         await self._fleet.announce(node.id)
-        return node, private.pem() if private else ""
+        return node, text
 
     async def rename(self, id: str, name: str, actor: Actor) -> Node:
         """Give a node another name; raises NotFound, Conflict `name-taken`."""
@@ -284,7 +290,7 @@ class EnrolmentService:
         id = claimed if isinstance(claimed, str) else ""
         row, barred = self._fleet.node(id), await self._store.nodes.forbidden_key(id)
         known = row or barred
-        if known is None:
+        if known is None or not known.public_key:
             raise NotFound("no such node is enrolled here", code="unknown")
         try:
             claims, reason = await asyncio.to_thread(read_node_leave, jws, PublicKey(known.public_key),
@@ -329,6 +335,15 @@ class EnrolmentService:
 
     def _now(self) -> int:
         return int(self._clock() * _SECOND)
+
+
+def _device_key(kind: str) -> tuple[PublicKey | SharedKey, str]:
+    """What the hub keeps of a new device's key, and the text for the device."""
+    if kind == HMAC:
+        shared = SharedKey.generate()
+        return shared, shared.text()
+    private = PrivateKey.generate()
+    return private.public, private.pem()
 
 
 def _id_of(text: str) -> str:

@@ -102,8 +102,8 @@ class FleetService:
             return None
         now = self._clock()
         if known is not None and (known.last_seen > row.last_seen or liveness.after_clock_step(row, now) is not row):
-            row = replace(row, last_seen=known.last_seen, period=known.period, serial=known.serial,
-                          serial_window=known.serial_window)
+            row = replace(row, last_seen=known.last_seen, address=known.address, period=known.period,
+                          serial=known.serial, serial_window=known.serial_window, status=known.status)
         self._put(liveness.after_clock_step(row, now))
         return self._nodes[id]
 

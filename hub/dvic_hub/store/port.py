@@ -8,13 +8,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Protocol
 
 from dvic_hub.domain.blocks import Key
 from dvic_hub.domain.cycle_model import Cycle, Service, WaitingEvents
 from dvic_hub.domain.glance import Glance
+from dvic_hub.domain.keepalive import Seen
 from dvic_hub.domain.model import (
     EVERY_RUN,
     EVERY_SESSION,
@@ -101,8 +102,9 @@ class Nodes(Protocol):
     async def update(self, id: str, **changes: object) -> Node | None:
         """Change fields of Node by name; None when there is no such node; Conflict when a name is taken."""
 
-    async def seen(self, id: str, time: int, address: str, period: int, serial: int, serial_window: int) -> None:
-        """A keepalive counted. Written with the next group commit; returns when it is on the disk."""
+    async def seen(self, seen: Sequence[Seen]) -> None:
+        """Keepalives counted. Written with the next group commit, in the order of calls; returns when they are on the
+        disk."""
 
     async def remove(self, id: str) -> bool:
         """The node, its cursors and its runs' rows; its history goes with its days."""

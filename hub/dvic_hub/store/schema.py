@@ -133,7 +133,11 @@ CREATE TABLE step_events (id INTEGER PRIMARY KEY AUTOINCREMENT, number INTEGER N
 """
 """Monitoring services; step_events are those that wait to be applied to their cycles."""
 
-MIGRATIONS: tuple[str, ...] = (_STATE, _UPDATES, _WHO_REMOVED, _GLANCE, _TERMINALS, _SILENCES, _SERVICES)
+_SHARED_KEYS = """
+ALTER TABLE node ADD COLUMN secret BLOB NOT NULL DEFAULT x'';
+"""
+
+MIGRATIONS: tuple[str, ...] = (_STATE, _UPDATES, _WHO_REMOVED, _GLANCE, _TERMINALS, _SILENCES, _SERVICES, _SHARED_KEYS)
 """The database's user_version counts how many of these it has been through."""
 
 _DAY = """

@@ -1,9 +1,11 @@
 """Nodes and the tokens by which they join."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import apsw
 
+from dvic_hub.domain.keepalive import Seen
 from dvic_hub.domain.model import BarredKey, Node, Token
 from dvic_hub.errors import Conflict
 
@@ -47,10 +49,12 @@ class SqliteNodes:
 
         return await self._writer.run(job)
 
-    async def seen(self, id: str, time: int, address: str, period: int, serial: int, serial_window: int) -> None:
-        await self._writer.run(lambda connection: NODES.update(
-            connection, {"last_seen": time, "address": address, "period": period, "serial": serial,
-                         "serial_window": serial_window}, "id = ?", (id,)))
+    async def seen(self, seen: Sequence[Seen]) -> None:
+        rows = [(one.time, one.address, one.period, one.serial, str(one.serial_window), one.status, one.id)
+                for one in seen]
+        await self._writer.run(lambda connection: connection.executemany(
+            "UPDATE node SET last_seen = ?, address = ?, period = ?, serial = ?, serial_window = ?, status = ? "
+            "WHERE id = ?", rows))
 
     async def remove(self, id: str) -> bool:
         def job(connection: apsw.Connection) -> bool:

@@ -190,44 +190,47 @@ def remove(desk: Desk, node: str, reason: str, yes: bool) -> None:
 
 @command.command()
 @click.argument("name")
-@click.option("--generate-key", "generate", is_flag=True, help="Let the hub make the key pair; it is shown this once.")
+@click.option("--generate-key", "generate", type=click.Choice(["ed25519", "hmac"]), is_flag=False, flag_value="ed25519",
+              help="Let the hub make the key, ed25519 if nothing is said; it is shown this once.")
 @click.option("--public-key", metavar="FILE", help="The device's public key: a JWK, or its x in base64url.")
 @click.option("--key-file", metavar="FILE", help="Write the generated private key there (a new file, 0600) instead.")
 @click.option("--tag", "tags", type=Pair(), multiple=True, metavar="KEY=VALUE", help="Tag it; repeat for more.")
 @output_option(TABLE, JSON, JSONL, YAML)
 @click.pass_obj
-def add(desk: Desk, name: str, generate: bool, public_key: str | None, key_file: str | None,
+def add(desk: Desk, name: str, generate: str | None, public_key: str | None, key_file: str | None,
         tags: tuple[tuple[str, str], ...], form: str) -> None:
     """Add a device that can't enrol by itself. (Machines enrol with a token: hubctl token create.)
 
     \b
     Examples:
-      hubctl node add scale-3 --generate-key
+      hubctl node add scale-3 --generate-key ed25519
+      hubctl node add esp-1 --generate-key hmac
       hubctl node add scale-3 --generate-key --key-file scale-3.pem --tag room=lab
       hubctl node add scale-3 --public-key scale-3.jwk
     """
-    if generate == bool(public_key):
+    if bool(generate) == bool(public_key):
         raise Usage("a device needs one key", "say --generate-key, or --public-key FILE")
     if key_file and not generate:
         raise Usage("--key-file goes with --generate-key", "")
     if key_file and os.path.lexists(key_file):
         raise Usage(f"{key_file} exists", "name a file that does not exist yet")
-    body: dict = {"name": name, "tags": dict(tags), "generate": True}
+    body: dict = {"name": name, "tags": dict(tags), "generate": generate}
     if public_key:
         body = {"name": name, "tags": dict(tags), "jwk": read_public_key(Path(public_key))}
     answer = desk.client().post("nodes", body=body)
-    key = answer.get("private_key", "")
+    made = "shared_key" if answer.get("shared_key") else "private_key"
+    key, kind = answer.get(made, ""), made.replace("_", " ")
     if key and key_file:
         write_private(Path(key_file), key)
-        answer = {**answer, "private_key": ""}
+        answer = {**answer, made: ""}
     if form != TABLE:
         show_value(answer, form)
         return
     say(f"Added {answer['node']['name']} ({answer['node']['id']}).")
     if key and key_file:
-        say(f"Its private key is in {key_file}.")
+        say(f"Its {kind} is in {key_file}.")
     elif key:
-        say("Its private key, shown this once and kept nowhere:")
+        say(f"Its {kind}, shown this once" + (" and kept nowhere:" if made == "private_key" else ":"))
         click.echo(key.rstrip("\n"))
 
 
