@@ -1,5 +1,6 @@
 """One node: its facts, its charts that move, its programs, and what can be done with it."""
 
+import getpass
 import re
 import subprocess
 import sys
@@ -103,6 +104,10 @@ def test_programs_with_a_log_live_and_end(open_page, rig, quick):
         row = table.get_by_role("row").filter(has_text=str(program.pid))
         expect(row).to_contain_text("alive")
         expect(row.get_by_role("link")).to_have_attribute("href", re.compile(r"^logs\?q=quick&source=dvic_log_"))
+        page.get_by_text(re.compile("log files?, and whose they are")).click()
+        file = page.get_by_role("group", name="Log files").get_by_role("row").filter(has_text=str(program.pid))
+        expect(file).to_contain_text(getpass.getuser())
+        expect(file).to_contain_text(f"pid {program.pid}")
     finally:
         program.stdin.close()
         program.wait(10)
@@ -143,9 +148,12 @@ def test_a_node_is_revoked_and_removed_when_asked_twice(open_page, rig):
     page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
     expect(page.locator(".node-head .badge")).to_contain_text("revoked")
     page.get_by_role("button", name="Remove").click()
+    page.get_by_role("dialog").get_by_label("Why").fill("went to the museum")
     page.get_by_role("dialog").get_by_role("button", name="Remove").click()
     expect(page).to_have_url(re.compile("/fleet$"))
     assert rig.node("old-1") == {}
+    entry = rig.request("GET", "/api/v1/audit?action=node.remove&target=old-1")[1]["items"][0]
+    assert "went to the museum" in str(entry["detail"])
     page.goto("/nodes/old-1")
     expect(page.get_by_role("heading", level=1)).to_have_text("There is no node old-1")
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import { browserName } from "../src/core/browser_name.ts"
 import type { EnrolToken } from "../src/core/admin_types.ts"
+import { publicKeyOf } from "../src/core/device_key.ts"
 import { tagsOf } from "../src/core/tags.ts"
 import { inOrder, isLoopback, stateOf, usesText } from "../src/core/tokens.ts"
 
@@ -53,4 +54,15 @@ test("a sign-in is named by its browser and system, and never by more", () => {
     ["<script>alert(1)</script>", "web page"], ["", "web page"],
   ]
   for (const [agent, name] of cases) assert.equal(browserName(agent), name, agent)
+})
+
+test("a device's public key is its x or a JWK, and a private one does not leave the desk", () => {
+  const x = "7Qw0cDsv2uSgXhV9yCqFh5bTzK3rM1nE8aYpJ4dLw6I"
+  const jwk = { kty: "OKP", crv: "Ed25519", x }
+  assert.deepEqual(publicKeyOf(` ${x}\n`), jwk)
+  assert.deepEqual(publicKeyOf(JSON.stringify({ ...jwk, kid: "more" })), jwk)
+  for (const secret of [JSON.stringify({ ...jwk, d: x }), "-----BEGIN PRIVATE KEY-----\nMC4C\n-----END PRIVATE KEY-----"]) {
+    assert.throws(() => publicKeyOf(secret), /private/, secret)
+  }
+  for (const wrong of ["", "x", `${x}=`, "null", "[]", "{}", JSON.stringify({ ...jwk, x: 1 }), "<script>"]) assert.throws(() => publicKeyOf(wrong), /no public key/, wrong)
 })

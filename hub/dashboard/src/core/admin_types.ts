@@ -1,6 +1,6 @@
 // What the hub answers about tokens, people, the audit log, its packages and settings (docs: /api/v1/openapi.json).
 
-import type { NodeState, Role } from "./types.ts"
+import type { Node, NodeState, Role } from "./types.ts"
 
 export type EnrolToken = {
   id: string
@@ -44,4 +44,10 @@ export type AuditEntry = {
 }
 
 export type Release = { name: string; package: string; version: string; architecture: string; size: number; sha256: string; added: string | null; signed_by: string; signed_until: string | null; minimum_hub: string }
+/** A key whose manifests count; `own`: the hub's, `packages`: of those that the hub serves it has signed so many. */
+export type SigningKey = { id: string; x: string; note: string; added: string | null; added_by: string; own: boolean; packages: number }
+/** A device that was added; one of the keys where the hub made it. */
+export type NewDevice = { node: Node; private_key?: string; shared_key?: string }
+/** What sends unsigned heartbeats. */
+export type Host = { address: string; state: "alive" | "silent"; first_heard: string | null; last_heard: string | null; beats: number }
 export type Setting = { name: string; value: boolean | number | string | string[]; changed: boolean; unit: string; about: string }

@@ -2,6 +2,8 @@
 
 import { useComputed, useSignal, useSignalEffect } from "@preact/signals"
 import { useEffect, useRef } from "preact/hooks"
+import type { Host } from "../core/admin_types.ts"
+import { ask, type List } from "../core/api.ts"
 import { loaded, nodeNamed, nodes } from "../core/fleet.ts"
 import { type ColumnId, COLUMNS, isLive, ordered, readColumns, readSort, writeSort } from "../core/fleet_order.ts"
 import { count, number } from "../core/format.ts"
@@ -14,6 +16,7 @@ import { meant, parse, STATES } from "../core/selector.ts"
 import { may } from "../core/session.ts"
 import { isSilenced } from "../core/silences.ts"
 import type { Node } from "../core/types.ts"
+import { useAnswer } from "../ui/answer.ts"
 import { Empty, Waiting } from "../ui/notices.tsx"
 import { SelectorInput } from "../ui/selector_input.tsx"
 import { useTitle } from "../ui/shell.tsx"
@@ -150,6 +153,7 @@ export function Fleet() {
   const columns = useSignal(readColumns(recall(MEMORY)))
   const tiles = useSignal((place.value?.query.get("view") ?? (matchMedia(NARROW).matches ? "tiles" : "table")) === "tiles")
   useEffect(watchGlances, [])
+  const unproved = useAnswer((signal) => ask<List<Host>>("GET", "hosts", { query: { limit: 1 }, signal }))
   useEffect(() => {
     const timer = setTimeout(() => keepInAddress({ q: typed.value, sort: writeSort(sort.value) }), ADDRESS_MS)
     return () => clearTimeout(timer)
@@ -204,6 +208,7 @@ export function Fleet() {
               <span role="status">{found.value.length === nodes.value.length ? count(nodes.value.length, "node") : `${number(found.value.length)} of ${count(nodes.value.length, "node")}`}</span>
               {query.value !== typed.value.trim() && query.value !== "all" && <span> as <code>{query.value}</code></span>}
               <States found={found.value} pick={(text) => { typed.value = text }} silences={() => { silences.value = true }} />
+              {(unproved.value?.items.length ?? 0) > 0 && <a href={addressOf("/hosts")}>hosts with unsigned heartbeats</a>}
             </>
           )}
       </div>

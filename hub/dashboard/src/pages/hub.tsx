@@ -43,7 +43,7 @@ export function Hub() {
       </div>
       {may("admin") && <Settings />}
       <p class="faint after">
-        The packages that it serves stand with the <a href={addressOf("/updates")}>updates</a>. For programs: <a href={apiUrl("openapi.json").href} target="_blank">the API's description</a>, <a href={new URL("metrics", document.baseURI).href} target="_blank">the numbers for Prometheus</a>.
+        The packages that it serves stand with the <a href={addressOf("/updates")}>updates</a>, what it hears of hosts that prove nothing under <a href={addressOf("/hosts")}>unsigned heartbeats</a>. For programs: <a href={apiUrl("openapi.json").href} target="_blank">the API's description</a>, <a href={new URL("metrics", document.baseURI).href} target="_blank">the numbers for Prometheus</a>.
       </p>
     </>
   )

@@ -17,7 +17,7 @@ import { useTitle } from "../ui/shell.tsx"
 import { NodeActions, SilencedNotice } from "./node_actions.tsx"
 import { NodeCharts, type Sample } from "./node_charts.tsx"
 import { NodeFiles } from "./node_files.tsx"
-import { Demos, NodeRuns, NodeUpdates } from "./node_lists.tsx"
+import { Demos, LogFiles, NodeRuns, NodeUpdates } from "./node_lists.tsx"
 import { NodeLog } from "./node_log.tsx"
 import { NodeSessions } from "./node_sessions.tsx"
 import "./node.css"
@@ -99,6 +99,7 @@ export function NodePage(props: { params: Record<string, string> }) {
         {live.names.value === null ? <Waiting /> : <NodeCharts node={node.id} usual={usualOf(node)} names={live.names.value} live={live.sample} turn={live.turn.value} />}
       </section>
       <Demos node={node} turn={live.demos.value} />
+      <LogFiles node={node} turn={live.demos.value} />
       <NodeLog node={node} />
       <NodeFiles node={node} />
       <NodeRuns node={node} />

@@ -15,6 +15,9 @@ import { confirmFirst, Dialog, say } from "../ui/dialogs.tsx"
 import { Silenced, SilenceDialog, SilencesDialog } from "../ui/silences.tsx"
 import "../ui/tag_form.css"
 
+/** Letters, as the hub takes them. */
+const MAX_REASON = 200
+
 export function NodeActions(props: { node: Node }) {
   const { node } = props
   const naming = useSignal(false)
@@ -29,11 +32,15 @@ export function NodeActions(props: { node: Node }) {
       await reload(node.id)
       say(`${node.name} is revoked`)
     }, true)
+  let reason = ""
   const remove = () => confirmFirst(
     `Remove ${node.name}?`,
-    <p>It disappears from the fleet, and its key is barred for good. Its history goes with its days. To have the machine again, enrol it anew.</p>,
+    <>
+      <p>It disappears from the fleet, and its key is barred for good. Its history goes with its days. To have the machine again, enrol it anew.</p>
+      <label class="reason">Why <input maxLength={MAX_REASON} autoComplete="off" placeholder="told to the machine" onInput={(event) => { reason = event.currentTarget.value.trim() }} /></label>
+    </>,
     "Remove", async () => {
-      await ask("DELETE", `nodes/${part(node.id)}`)
+      await ask("DELETE", `nodes/${part(node.id)}`, { query: { reason } })
       await reload(node.id)
       say(`${node.name} is removed`)
       go(addressOf("/fleet"))

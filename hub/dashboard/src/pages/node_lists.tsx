@@ -1,9 +1,10 @@
-// What a node has many of: the processes behind its log files, its runs, and its updates.
+// What a node has many of: the processes behind its log files, the files themselves, its runs, and its updates.
 
 import { useSignal } from "@preact/signals"
 import { useEffect } from "preact/hooks"
-import { ask, type List, part } from "../core/api.ts"
+import { ask, askAll, type List, part } from "../core/api.ts"
 import { count } from "../core/format.ts"
+import { visible } from "../core/harmless.ts"
 import { shown } from "../core/metric_families.ts"
 import { addressOf } from "../core/pages.ts"
 import { usePolled, useTurns } from "../core/polled.ts"
@@ -12,6 +13,7 @@ import { rolloutOf } from "../core/rollouts.ts"
 import { nameTerm } from "../core/selector.ts"
 import { badEnds, commandOf, type RunShort } from "../core/trouble.ts"
 import type { Node } from "../core/types.ts"
+import { useAnswer } from "../ui/answer.ts"
 import { Ago } from "../ui/badges.tsx"
 import { ErrorBox } from "../ui/notices.tsx"
 
@@ -66,6 +68,34 @@ export function Demos(props: { node: Node; turn: number }) {
       {some.length < demos.value.length && <p class="more"><button type="button" onClick={() => { all.value = true }}>Show all {demos.value.length}</button></p>}
     </section>
   )
+}
+
+type Claims = Record<string, string | number | boolean | null>
+type Open = { stream: string; path?: string; owner?: string; claims?: Claims }
+
+/** The log files that it reads now: whose they are by the machine's word, and what their first lines claim. */
+export function LogFiles(props: { node: Node; turn: number }) {
+  const list = useAnswer((signal) => askAll<Open>(`nodes/${part(props.node.id)}/streams`, {}, signal), [props.node.id, props.turn])
+  const files = list.value?.filter((each) => each.path) ?? []
+  if (list.fault) return <ErrorBox text={list.fault} again={list.again} />
+  if (!files.length) return null
+  return (
+    <details class="log-files">
+      <summary>{count(files.length, "log file")}, and whose they are</summary>
+      <div class="wide-box" role="group" aria-label="Log files" tabIndex={0}>
+        <table class="plain-table">
+          <thead><tr><th scope="col">File</th><th scope="col">Owner</th><th scope="col">Claims to be</th></tr></thead>
+          <tbody>{files.map((file) => <tr key={file.stream}><td><code>{visible(file.path ?? "")}</code></td><td>{visible(file.owner ?? "") || "-"}</td><td>{visible(claimOf(file.claims ?? {})) || "-"}</td></tr>)}</tbody>
+        </table>
+      </div>
+    </details>
+  )
+}
+
+/** What a log file's first line says of the program that writes it. */
+function claimOf(claims: Claims): string {
+  const said = new Set(["name", "executable"].map((key) => claims[key]).filter(Boolean).map(String))
+  return [...said, ...(claims["pid"] ? [`pid ${claims["pid"]}`] : [])].join(" ")
 }
 
 /** The node's last runs, as often asked for as a person would look. */

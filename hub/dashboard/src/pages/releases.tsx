@@ -14,19 +14,28 @@ import { confirmFirst, say } from "../ui/dialogs.tsx"
 import { Empty, ErrorBox, Waiting } from "../ui/notices.tsx"
 import { type Column, Rows } from "../ui/rows.tsx"
 
+/** Letters that are read of one. */
+const MOST_MANIFEST = 4096
+
 /** A button that takes a package from this desk to the hub; nothing for who may not. */
 export function AddRelease(props: { added: () => void }) {
   const picker = useRef<HTMLInputElement>(null)
   const done = useSignal<number | null>(null)
   const fault = useSignal("")
+  const elsewhere = useSignal("")
+  const minimum = useSignal("")
   if (!may("admin")) return <p class="faint">An admin can add it.</p>
   const send = async (file: File | undefined) => {
     if (!file) return
     fault.value = ""
     done.value = 0
     try {
-      const added = await upload<Release>("releases", file, "application/vnd.debian.binary-package", (share) => { done.value = share })
+      const given = Object.entries({ manifest: elsewhere.value, minimum_hub: elsewhere.value ? "" : minimum.value }).filter(([, text]) => text)
+      const query = new URLSearchParams(given).toString()
+      const added = await upload<Release>(query ? `releases?${query}` : "releases", file, "application/vnd.debian.binary-package", (share) => { done.value = share })
       say(`${added.package} ${added.version} is served now`)
+      elsewhere.value = ""
+      minimum.value = ""
       props.added()
     } catch (error) {
       fault.value = textOf(error)
@@ -40,6 +49,13 @@ export function AddRelease(props: { added: () => void }) {
       <input ref={picker} type="file" accept=".deb" class="hidden" aria-label="Package file" tabIndex={-1} onChange={(event) => void send(event.currentTarget.files?.[0])} />
       <button type="button" disabled={done.value !== null} onClick={() => picker.current?.click()}>Add a package …</button>
       {done.value !== null && <progress max={1} value={done.value} aria-label="Sent" />}
+      <details>
+        <summary>Signed elsewhere, or for newer hubs</summary>
+        <div class="fields">
+          <label class="wide">Manifest, as <code>hubctl release sign</code> made it <textarea rows={2} maxLength={MOST_MANIFEST} spellcheck={false} value={elsewhere.value} onInput={(event) => { elsewhere.value = event.currentTarget.value.trim() }} /></label>
+          <label>Oldest hub that it can talk to <input maxLength={64} autoComplete="off" spellcheck={false} placeholder="as the package says" disabled={elsewhere.value !== ""} value={minimum.value} onInput={(event) => { minimum.value = event.currentTarget.value.trim() }} /></label>
+        </div>
+      </details>
       {fault.value && <p class="fault" role="alert">{fault.value}</p>}
     </div>
   )

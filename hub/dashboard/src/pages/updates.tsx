@@ -1,4 +1,5 @@
-// Updates: which agents there are, which packages the hub has for them, rollouts and how they go; and the form for a new one.
+// Updates: which agents there are, which packages the hub has for them, rollouts and how they go; the form for a new one; and
+// for admins the keys whose packages count.
 // The address holds the form: new=1, with q (selector).
 
 import { useComputed, useSignal } from "@preact/signals"
@@ -21,6 +22,7 @@ import { Empty, ErrorBox, Waiting } from "../ui/notices.tsx"
 import { RolloutCompose } from "../ui/rollout_compose.tsx"
 import { RolloutBadge, UpdateCounts } from "../ui/rollout_parts.tsx"
 import { useTitle } from "../ui/shell.tsx"
+import { ReleaseKeys } from "./release_keys.tsx"
 import { Releases } from "./releases.tsx"
 import "../styles/updates.css"
 
@@ -44,6 +46,7 @@ export function Updates() {
       <Versions />
       <History />
       <Releases list={releases} />
+      {may("admin") && <ReleaseKeys changed={releases.again} />}
     </>
   )
 }
