@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from axe import stumbles
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
@@ -174,3 +175,25 @@ def test_a_node_that_joins_appears_by_itself(open_page, rig):
     expect(names(page)).to_have_text(["ada", "bob", "esp-1"])
     rig.request("DELETE", "/api/v1/nodes/esp-1")
     expect(names(page)).to_have_text(["ada", "bob"])
+
+
+def test_a_file_is_copied_to_the_chosen_nodes_and_their_run_tells_how_it_went(open_page, tmp_path):
+    (tmp_path / "letter").write_text("dear both")
+    (tmp_path / "there").mkdir()
+    page = open_page("/fleet?view=table&q=ada or bob", "otto")
+    page.get_by_label("Choose all 2 nodes").click()
+    page.get_by_role("toolbar").get_by_role("button", name="Copy a file").click()
+    dialog = page.get_by_role("dialog", name="Copy a file to 2 nodes")
+    dialog.get_by_label("File", exact=True).set_input_files(tmp_path / "letter")
+    dialog.get_by_label("Folder or new name there").fill(str(tmp_path / "there"))
+    dialog.get_by_label("At a time").fill("many")
+    dialog.get_by_role("button", name="Copy").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("batch")
+    dialog.get_by_label("At a time").fill("1")
+    page.set_viewport_size({"width": 375, "height": 740})
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    assert stumbles(page) == []
+    dialog.get_by_role("button", name="Copy").click()
+    expect(page).to_have_url(re.compile("/runs/[0-9a-z]+"))
+    expect(page.get_by_text("2 finished").first).to_be_visible()
+    assert (tmp_path / "there" / "letter").read_text() == "dear both"

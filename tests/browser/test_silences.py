@@ -83,6 +83,17 @@ def test_only_the_chosen_nodes_are_silenced_however_they_were_found(open_page, r
     assert made["fixed"] and made["selector"] == "state:silent", "and what falls silent later is trouble"
 
 
+def test_what_a_selector_comes_to_name_later_is_silenced_too_where_that_is_wanted(open_page, rig):
+    page = open_page("/fleet?q=ada or bob&view=table", "otto")
+    page.get_by_label("Choose all 2 nodes").click()
+    page.get_by_role("toolbar").get_by_role("button", name="Silence").click()
+    page.get_by_role("dialog").get_by_label("Whom").select_option("whatever ada or bob names, later too")
+    page.get_by_role("dialog").get_by_role("button", name="Silence").click()
+    expect(page.get_by_text("2 nodes are silenced")).to_be_visible()
+    [made] = rig.request("GET", "/api/v1/silences")[1]["items"]
+    assert (made["fixed"], made["selector"]) == (False, "ada or bob")
+
+
 def test_a_viewer_sees_it_and_is_offered_neither_to_silence_nor_to_end(open_page, rig):
     silence(rig)
     page = open_page("/nodes/carl", "vera")

@@ -12,6 +12,7 @@ import { may } from "../core/session.ts"
 import type { Node } from "../core/types.ts"
 import { Dialog, say } from "../ui/dialogs.tsx"
 import { SilenceDialog } from "../ui/silences.tsx"
+import { CopyDialog } from "./fleet_copy.tsx"
 import "../ui/tag_form.css"
 
 const AT_A_TIME = 6
@@ -20,6 +21,7 @@ const AT_A_TIME = 6
 export function Bulk(props: { chosen: readonly Node[]; shown: readonly Named[]; query: string; clear: () => void }) {
   const tagging = useSignal(false)
   const silencing = useSignal(false)
+  const copying = useSignal(false)
   const only = props.chosen.length === 1 ? props.chosen[0] : undefined
   const selector = selectorFor(props.chosen, props.shown, props.query)
   const lead = (page: "/runs" | "/updates" | "/logs", more: Record<string, string> = {}) => () => {
@@ -33,11 +35,13 @@ export function Bulk(props: { chosen: readonly Node[]; shown: readonly Named[]; 
       {may("operator") && <button type="button" onClick={() => { tagging.value = true }}>Tag</button>}
       {may("operator") && <button type="button" disabled={selector === null} onClick={lead("/updates", { new: "1" })}>Update</button>}
       {may("operator") && <button type="button" disabled={selector === null} onClick={() => { silencing.value = true }}>Silence</button>}
+      {may("operator") && <button type="button" disabled={selector === null} onClick={() => { copying.value = true }}>Copy a file</button>}
       <button type="button" disabled={selector === null} onClick={lead("/logs")}>Logs</button>
       <button type="button" class="plain" onClick={props.clear}>Choose none</button>
       {selector === null && <span class="faint">Too many to name one by one: choose all that a search shows, or give them a tag.</span>}
       {tagging.value && <TagDialog chosen={props.chosen} close={() => { tagging.value = false }} />}
       {silencing.value && selector !== null && <SilenceDialog selector={selector} nodes={props.chosen} close={() => { silencing.value = false }} />}
+      {copying.value && selector !== null && <CopyDialog selector={selector} nodes={props.chosen} close={() => { copying.value = false }} />}
     </div>
   )
 }

@@ -1,12 +1,13 @@
 // Files of a node: one from this desk to it, one from it to this desk, each with how far it is.
 
-import { type Signal, useSignal } from "@preact/signals"
-import { fetchFile, fileNameOf, sendFile, type Way, wayText } from "../core/file_copies.ts"
+import { useSignal } from "@preact/signals"
+import { fetchFile, fileNameOf, sendFile, type Way } from "../core/file_copies.ts"
 import { addressOf } from "../core/pages.ts"
 import { may } from "../core/session.ts"
 import type { Node } from "../core/types.ts"
 import { say } from "../ui/dialogs.tsx"
 import { fieldOf, Form } from "../ui/forms.tsx"
+import { HowFar, whileShown } from "../ui/how_far.tsx"
 
 export function NodeFiles(props: { node: Node }) {
   if (!may("operator")) return null
@@ -62,23 +63,3 @@ function Download(props: { node: Node }) {
 }
 
 const AsUser = () => <label>As user<input name="user" placeholder="the machine's choice" maxLength={64} autocomplete="off" /></label>
-
-function HowFar(props: { way: Signal<Way | null>; label: string }) {
-  const way = props.way.value
-  if (!way) return null
-  return (
-    <p class="how-far">
-      <progress aria-label={props.label} {...(way.size > 0 ? { max: way.size, value: way.done } : {})} />
-      <span>{wayText(way)}</span>
-    </p>
-  )
-}
-
-async function whileShown<T>(way: Signal<Way | null>, work: () => Promise<T>): Promise<T> {
-  way.value = { what: "…", done: 0, size: -1 }
-  try {
-    return await work()
-  } finally {
-    way.value = null
-  }
-}

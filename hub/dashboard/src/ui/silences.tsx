@@ -26,13 +26,13 @@ export function Silenced(props: { node: Node; brief?: boolean }) {
   return props.brief ? <span class="silenced" title={all}><span aria-hidden="true">☾</span><span class="hidden">{all}</span></span> : <span class="silenced">{all}</span>
 }
 
-/** Silence the nodes that a selector names now, and no others. */
+/** Silence the nodes that a selector names now; if so wanted, those too that it comes to name. */
 export function SilenceDialog(props: { selector: string; nodes: readonly Node[]; close: () => void }) {
   const [first] = props.nodes
   const whom = props.nodes.length === 1 && first ? first.name : count(props.nodes.length, "node")
   const submit = async (given: FormData) => {
     const made = await ask<Silence>("POST", "silences", {
-      body: { selector: props.selector, fixed: true, seconds: Number(fieldOf(given, "seconds")), reason: fieldOf(given, "reason") },
+      body: { selector: props.selector, fixed: fieldOf(given, "whom") !== "ever", seconds: Number(fieldOf(given, "seconds")), reason: fieldOf(given, "reason") },
     })
     say(`${count(made.nodes, "node is", "nodes are")} silenced ${silenceWords({ id: made.id, until: made.until, by: made.created_by, reason: "" }, now.value)}`)
     props.close()
@@ -41,6 +41,14 @@ export function SilenceDialog(props: { selector: string; nodes: readonly Node[];
     <Dialog title={`Silence ${whom}`} close={props.close}>
       <p>Whatever becomes of {props.nodes.length === 1 ? "it" : "them"}, nobody is troubled about it until then: it is shown as silenced. What is reported is kept as ever. It ends by itself.</p>
       <Form action={submit} submit="Silence">
+        {props.nodes.length > 1 && (
+          <label>Whom
+            <select name="whom">
+              <option value="now">these {count(props.nodes.length, "node")}</option>
+              <option value="ever">whatever {props.selector.length > 40 ? "the selector" : props.selector} names, later too</option>
+            </select>
+          </label>
+        )}
         <Choice name="seconds" label="For" value={USUAL} options={SPANS.map(([value, name]) => ({ value, name }))} />
         <label>Why <input name="reason" maxLength={500} autoComplete="off" placeholder="shown with the nodes" /></label>
       </Form>
