@@ -21,6 +21,7 @@ const VIEWS: Partial<Record<Page, Source>> = {
   "/": () => Promise.resolve(Home),
   "/fleet": () => import("./pages/fleet.tsx").then((module) => module.Fleet),
   "/hosts": () => import("./pages/hosts.tsx").then((module) => module.Hosts),
+  "/measurements": () => import("./pages/measurements.tsx").then((module) => module.Measurements),
   "/nodes/{node}": () => import("./pages/node.tsx").then((module) => module.NodePage),
   "/logs": () => import("./pages/logs.tsx").then((module) => module.Logs),
   "/runs": () => import("./pages/runs.tsx").then((module) => module.Runs),

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
+import { figuresOf, together } from "../src/core/compared.ts"
 import { chartOf, chartsFor, compareIn, literal, shown } from "../src/core/metric_families.ts"
 import { edges, fromField, markTexts, pieceQuery, rangeOf, spanQuery, toField } from "../src/core/ranges.ts"
 import { glob } from "../src/core/selector.ts"
@@ -80,4 +81,15 @@ test("marks tell the time as fine as they stand, and the day where it changes", 
   assert.deepEqual(markTexts([at(22), at(23), at(0, 0, 0, 21), at(1, 0, 0, 21)], 3600), ["22:00", "23:00", "11-21 00:00", "01:00"])
   assert.deepEqual(markTexts([at(4, 5, 0), at(4, 5, 30)], 30), ["04:05:00", "04:05:30"])
   assert.deepEqual(markTexts([at(0), at(0, 0, 0, 21)], 86_400), ["11-20", "11-21"])
+})
+
+test("series of many nodes share their times, with nothing where one has none, and each has its figures", () => {
+  const times = ["2026-11-20T10:00:00Z", "2026-11-20T10:00:10Z", "2026-11-20T10:00:20Z"]
+  const series = (node: string, from: number, values: (number | null)[]) => ({ node, name: "cpu.total", times: times.slice(from, from + values.length), values })
+  const table = together([series("web-2", 1, [4, 6]), series("web-10", 0, [1, null])])
+  assert.deepEqual(table.times, times.map((time) => Date.parse(time) / 1000))
+  assert.deepEqual(table.columns, [[null, 4, 6], [1, null, null]])
+  assert.deepEqual(together([]), { names: [], times: [], columns: [] })
+  assert.deepEqual(figuresOf([null, 4, 1, 7, null]), { last: 7, least: 1, mean: 4, most: 7 })
+  assert.equal(figuresOf([null]), null)
 })

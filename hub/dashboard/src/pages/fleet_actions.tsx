@@ -24,7 +24,7 @@ export function Bulk(props: { chosen: readonly Node[]; shown: readonly Named[]; 
   const copying = useSignal(false)
   const only = props.chosen.length === 1 ? props.chosen[0] : undefined
   const selector = selectorFor(props.chosen, props.shown, props.query)
-  const lead = (page: "/runs" | "/updates" | "/logs", more: Record<string, string> = {}) => () => {
+  const lead = (page: "/runs" | "/updates" | "/logs" | "/measurements", more: Record<string, string> = {}) => () => {
     if (selector !== null) go(addressOf(page, {}, { ...more, q: selector }))
   }
   return (
@@ -37,6 +37,7 @@ export function Bulk(props: { chosen: readonly Node[]; shown: readonly Named[]; 
       {may("operator") && <button type="button" disabled={selector === null} onClick={() => { silencing.value = true }}>Silence</button>}
       {may("operator") && <button type="button" disabled={selector === null} onClick={() => { copying.value = true }}>Copy a file</button>}
       <button type="button" disabled={selector === null} onClick={lead("/logs")}>Logs</button>
+      <button type="button" disabled={selector === null} onClick={lead("/measurements")}>Measurements</button>
       <button type="button" class="plain" onClick={props.clear}>Choose none</button>
       {selector === null && <span class="faint">Too many to name one by one: choose all that a search shows, or give them a tag.</span>}
       {tagging.value && <TagDialog chosen={props.chosen} close={() => { tagging.value = false }} />}

@@ -44,7 +44,8 @@ export function NodeCharts(props: { node: string; usual: SpanKey; names: readonl
   )
 }
 
-function RangeBar(props: { range: Range }) {
+/** Which time is shown, and the ways to another. */
+export function RangeBar(props: { range: Range }) {
   const { range } = props
   const open = useSignal(range.from > 0)
   const [from, until] = edges(range, hubTime() / 1000)

@@ -30,7 +30,7 @@ const WAYS: readonly Way[] = [
 
 /** Where the first segment of the address leads, so that a node's page lights up Fleet. */
 const HOME_OF: Partial<Record<Page, Page>> = {
-  "/hosts": "/fleet", "/nodes/{node}": "/fleet", "/runs/{run}": "/runs", "/updates/{rollout}": "/updates", "/sessions/{session}": "/sessions", "/tokens": "/account",
+  "/hosts": "/fleet", "/measurements": "/fleet", "/nodes/{node}": "/fleet", "/runs/{run}": "/runs", "/updates/{rollout}": "/updates", "/sessions/{session}": "/sessions", "/tokens": "/account",
 }
 
 function Lost() {
