@@ -36,10 +36,10 @@ export function Measurements() {
   const { soon } = useTyping()
   const range = rangeOf(query, "1h")
   return (
-    <>
+    <div class="node measurements">
       <h1>Measurements</h1>
       <form class="fields" role="search" onSubmit={(event) => event.preventDefault()}>
-        <div class="wide-field"><SelectorInput label="Nodes" value={typed.value} change={(text) => { typed.value = text; soon({ q: text.trim() }) }} placeholder="all; or tag:room=lab, web-*" /></div>
+        <div class="wide-field"><span class="faint">Nodes</span><SelectorInput label="Nodes" value={typed.value} change={(text) => { typed.value = text; soon({ q: text.trim() }) }} placeholder="all; or tag:room=lab, web-*" /></div>
         <label class="wide">Metrics
           <input type="search" data-search="" list="metrics" defaultValue={names} maxLength={2000} spellcheck={false} autoComplete="off" onInput={(event) => soon({ names: event.currentTarget.value.trim() })} />
           <datalist id="metrics">{OFFERED.map((each) => <option key={each} value={each} />)}</datalist>
@@ -47,7 +47,7 @@ export function Measurements() {
       </form>
       <RangeBar range={range} />
       <Found selector={query.get("q") || "all"} names={names || USUAL} range={range} />
-    </>
+    </div>
   )
 }
 

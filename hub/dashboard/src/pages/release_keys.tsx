@@ -41,7 +41,7 @@ export function ReleaseKeys(props: { changed: () => void }) {
     }, true)
   const several = (list.value?.length ?? 0) > 1
   const columns: Column<SigningKey>[] = [
-    { name: "Key", cell: (key) => <><code title={key.id}>{short(key)}</code> {key.own && <strong>the hub signs with it</strong>}</> },
+    { name: "Key", cell: (key) => <><code title={key.id}>{short(key)}</code>{key.own && <> <strong>the hub signs with it</strong></>}</> },
     { name: "Note", cell: (key) => (key.note ? visible(key.note) : <span class="faint">none</span>) },
     { name: "Packages", cell: (key) => number(key.packages) },
     { name: "Added", cell: (key) => <>{key.added_by} <Ago time={key.added} /></> },
