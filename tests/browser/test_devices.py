@@ -1,4 +1,4 @@
-"""Devices that can't enrol themselves: added by an admin, their key told once, and the page says when they are heard."""
+"""Devices that can't enrol themselves: added by an admin, their key told once; the page says when they are heard."""
 
 import time
 
@@ -32,12 +32,13 @@ def add(page):
 def beat(rig, key: PrivateKey | SharedKey, id: str) -> None:
     """The device posts its first keepalive."""
     hub = rig.request("GET", "/api/v1/hub")[1]["fingerprint"]
-    jws = sign(key, Purpose.KEEPALIVE_POST, {"iss": id, "aud": hub, "serial": 1, "period": 600}, now=time.time(), ttl=300)
+    claims = {"iss": id, "aud": hub, "serial": 1, "period": 600}
+    jws = sign(key, Purpose.KEEPALIVE_POST, claims, now=time.time(), ttl=300)
     status, answer = rig.request("POST", "/api/v1/keepalive", {"keepalive": jws}, signed_in=False)
     assert status == 200, answer
 
 
-def test_the_hub_s_key_for_a_device_is_copied_or_downloaded_and_the_page_says_when_it_is_heard(open_page, rig, tmp_path):
+def test_the_key_for_a_device_is_copied_or_downloaded_and_the_page_says_when_it_is_heard(open_page, rig, tmp_path):
     page = open_page("/enrol", "anna")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=rig.url)
     page.evaluate("window.sameDocument = true")
