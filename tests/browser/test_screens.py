@@ -28,7 +28,7 @@ VIEWS = {
     "home": "/", "fleet": "/fleet", "node": "/nodes/detector-2", "logs": "/logs?since=6h", "runs": "/runs",
     "run": "/runs/{run}", "updates": "/updates", "rollout": "/updates/{rollout}",
     "sessions": "/sessions", "session": "/sessions/{session}", "replay": "/sessions/{replay}",
-    "enrol": "/enrol", "people": "/people",
+    "measurements": "/measurements?names=cpu.total&range=6h", "enrol": "/enrol", "people": "/people",
     "tokens": "/tokens", "audit": "/audit?actor=admin", "hub": "/hub", "account": "/account",
 }
 ON_A_PHONE = ("home", "fleet", "node", "logs", "rollout", "session")
