@@ -1,8 +1,9 @@
-// A machine joins: a token, the one line to run there, and who has come in by it. Below, all tokens.
+// A machine joins: a token, the one line to run there, and who has come in by it. Below, all tokens, and enrolling by ssh.
 
 import { useSignal } from "@preact/signals"
 import type { NewEnrolToken, Release } from "../core/admin_types.ts"
 import { ask, askAll } from "../core/api.ts"
+import { may } from "../core/session.ts"
 import { tagsOf } from "../core/tags.ts"
 import { isLoopback, VALIDITIES } from "../core/tokens.ts"
 import type { HubStatus } from "../core/types.ts"
@@ -11,6 +12,7 @@ import { Choice, fieldOf, Form } from "../ui/forms.tsx"
 import { useTitle } from "../ui/shell.tsx"
 import "../styles/enrol.css"
 import { AddRelease } from "./releases.tsx"
+import { EnrolBySsh } from "./enrol_ssh.tsx"
 import { EnrolTokens } from "./enrol_tokens.tsx"
 import { Joining } from "./joining.tsx"
 
@@ -57,6 +59,7 @@ export function Enrol() {
         ? <Joining key={made.value.id} made={made.value} packaged={!noPackage} another={() => { made.value = null; turn.value++ }} />
         : <Wanted make={make} />}
       <EnrolTokens turn={turn.value} />
+      {may("operator") && <EnrolBySsh />}
     </>
   )
 }
