@@ -4,7 +4,7 @@
 // The secret is asked for when the host key has been shown, sealed here for where ssh is opened, and leaves the form then.
 
 import { useSignal } from "@preact/signals"
-import { useEffect } from "preact/hooks"
+import { useEffect, useRef } from "preact/hooks"
 import { nodes } from "../core/fleet.ts"
 import { PushFeed } from "../core/push_feed.ts"
 import { commandLine, type Draft, isOver, parseTarget } from "../core/pushing.ts"
@@ -25,6 +25,8 @@ export function EnrolBySsh() {
   const draft = useSignal(EMPTY)
   const feed = useSignal<PushFeed | null>(null)
   const lacking = useAnswer(() => whyNot((crypto as { subtle?: SubtleCrypto }).subtle))
+  /** One comes back to the first form, and wants its first field. */
+  const been = useRef(false)
   useEffect(() => () => feed.peek()?.close(), [])
   const look = async () => {
     const { via, name, tags } = draft.value
@@ -33,6 +35,7 @@ export function EnrolBySsh() {
   const back = (kept: boolean) => {
     feed.value?.close()
     feed.value = null
+    been.current = true
     if (!kept) draft.value = EMPTY
   }
   const state = feed.value?.push.value.state
@@ -46,18 +49,18 @@ export function EnrolBySsh() {
         </p>
         {lacking.value === undefined ? <Waiting /> : feed.value
           ? <PushView key={feed.value.push.value.id} feed={feed.value} back={back} />
-          : <Where draft={draft.value} change={(part) => { draft.value = { ...draft.value, ...part } }} lacking={lacking.value} look={look} />}
+          : <Where draft={draft.value} change={(part) => { draft.value = { ...draft.value, ...part } }} lacking={lacking.value} back={been.current} look={look} />}
       </section>
-      <HostKeys turn={state === undefined || isOver(state) || state === "installing" ? (state ?? "") : "under way"} />
+      <HostKeys turn={state === "installing" || (state && isOver(state)) ? state : ""} />
     </>
   )
 }
 
-function Where(props: { draft: Draft; change: (part: Partial<Draft>) => void; lacking: string; look: () => Promise<void> }) {
+function Where(props: { draft: Draft; change: (part: Partial<Draft>) => void; lacking: string; back: boolean; look: () => Promise<void> }) {
   const { draft, change } = props
   const fields = (
     <>
-      <label class="wide">User and host <input name="target" required placeholder="root@10.0.0.7 or pi@lab-8:2222" maxLength={330} spellcheck={false} autoComplete="off" autoCapitalize="off" value={draft.target} onInput={(event) => change({ target: event.currentTarget.value })} /></label>
+      <label class="wide">User and host <input name="target" required autoFocus={props.back} placeholder="root@10.0.0.7 or pi@lab-8:2222" maxLength={330} spellcheck={false} autoComplete="off" autoCapitalize="off" value={draft.target} onInput={(event) => change({ target: event.currentTarget.value })} /></label>
       <label class="wide">Signed in from
         <input name="via" list="push-sources" placeholder="the hub" maxLength={200} spellcheck={false} autoComplete="off" autoCapitalize="off" value={draft.via} onInput={(event) => change({ via: event.currentTarget.value })} />
         <datalist id="push-sources">{sources(draft.via).map((name) => <option key={name} value={name} />)}</datalist>

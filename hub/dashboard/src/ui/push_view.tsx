@@ -1,7 +1,7 @@
 // One enrolment by ssh as it goes on: the host key and the secret that are asked for, what is said there, and its end.
 
 import { useSignal } from "@preact/signals"
-import { useLayoutEffect, useRef } from "preact/hooks"
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks"
 import { number } from "../core/format.ts"
 import { oneLine, visible } from "../core/harmless.ts"
 import { addressOf } from "../core/pages.ts"
@@ -15,6 +15,9 @@ export function PushView(props: { feed: PushFeed; back: (kept: boolean) => void 
   const { feed, back } = props
   const push = feed.push.value
   const fault = useSignal("")
+  const heading = useRef<HTMLHeadingElement>(null)
+  // where the field or button was that had the focus there is none now
+  useEffect(() => { if (document.activeElement === document.body) heading.current?.focus() }, [push.state])
   const cancel = async () => {
     fault.value = ""
     try {
@@ -26,7 +29,7 @@ export function PushView(props: { feed: PushFeed; back: (kept: boolean) => void 
   return (
     <div class="card push">
       <div class="head">
-        <h3><bdi>{oneLine(push.target)}</bdi> <span class="faint">from {push.via ? <bdi>{push.via}</bdi> : "the hub"}</span></h3>
+        <h3 ref={heading} tabIndex={-1}><bdi>{oneLine(push.target)}</bdi> <span class="faint">from {push.via ? <bdi>{push.via}</bdi> : "the hub"}</span></h3>
         {isOver(push.state)
           ? <button type="button" onClick={() => back(push.state !== "done")}>{push.state === "done" ? "Enrol another" : "Try again"}</button>
           : <button type="button" onClick={cancel}>Cancel</button>}
@@ -111,7 +114,7 @@ function Said(props: { lines: PushLine[]; left: number }) {
     if (element) stick.current = element.scrollTop + element.clientHeight >= element.scrollHeight - 4
   }
   return (
-    <pre ref={text} class="push-said" tabIndex={0} role="log" aria-label="What is said there" onScroll={scrolled}>
+    <pre ref={text} class="push-said" tabIndex={0} role="log" aria-live="off" aria-label="What is said there" onScroll={scrolled}>
       {props.left > 0 && <span class="faint">{number(props.left)} earlier lines are not shown{"\n"}</span>}
       {props.lines.map((line, at) => <span key={at + props.left} class={line.stream === "err" ? "err" : ""}>{visible(line.text)}{"\n"}</span>)}
     </pre>
