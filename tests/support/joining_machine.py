@@ -8,8 +8,8 @@ from rig import BIN, Process, Rig
 
 
 class JoiningMachine:
-    """The node eva in `folder`. What it was sent lies in `installer`. What `said` holds it says on stdout at first; while
-    `hold` is there it waits before it joins, and where `fault` is there it ends with what that holds on stderr."""
+    """The node eva in `folder`. What it was sent lies in `installer`. What `said` holds it says on stdout at first.
+    While `hold` is there it waits before it joins; where `fault` is there it ends with what that holds on stderr."""
 
     def __init__(self, folder: Path):
         self.folder = folder
