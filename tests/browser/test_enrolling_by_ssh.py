@@ -143,8 +143,10 @@ def test_what_fails_there_is_said_and_nothing_secret_stays_in_the_form(open_page
     machine.fault.write_text(f"dvic: the disk is full {BREAKOUT}\n")
     section = look(page, server.target)
     accept(section, server)
-    sign_in_by_key(section, server, "key.pub")
-    expect(section.get_by_role("alert")).to_contain_text("no private key")
+    (server.folder / "large").write_text("x" * 40_000)
+    for name, says in (("key.pub", "no private key"), ("large", "too large")):
+        sign_in_by_key(section, server, name)
+        expect(section.get_by_role("alert")).to_contain_text(says)
     for name, passphrase, says in (("foreign", "", "Permission denied"), ("locked", "wrong", "Permission denied"),
                                    ("key", "", "the installer failed there: dvic: the disk is full")):
         sign_in_by_key(section, server, name, passphrase)

@@ -74,7 +74,7 @@ test("a secret is a password or a private key, on one line and bounded", () => {
   assert.deepEqual(JSON.parse(new TextDecoder().decode(plain({ password: "ä '$x\\" }))), { password: "ä '$x\\", key: "", passphrase: "" })
   const key = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3Bl\n-----END OPENSSH PRIVATE KEY-----\n"
   assert.ok(plain({ key, passphrase: "open sesame" }).length)
-  assert.ok(plain({ key: key.replaceAll("\n", "\r\n") }).length)
+  assert.deepEqual(plain({ key: key.replaceAll("\n", "\r\n") }), plain({ key }))
   assert.throws(() => plain({}), /password or a private key/)
   assert.throws(() => plain({ key: "ssh-ed25519 AAAA somebody" }), /no private key/)
   assert.throws(() => plain({ password: "two\nlines" }), /one line/)

@@ -26,6 +26,7 @@ export type Draft = { target: string; via: string; name: string; tags: string }
 const SSH_PORT = 22
 /** A password, a private key and its passphrase together, bytes. */
 export const MAX_SECRET_BYTES = 32 * 1024
+export const TOO_LARGE = "The file is too large to be a private key"
 
 export function isOver(state: PushState): boolean {
   return state === "done" || state === "failed" || state === "cancelled"
@@ -63,8 +64,10 @@ export function encodeSecret(secret: Secret): Uint8Array<ArrayBuffer> {
   if (!secret.password && !secret.key) throw new Error("Give a password or a private key")
   if (secret.key && !/^\s*-----BEGIN [A-Z ]*PRIVATE KEY-----\r?\n/.test(secret.key)) throw new Error("The file is no private key (PEM, or as ssh-keygen writes it)")
   if (/[\n\r\0]/.test(secret.password + secret.passphrase)) throw new Error("A password must be one line")
-  const data = new TextEncoder().encode(JSON.stringify({ password: secret.password, key: secret.key, passphrase: secret.passphrase }))
-  if (data.length > MAX_SECRET_BYTES) throw new Error("The key is too large to be one")
+  // not every ssh reads a key with the ends of line of Windows
+  const key = secret.key.replaceAll("\r\n", "\n")
+  const data = new TextEncoder().encode(JSON.stringify({ password: secret.password, key, passphrase: secret.passphrase }))
+  if (data.length > MAX_SECRET_BYTES) throw new Error(TOO_LARGE)
   return data
 }
 

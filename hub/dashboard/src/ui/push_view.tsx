@@ -6,7 +6,7 @@ import { number } from "../core/format.ts"
 import { oneLine, visible } from "../core/harmless.ts"
 import { addressOf } from "../core/pages.ts"
 import type { PushFeed } from "../core/push_feed.ts"
-import { isAboutHostKey, isOver, placeText, type Push, type PushLine, type PushQuestion, targetText } from "../core/pushing.ts"
+import { isAboutHostKey, isOver, MAX_SECRET_BYTES, placeText, type Push, type PushLine, type PushQuestion, targetText, TOO_LARGE } from "../core/pushing.ts"
 import { textOf } from "../core/problems.ts"
 import { fieldOf, Form, secretOf } from "./forms.tsx"
 
@@ -62,6 +62,7 @@ function Asked(props: { feed: PushFeed; question: PushQuestion }) {
   const place = placeText(feed.target)
   const send = async (given: FormData, form: HTMLFormElement) => {
     const file = given.get("key")
+    if (byKey.value && file instanceof File && file.size > MAX_SECRET_BYTES) throw new Error(TOO_LARGE)
     const key = byKey.value && file instanceof File ? await file.text() : ""
     await feed.answer(question, question.known || fieldOf(given, "host-key"), { password: secretOf(given, "password"), key, passphrase: secretOf(given, "passphrase") }, () => forget(form))
   }
