@@ -1,5 +1,6 @@
 """One copy from its order to its end: followed, shown as a bar on a terminal, cancelled by Ctrl-C."""
 
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -51,8 +52,38 @@ def bar() -> Iterator[Bar]:
         yield Bar(progress)
 
 
+@contextmanager
+def ordered(client: Client, body: dict) -> Iterator[dict]:
+    """The copy that was ordered; Ctrl-C cancels it. One that comes while the order is on its way waits until the hub
+    has said which copy it is; a second one does not."""
+    held: list[int] = []
+
+    def hold(*_: object) -> None:
+        if held:
+            raise KeyboardInterrupt
+        held.append(1)
+
+    copy = None
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        if before is not signal.SIG_IGN:
+            signal.signal(signal.SIGINT, hold)
+        try:
+            copy = client.post("copies", body=body)
+        finally:
+            signal.signal(signal.SIGINT, before)
+        if held:
+            raise KeyboardInterrupt
+        yield copy
+    except KeyboardInterrupt:
+        if copy is not None:
+            with suppress(HubctlError):
+                client.post("runs", copy["id"], "cancel")
+        raise
+
+
 def follow(client: Client, copy: dict, shown: Bar, what: str) -> dict:
-    """Until it is over; returns how it stands then. Ctrl-C cancels it."""
+    """Until it is over; returns how it stands then."""
     begun = False
     try:
         while True:
@@ -69,10 +100,6 @@ def follow(client: Client, copy: dict, shown: Bar, what: str) -> dict:
                 return copy
             time.sleep(LOOK_EVERY)
             copy = patiently(lambda: client.get("copies", copy["id"]))  # noqa: B023
-    except KeyboardInterrupt:
-        with suppress(HubctlError):
-            client.post("runs", copy["id"], "cancel")
-        raise
     except HubctlError as error:
         error.next_step = f"the copy goes on without us; when the hub is back: hubctl runs show {copy['id']}"
         raise

@@ -121,7 +121,8 @@ def test_hubctl_that_was_killed_and_is_called_again_sends_only_the_rest(rig, tmp
 
 
 def test_ctrl_c_cancels_the_copy_and_leaves_nothing(rig, tmp_path):
-    (tmp_path / "letter").write_bytes(CONTENT)
+    with (tmp_path / "letter").open("wb") as letter:
+        letter.truncate(200 * 1024 * 1024)  # so much that it is under way when it is interrupted
     hubctl = Process([str(BIN / "hubctl"), "cp", str(tmp_path / "letter"), f"ada:{tmp_path}/there"],
                      tmp_path / "cp.log", rig.environ)
     hubctl.start()

@@ -88,7 +88,7 @@ def command(desk: Desk, source: str, target: str, form: str, **given: object) ->
 
 
 def _to_nodes(client, source: Path, target: Remote, given: dict) -> dict:
-    from hubctl.copy_session import bar, follow, forget  # noqa: PLC0415 (what other verbs don't need)
+    from hubctl.copy_session import bar, follow, forget, ordered  # noqa: PLC0415 (what other verbs don't need)
     from hubctl.file_parts import bring, hash_of, rights_of  # noqa: PLC0415 (the same)
 
     size, _ = hash_of(source)
@@ -97,14 +97,14 @@ def _to_nodes(client, source: Path, target: Remote, given: dict) -> dict:
         kept = bring(client, source, shown.at)
         try:
             rights = rights_of(source) if given["keep"] else {}
-            copy = client.post("copies", body={**_order(target, given), **rights, "file": kept["id"]})
-            return follow(client, copy, shown, f"to {target.selector}")
+            with ordered(client, {**_order(target, given), **rights, "file": kept["id"]}) as copy:
+                return follow(client, copy, shown, f"to {target.selector}")
         finally:
             forget(client, kept["id"])
 
 
 def _from_node(client, source: Remote, target: Path, given: dict) -> dict:
-    from hubctl.copy_session import bar, failures, follow, forget  # noqa: PLC0415 (what other verbs don't need)
+    from hubctl.copy_session import bar, failures, follow, forget, ordered  # noqa: PLC0415 (what other verbs don't need)
     from hubctl.file_parts import fetch  # noqa: PLC0415 (the same)
 
     name = posixpath.basename(source.path)
@@ -112,14 +112,14 @@ def _from_node(client, source: Remote, target: Path, given: dict) -> dict:
         raise Usage(f"{source.path} is no file", "give a file's path; pack a folder first: tar -czf FILE.tgz FOLDER")
     target = target / name if target.is_dir() else target
     with bar() as shown:
-        copy = client.post("copies", body=_order(source, given))
-        try:
-            copy = follow(client, copy, shown, f"from {source.selector}")
-            if not failures(copy):
-                shown.begin("from the hub", copy["size"])
-                fetch(client, client.get("files", copy["file"]), target, bool(given["keep"]), shown.at)
-        finally:
-            forget(client, copy["file"])
+        with ordered(client, _order(source, given)) as copy:
+            try:
+                copy = follow(client, copy, shown, f"from {source.selector}")
+                if not failures(copy):
+                    shown.begin("from the hub", copy["size"])
+                    fetch(client, client.get("files", copy["file"]), target, bool(given["keep"]), shown.at)
+            finally:
+                forget(client, copy["file"])
     return copy
 
 
