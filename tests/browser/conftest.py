@@ -1,14 +1,13 @@
 """A real Chromium, a real hub with the built page, and real agents; each test gets a window of its own."""
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from browsing import FLAGS, PASSWORD, PEOPLE, is_fault
+from browsing import CHROMIUM, FLAGS, PASSWORD, PEOPLE, is_fault
 from made_once import made_once
 from rig import Rig
 
@@ -17,8 +16,6 @@ playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright
 TOP = Path(__file__).parents[2]
 PATIENCE = 30_000
 """Milliseconds to wait for what should take a moment."""
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -53,7 +53,7 @@ def test_a_hub_without_the_package_says_so_and_takes_it_from_an_admin(open_page,
 
 
 def test_what_is_no_package_is_refused_with_the_reason(open_page, tmp_path):
-    page = open_page("/hub", "anna")
+    page = open_page("/updates", "anna")
     (tmp_path / "x.deb").write_text("not a package")
     page.get_by_label("Package file").set_input_files(tmp_path / "x.deb")
     expect(page.get_by_role("alert")).to_contain_text("package")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from joining_machine import JoiningMachine
 from rig import BIN, Rig, until
 from ssh_server import PASSPHRASE, SshServer, needs_sshd
 
@@ -34,31 +35,15 @@ class Place:
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return done
 
-    def start_eva(self) -> None:
-        """The new machine's agent; the installer only enrols it."""
-        self.rig.process([str(BIN / "dvic-agent"), "run", "--config-dir", str(self.folder / "eva/etc"), "--state-dir",
-                          str(self.folder / "eva/var")], "eva").start()
-
 
 @pytest.fixture
 def place(tmp_path):
-    script, machine = tmp_path / "installer", tmp_path / "eva"
-    machine.mkdir()
-    with Rig(tmp_path) as rig:
-        fake = tmp_path / "machine.sh"
-        fake.write_text(f"""echo dvic-push-ready
-cat > {script}
-while [ -e {tmp_path}/hold ]; do sleep 0.1; done
-[ ! -e {tmp_path}/fault ] || {{ cat {tmp_path}/fault >&2; exit 1; }}
-token=$(sed -n "s/^TOKEN=//p" {script} | tr -d "'")
-printf '%s\\n' "$token" | {BIN}/dvic-agent enroll --config-dir {machine}/etc --state-dir {machine}/var --name eva -
-""")
-        with SshServer(tmp_path / "sshd", f"sh {fake}") as server:
-            rig.start_hub()
-            rig.new_agent("ada").start().online()
-            place = Place(rig, server, tmp_path)
-            place.start_eva()
-            yield place
+    machine = JoiningMachine(tmp_path)
+    with Rig(tmp_path) as rig, SshServer(tmp_path / "sshd", machine.command) as server:
+        rig.start_hub()
+        rig.new_agent("ada").start().online()
+        machine.start(rig)
+        yield Place(rig, server, tmp_path)
 
 
 def test_a_machine_is_enrolled_from_a_node_and_what_happens_is_shown(place):

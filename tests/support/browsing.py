@@ -1,9 +1,12 @@
 """What tests in a browser share: who may sign in, how to sign in by hand, and how Chromium is started."""
 
 import re
+import shutil
 
 PASSWORD = "a password for tests"
 PEOPLE = (("vera", "viewer"), ("otto", "operator"), ("anna", "admin"))
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]

@@ -23,9 +23,9 @@ needs_sshd = pytest.mark.skipif(not (SSHD and shutil.which("ssh")),
 class SshServer:
     """sshd under `folder`. Whoever holds `key` may sign in; `locked` is a key with a passphrase, `foreign` one that
     the server does not know. `command`: what a shell there does in place of what was asked for.
-    `kind`: of its host key."""
+    `kind`: of its host key. `passwords`: it asks for those of the machine's own users too."""
 
-    def __init__(self, folder: Path, command: str = "", kind: str = "ed25519"):
+    def __init__(self, folder: Path, command: str = "", kind: str = "ed25519", *, passwords: bool = False):
         self.folder = folder
         folder.mkdir(exist_ok=True)
         self.port = free_port()
@@ -36,7 +36,7 @@ class SshServer:
         (folder / "config").write_text(
             f"Port {self.port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nPidFile none\nUsePAM no\n"
             f"AuthorizedKeysFile {folder}/authorized\nStrictModes no\nPermitRootLogin yes\n"
-            "PasswordAuthentication no\nKbdInteractiveAuthentication no\n"
+            f"PasswordAuthentication {'yes' if passwords else 'no'}\nKbdInteractiveAuthentication no\n"
             + (f"ForceCommand {command}\n" if command else ""))
         self._process: subprocess.Popen | None = None
 

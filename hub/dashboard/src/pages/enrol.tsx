@@ -1,5 +1,5 @@
-// A machine joins: a token, the one line to run there, and who has come in by it. Below, all tokens; and
-// for admins the devices that can't run it.
+// A machine joins: a token, the one line to run there, and who has come in by it. Below, all tokens, enrolling by ssh, and
+// for admins the devices that can't do either.
 
 import { useSignal } from "@preact/signals"
 import type { NewEnrolToken, Release } from "../core/admin_types.ts"
@@ -14,6 +14,7 @@ import { useTitle } from "../ui/shell.tsx"
 import "../styles/enrol.css"
 import { AddDevice } from "./device.tsx"
 import { AddRelease } from "./releases.tsx"
+import { EnrolBySsh } from "./enrol_ssh.tsx"
 import { EnrolTokens } from "./enrol_tokens.tsx"
 import { Joining } from "./joining.tsx"
 
@@ -60,6 +61,7 @@ export function Enrol() {
         ? <Joining key={made.value.id} made={made.value} packaged={!noPackage} another={() => { made.value = null; turn.value++ }} />
         : <Wanted make={make} />}
       <EnrolTokens turn={turn.value} />
+      {may("operator") && <EnrolBySsh />}
       {may("admin") && <AddDevice hub={hub.value} />}
     </>
   )
