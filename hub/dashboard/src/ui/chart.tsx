@@ -53,7 +53,7 @@ function optionsOf(box: HTMLElement, frame: Frame, view: { from: number; until: 
   const { lines, text, grid } = coloursOf(box)
   const axis = { stroke: text, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1, size: 4 }, font: "11px system-ui, sans-serif" }
   return {
-    width: box.clientWidth, height: HEIGHT, legend: { show: false }, padding: [8, 8, 0, 0],
+    width: box.clientWidth, height: HEIGHT, legend: { show: false }, padding: [8, 18, 0, 0],
     cursor: { sync: { key: TOGETHER, setSeries: false }, drag: { x: true, y: false, setScale: false }, y: false, points: { size: 6 } },
     scales: {
       x: { time: true, range: () => [view.from, view.until] },
