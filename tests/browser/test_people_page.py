@@ -98,7 +98,7 @@ def test_ones_own_password_is_changed_and_other_sign_ins_end(open_page, rig):
         sign_in(each, "petra")
         expect(each.get_by_role("heading", level=1)).to_have_text("petra")
     page.reload()
-    expect(page.get_by_role("row").filter(has_text="web page")).to_have_count(2)
+    expect(page.get_by_role("row").filter(has_text="Chrome on Linux")).to_have_count(2)
     new = "another phrase entirely"
 
     def change(present: str) -> None:
@@ -111,7 +111,7 @@ def test_ones_own_password_is_changed_and_other_sign_ins_end(open_page, rig):
     expect(page.get_by_role("alert")).to_contain_text("not your present password")
     change(PASSWORD)
     expect(page.get_by_role("status").filter(has_text="changed")).to_be_visible()
-    expect(page.get_by_role("row").filter(has_text="web page")).to_have_count(1)
+    expect(page.get_by_role("row").filter(has_text="Chrome on Linux")).to_have_count(1)
     other.reload()
     expect(other.get_by_role("button", name="Sign in")).to_be_visible()
     sign_in(other, "petra", new)

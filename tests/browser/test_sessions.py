@@ -236,6 +236,7 @@ def test_the_keyboard_comes_into_a_terminal_and_out_again(open_page, rig):
     expect(page.get_by_role("dialog", name="Keys")).to_contain_text("leave the terminal by the keyboard")
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog", name="Keys")).to_have_count(0)
+    expect(page.get_by_role("button", name="Copy")).to_be_focused()
     page.keyboard.press("t")
     expect(page.locator(".xterm-helper-textarea")).to_be_focused()
     page.keyboard.type("echo t''yped")
