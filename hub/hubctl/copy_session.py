@@ -99,7 +99,7 @@ def follow(client: Client, copy: dict, shown: Bar, what: str) -> dict:
             if copy["ended"]:  # not before: until then the hub keeps the file for it
                 return copy
             time.sleep(LOOK_EVERY)
-            copy = patiently(lambda: client.get("copies", copy["id"]))  # noqa: B023
+            copy = patiently(lambda: client.get("copies", copy["id"]))  # noqa: B023 (called before it changes)
     except HubctlError as error:
         error.next_step = f"the copy goes on without us; when the hub is back: hubctl runs show {copy['id']}"
         raise

@@ -99,7 +99,7 @@ def fetch(client: Client, kept: dict, target: Path, keep: bool, progress: Progre
             while at < kept["size"]:
                 progress(at)
                 start, end = at, min(at + PART_BYTES, kept["size"])
-                part = patiently(lambda: client.part("files", kept["id"], "content", start=start, end=end))  # noqa: B023
+                part = patiently(lambda: client.part("files", kept["id"], "content", start=start, end=end))  # noqa: B023 (at once)
                 if len(part) != end - start:
                     raise Refused(f"the hub sent {len(part)} bytes of the file in the place of {end - start}")
                 file.write(part)
