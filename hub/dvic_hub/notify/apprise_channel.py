@@ -8,6 +8,7 @@ that show another text) is taken apart by an invisible character.
 """
 
 import asyncio
+import itertools
 import logging
 import re
 import threading
@@ -23,28 +24,16 @@ if TYPE_CHECKING:
 
 _SEVERITIES = {"info": "info", "warning": "warning", "critical": "failure"}
 
-_CALLS = re.compile(r"([@<])(?=[\w!#@&])")
+_CALLS = re.compile(r"@(?=[\w&!])|<(?=[!@#])")
 
-_ACTIVE = threading.local()
-
-
-class _Said(logging.Handler):
-    """What apprise says while it sends, each thread its own."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        lines = getattr(_ACTIVE, "lines", None)
-        if lines is not None and len(lines) < 5:
-            lines.append(record.getMessage())
-
+MAX_LINES = 5
+"""Lines of what apprise says, that are kept as the reason of a failure."""
 
 def _load() -> Any:
     """apprise, set up: it takes its time and memory, so only a hub that has such a channel loads it."""
     import apprise  # noqa: PLC0415 (250 ms and 30 MiB, for what most hubs don't use)
 
-    log = logging.getLogger("apprise")
-    if not any(isinstance(handler, _Said) for handler in log.handlers):
-        log.addHandler(_Said(logging.WARNING))
-        log.propagate = False  # its lines are in the delivery's result, and may name what is secret
+    logging.getLogger("apprise").propagate = False  # what it says is in the delivery's result
     return apprise
 
 
@@ -67,7 +56,7 @@ def make_service(url: str) -> "apprise.Apprise":
 
 def defused(text: str) -> str:
     """Words that look the same, and that no chat takes for a mention or a link."""
-    return _CALLS.sub("\\1\u200b", text)
+    return _CALLS.sub("\\g<0>\u200b", text)
 
 
 class AppriseSender:
@@ -110,17 +99,15 @@ class AppriseSender:
 
     def _deliver(self, notice: Notice) -> str:
         """Why it did not go out, "" when it did. In the channel's thread."""
-        _ACTIVE.lines = lines = []
         try:
             service = self._make(self._url)
             body, title = defused(notice.body), defused(notice.title)
-            taken = bool(service.notify(body=body, title=title, notify_type=_notify_type(notice), body_format="text"))
+            result = service.notify(body=body, title=title, notify_type=_notify_type(notice), body_format="text")
         except Exception as error:  # a plugin's own fault is its channel's and nobody else's
             return f"{type(error).__name__} in apprise"
-        finally:
-            _ACTIVE.lines = None
-        if taken:
+        if result:
             return ""
+        lines = [entry.message for entry in itertools.islice(result.logs(), MAX_LINES)]
         return "; ".join(lines).replace(self._url, "****") or "apprise could not deliver it and does not say why"
 
 

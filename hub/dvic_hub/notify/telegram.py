@@ -16,7 +16,7 @@ MAX_MESSAGE = 4096
 """Characters of one message, counted as UTF-16 as Telegram does."""
 
 
-class Parameters(msgspec.Struct):
+class Parameters(msgspec.Struct, frozen=True):
     retry_after: int = 0
     migrate_to_chat_id: int = 0
 
