@@ -15,6 +15,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from dvic_hub.domain.events import (
+    AlarmChanged,
     Event,
     HostChanged,
     LogsStored,
@@ -36,7 +37,7 @@ MAX_FILTERS = 16
 MAX_CHUNK = 64 * 1024
 """Bytes of lines that are joined into one piece; a single line may be longer."""
 
-Kind = Literal["log", "run", "state", "rollout", "node", "sample", "host", "service"]
+Kind = Literal["log", "run", "state", "rollout", "node", "sample", "host", "service", "alarm"]
 KINDS: tuple[str, ...] = Kind.__args__
 """What can be subscribed to; `run` brings both the states of runs and their output, `state` their states alone."""
 
@@ -51,8 +52,8 @@ Chunk = tuple[bytes, int]
 class Filter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One thing to hear of. Empty members don't filter. `level` (least), `source`, `unit` (globs) and `grep` (text,
     capitals or not) hold for logs, `run` for runs and their output, `rollout` for rollouts, `service` for steps of
-    monitoring services, `selector` for all that is about a node. `brief`: very long log records come cut, with the
-    `length` that their message has."""
+    monitoring services and their alarms, `selector` for all that is about a node. `brief`: very long log records come
+    cut, with the `length` that their message has."""
 
     kinds: Annotated[tuple[Kind, ...], msgspec.Meta(max_length=len(KINDS))] = ()
     selector: Annotated[str, msgspec.Meta(max_length=MAX_SELECTOR)] = "all"
@@ -151,6 +152,9 @@ def happening_of(event: Event, view_of: Callable[[str], NodeView | None]) -> Hap
     if isinstance(event, StepChanged):
         line = {"kind": "service", "service": event.service, **asdict(event.change)}
         return Happening("service", "", None, line, service=event.service)
+    if isinstance(event, AlarmChanged):
+        line = {**event.detail, "kind": "alarm", "alarm": event.alarm, **about, "state": event.state}
+        return Happening("alarm", event.node, view, line, service=event.detail.get("service", ""))
     return Happening("node", event.node, view, {
         "kind": "node", **about, "state": event.state or (view.state if view else "")})
 
@@ -232,7 +236,7 @@ class _Compiled:
                 return False
         elif self.run and happening.kind == "run" and happening.run != self.run:
             return False
-        elif self.service and happening.kind == "service" and happening.service != self.service:
+        elif self.service and happening.kind in ("service", "alarm") and happening.service != self.service:
             return False
         elif self.rollout and happening.kind == "rollout" and happening.rollout != self.rollout:
             return False

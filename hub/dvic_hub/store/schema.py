@@ -2,6 +2,7 @@
 
     names of tables   what they hold
     service, cycle    monitoring services and their cycles; step_events: what was committed and not yet applied to them
+    alarm, flip       alarms and their changes; alarm_rule: rules that people changed; delivery: messages about alarms
     value             small settings of the hub, and the highest id that compaction or retention took away
     node ... audit    state: one row a thing
     stream            the cursor of each open stream
@@ -137,7 +138,28 @@ _SHARED_KEYS = """
 ALTER TABLE node ADD COLUMN secret BLOB NOT NULL DEFAULT x'';
 """
 
-MIGRATIONS: tuple[str, ...] = (_STATE, _UPDATES, _WHO_REMOVED, _GLANCE, _TERMINALS, _SILENCES, _SERVICES, _SHARED_KEYS)
+_ALARMS = """
+CREATE TABLE alarm (id TEXT PRIMARY KEY, rule TEXT NOT NULL, subject TEXT NOT NULL, severity TEXT NOT NULL,
+    summary TEXT NOT NULL, raised INTEGER NOT NULL, changed INTEGER NOT NULL, node TEXT NOT NULL, service TEXT NOT NULL,
+    component TEXT NOT NULL, value TEXT NOT NULL, acknowledged INTEGER NOT NULL, acknowledged_by TEXT NOT NULL,
+    cleared INTEGER NOT NULL, silenced INTEGER NOT NULL, tags TEXT NOT NULL, reason TEXT NOT NULL) WITHOUT ROWID;
+CREATE UNIQUE INDEX alarm_open ON alarm (rule, subject) WHERE cleared = 0;
+CREATE INDEX alarm_cleared ON alarm (cleared) WHERE cleared != 0;
+CREATE TABLE flip (id INTEGER PRIMARY KEY AUTOINCREMENT, alarm TEXT NOT NULL, kind TEXT NOT NULL,
+    time INTEGER NOT NULL, claimed INTEGER NOT NULL);
+CREATE INDEX flip_alarm ON flip (alarm);
+CREATE INDEX flip_unclaimed ON flip (id) WHERE claimed = 0;
+CREATE TABLE alarm_rule (name TEXT PRIMARY KEY, body TEXT NOT NULL, changed INTEGER NOT NULL,
+    changed_by TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE delivery (id TEXT PRIMARY KEY, channel TEXT NOT NULL, kind TEXT NOT NULL, alarms TEXT NOT NULL,
+    title TEXT NOT NULL, body TEXT NOT NULL, created INTEGER NOT NULL, due INTEGER NOT NULL,
+    attempts INTEGER NOT NULL, state TEXT NOT NULL, error TEXT NOT NULL, ended INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX delivery_due ON delivery (due) WHERE ended = 0;
+"""
+"""Alarms and their changes, the rules that people changed, and what is to be told."""
+
+MIGRATIONS: tuple[str, ...] = (_STATE, _UPDATES, _WHO_REMOVED, _GLANCE, _TERMINALS, _SILENCES, _SERVICES, _SHARED_KEYS,
+                               _ALARMS)
 """The database's user_version counts how many of these it has been through."""
 
 _DAY = """

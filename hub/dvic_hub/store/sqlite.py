@@ -10,6 +10,7 @@ import apsw
 from dvic_hub.errors import HubError
 
 from . import schema, sqlite_files
+from .sqlite_alarms import SqliteAlarms
 from .sqlite_batches import Batches
 from .sqlite_cursors import Cursors
 from .sqlite_days import Days
@@ -53,6 +54,7 @@ class SqliteStore:
         self.releases = SqliteReleases(self._writer, self._readers)
         self.services = SqliteServices(self._writer, self._readers)
         self.sessions = SqliteSessions(self._writer, self._readers)
+        self.alarms = SqliteAlarms(self._writer, self._readers)
         self.silences = SqliteSilences(self._writer, self._readers)
         self.people = SqlitePeople(self._writer, self._readers)
         self.audit = SqliteAudit(self._writer, self._readers)
