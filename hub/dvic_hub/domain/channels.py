@@ -89,7 +89,7 @@ class Channel:
 
     name: str
     kind: str
-    on: bool = True
+    enabled: bool = True
     options: dict = field(default_factory=dict)
     secret: str = field(default="", repr=False)
     created: int = 0

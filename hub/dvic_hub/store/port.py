@@ -14,6 +14,7 @@ from typing import Protocol
 
 from dvic_hub.domain.alarm_model import EVERY_ALARM, Alarm, AlarmQuery, Delivery, Flip, RuleRow
 from dvic_hub.domain.blocks import Key
+from dvic_hub.domain.channels import Channel
 from dvic_hub.domain.cycle_model import Cycle, Service, WaitingEvents
 from dvic_hub.domain.glance import Glance
 from dvic_hub.domain.keepalive import Seen
@@ -43,6 +44,8 @@ from dvic_hub.domain.model import (
     Token,
     User,
 )
+from dvic_hub.domain.routes import Route
+from dvic_hub.domain.telling import History, Subject, Told
 from dvic_hub.errors import HubError
 from dvic_wire.streams import Verdict
 
@@ -268,9 +271,9 @@ class Alarms(Protocol):
         """Remove alarms that were cleared before `time` with their flips, at most `limit`; returns how many."""
 
     async def claim(self, flips: Sequence[Flip], deliveries: Sequence[Delivery], now: int,
-                    silenced: Sequence[str] = ()) -> bool:
-        """Take these flips, write what is to be sent of them, and mark alarms that nobody is told of as silenced, all
-        at once; False, and nothing has changed, when somebody has claimed one of them."""
+                    silenced: Sequence[str] = (), told: Sequence[Told] = ()) -> bool:
+        """Take these flips, write what is to be sent of them, who is told what by it, and mark alarms that nobody is
+        told of as silenced, all at once; False, and nothing has changed, when somebody has claimed one of them."""
 
     async def unclaimed(self, limit: int) -> list[Flip]:
         """Flips that nobody has claimed, in their order."""
@@ -292,6 +295,67 @@ class Alarms(Protocol):
         """In the place of the one of this name."""
 
     async def remove_rule(self, name: str) -> bool: ...
+
+
+class Notices(Protocol):
+    """By what people are told and who is told of what; and what is on its way to them."""
+
+    async def channels(self) -> list[Channel]:
+        """By name."""
+
+    async def put_channel(self, channel: Channel, most: int) -> bool:
+        """In the place of the one of this name; False, and nothing changed, when it would be one more than `most`."""
+
+    async def remove_channel(self, name: str, now: int, reason: str) -> bool:
+        """With what it was told of; what waits for it is given up, for this reason."""
+
+    async def routes(self) -> list[Route]:
+        """By name."""
+
+    async def put_route(self, route: Route, most: int) -> bool:
+        """As put_channel."""
+
+    async def remove_route(self, name: str) -> bool: ...
+
+    async def alarms(self, ids: Sequence[str]) -> dict[str, Alarm]:
+        """Those of them that are there, by id."""
+
+    async def history(self, subjects: Sequence[Subject], raised_since: int, told_since: int) -> History:
+        """What was told of these subjects, how often each was raised since, and when each topic was told last since."""
+
+    async def told_again(self, now: int, limit: int) -> list[Told]:
+        """What is to be told again by now."""
+
+    async def tell_sooner(self, channel: str, alarms: Sequence[str], again: int) -> None:
+        """Of alarms that the channel was told of: to be told again at `again`, unless that is sooner anyway."""
+
+    async def add_delivery(self, delivery: Delivery) -> None: ...
+
+    async def delivery(self, id: str) -> Delivery | None: ...
+
+    async def channels_due(self, now: int) -> list[str]:
+        """The channels for which something waits that is due."""
+
+    async def next_due(self, channel: str, now: int) -> Delivery | None:
+        """What has waited longest of what is due."""
+
+    async def sending(self) -> list[Delivery]:
+        """What is being sent, or was when a hub ended."""
+
+    async def move_delivery(self, id: str, states: Set[str], **changes: object) -> bool:
+        """Conditional update; False when it was in none of these states."""
+
+    async def give_up(self, channel: str, now: int, reason: str) -> int:
+        """Whatever waits for the channel; returns how many that were."""
+
+    async def hurry(self, channel: str, now: int) -> None:
+        """What waits for the channel is due by now."""
+
+    async def deliveries(self, limit: int, before: str = "", channel: str = "", state: str = "") -> Page:
+        """Newest first."""
+
+    async def forget_notices(self, before: int, limit: int = 1000) -> int:
+        """Remove deliveries that ended before, and what was told of what has been over since; returns how many."""
 
 
 class Services(Protocol):
@@ -367,6 +431,7 @@ class Store(Protocol):
     services: Services
     sessions: Sessions
     alarms: Alarms
+    notices: Notices
     silences: Silences
     people: People
     audit: Audit
