@@ -130,7 +130,7 @@ def check(channel: Channel) -> Channel:
     problem = _CHECKS[channel.kind](options, channel.secret)
     if problem:
         raise BadRequest(problem[1], field=problem[0])
-    return replace(channel, options=msgspec.to_builtins(options))
+    return replace(channel, options=msgspec.json.decode(msgspec.json.encode(options)))
 
 
 def needs_secret_anew(before: Channel, after: Channel) -> bool:

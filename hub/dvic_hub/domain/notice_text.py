@@ -53,7 +53,7 @@ def body(message: Message, url: str, node_name: Callable[[str], str], raises: Ma
     return _joined(parts, more, url)[:MAX_BODY]
 
 
-def test_text(channel: str, url: str, by: str) -> tuple[str, str]:
+def text_of_test(channel: str, url: str, by: str) -> tuple[str, str]:
     """Title and body of what the test button sends."""
     name = harmless(channel, 64)
     return (f"[test] DVIC can reach you by {name}",

@@ -1,13 +1,14 @@
 """From a channel as people set it up to what sends."""
 
+import asyncio
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import aiohttp
 
-from dvic_hub.domain.channels import EMAIL, TELEGRAM, WEBHOOK, Channel, options_of
+from dvic_hub.domain.channels import EMAIL, TELEGRAM, URL, WEBHOOK, Channel, options_of
 
-from .apprise_channel import AppriseSender
+from .apprise_channel import AppriseSender, make_service
 from .channel import Sender
 from .mail import EmailSender
 from .telegram import TelegramSender
@@ -33,6 +34,11 @@ class Senders:
         if self._http is not None:
             await self._http.close()
             self._http = None
+
+    async def check(self, channel: Channel) -> None:
+        """Whether it can be used, as far as that shows without sending anything. Raises BadRequest."""
+        if channel.kind == URL:
+            await asyncio.to_thread(make_service, channel.secret)
 
     @property
     def http(self) -> aiohttp.ClientSession:

@@ -24,7 +24,7 @@ from dvic_hub.domain.delivery import (
     WAITING,
     pause,
 )
-from dvic_hub.domain.notice_text import test_text
+from dvic_hub.domain.notice_text import text_of_test
 from dvic_hub.domain.people import Actor
 from dvic_hub.domain.telling import AGAIN
 from dvic_hub.errors import HubError
@@ -121,9 +121,9 @@ class DeliveryService:
     async def test(self, name: str, actor: Actor) -> Delivery:
         """Send a test message now, and return how it went. Raises NotFound."""
         channel = self._channels.get(name)
-        title, body = test_text(name, self._url, actor.name)
-        delivery = Delivery(new_id(self._clock()), name, TEST, (), title, body, self._now(), self._now(), severity="info",
-                            state=SENDING)
+        title, body = text_of_test(name, self._url, actor.name)
+        delivery = Delivery(new_id(self._clock()), name, TEST, (), title, body, self._now(), self._now(),
+                            severity="info", state=SENDING)
         async with self._audit.record(actor, "channel.test", name) as record:
             await self._store.add_delivery(delivery)
             failure, journey = await self._try(channel, delivery)
