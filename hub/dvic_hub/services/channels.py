@@ -80,7 +80,9 @@ class ChannelService:
             async with self._audit.record(actor, "channel.put", name, detail):
                 if not await self._store.notices.put_channel(after, MAX_CHANNELS):
                     raise Conflict(f"the hub has at most {MAX_CHANNELS} channels", code="limit", limit=MAX_CHANNELS)
-                if not enabled:
+                if enabled:
+                    await self._store.notices.hurry(name, now)
+                else:
                     await self._store.notices.give_up(name, now, "the channel is off")
             self._channels[name] = after
         self.on_change(name)
