@@ -21,6 +21,11 @@ from dvic_hub.bus.local import LocalBus
 from dvic_hub.config import HubConfig
 from dvic_hub.loops import Loops
 from dvic_hub.services.agents import AgentService
+from dvic_hub.services.alarm_probes import Probes
+from dvic_hub.services.alarm_recall import Recall
+from dvic_hub.services.alarm_rules import RuleService
+from dvic_hub.services.alarm_watch import WatchService
+from dvic_hub.services.alarms import AlarmService
 from dvic_hub.services.audit import AuditService
 from dvic_hub.services.copies import CopyService
 from dvic_hub.services.cycles import CycleService
@@ -57,10 +62,11 @@ VERSION = importlib.metadata.version("dvic")
 
 @dataclass(frozen=True)
 class Hub:
-    """What runs. `doors` are the services; `loops` what the watchdog looks at."""
+    """What runs. `doors` are the services; `loops` what the watchdog looks at; `watching` raises alarms."""
 
     doors: Doors
     loops: Loops
+    watching: WatchService
 
 
 HUB: web.AppKey[Hub] = web.AppKey("hub", Hub)
@@ -115,13 +121,18 @@ def _put_together(config: HubConfig, clock: Callable[[], float], store: Store, s
     ingest = IngestService(store, bus, fleet.announce, cycles)
     hosts = HostService(store, bus, audit, config, clock, steady)
     heartbeats = HeartbeatService(store, fleet, agents, ingest, hosts, key.fingerprint, clock, steady)
+    alarms = AlarmService(store.alarms, bus, fleet, audit, config.retention_days, clock)
+    rules = RuleService(store.alarms, audit, clock)
+    watching = WatchService(bus, fleet, hosts, cycles, rules, alarms, Recall(store, fleet),
+                            Probes(store, fleet, config, store.trouble), clock, steady)
     live = LiveService(bus, fleet)
     maintenance = MaintenanceService(store, config.retention_days, clock)
     doors = Doors(config=config, identity=key, clock=clock, started=clock(), version=VERSION, store=store, audit=audit,
-                  people=people, fleet=fleet, silences=silences, agents=agents, ingest=ingest, enrolment=enrolment,
-                  releases=releases, release_keys=release_keys, manifests=manifests, runs=runs, rollouts=rollouts,
-                  pushes=pushes, host_keys=host_keys, sessions=sessions, cycles=cycles, files=files, copies=copies,
-                  live=live, stomp=StompService(people, live), heartbeats=heartbeats, hosts=hosts)
+                  people=people, fleet=fleet, silences=silences, alarms=alarms, rules=rules, agents=agents,
+                  ingest=ingest, enrolment=enrolment, releases=releases, release_keys=release_keys,
+                  manifests=manifests, runs=runs, rollouts=rollouts, pushes=pushes, host_keys=host_keys,
+                  sessions=sessions, cycles=cycles, files=files, copies=copies, live=live,
+                  stomp=StompService(people, live), heartbeats=heartbeats, hosts=hosts)
     loops = Loops()
 
     async def watch() -> None:
@@ -143,13 +154,18 @@ def _put_together(config: HubConfig, clock: Callable[[], float], store: Store, s
         await cycles.woken(1.0)
         await cycles.turn(clock())
 
+    async def watch_rules() -> None:
+        await watching.woken(1.0)
+        await watching.turn()
+
+    loops.add("alarms", 0, watch_rules)
     loops.add("steps of services", 0, follow_steps)
     loops.add("watching nodes", 1.0, watch)
     loops.add("silences", 1.0, silences.tick)
     loops.add("runs", 0, run)
     loops.add("rollouts", 0, roll_out)
     loops.add("maintenance", 0, maintenance.turn)
-    return Hub(doors, loops)
+    return Hub(doors, loops, watching)
 
 
 async def _running(application: web.Application) -> AsyncIterator[None]:
@@ -167,9 +183,13 @@ async def _running(application: web.Application) -> AsyncIterator[None]:
         await doors.files.start()
         await doors.copies.start()
         await doors.cycles.start()
+        await doors.rules.start()
+        await doors.alarms.start()
+        await hub.watching.start()
         doors.live.start()
         hub.loops.start()
         yield
+        hub.watching.stop()
         await doors.copies.stop()
         await doors.sessions.stop()
         await doors.pushes.stop()
