@@ -9,7 +9,7 @@ from dvic_hub.api.doors import Doors
 from dvic_hub.api.params import Time, page_of, show_time
 from dvic_hub.api.route import Call
 from dvic_hub.domain.alarm_model import SEVERITIES, WARNING
-from dvic_hub.domain.alarm_rules import KINDS, KindName, Rule, RuleKind
+from dvic_hub.domain.alarm_rules import KINDS, KindName, Rule, RuleKind, Settings
 from dvic_hub.domain.service_description import Title
 from dvic_hub.errors import BadRequest
 from dvic_hub.services.alarm_rules import KeptRule
@@ -17,7 +17,6 @@ from dvic_wire.limits import MAX_SELECTOR
 
 Severity = Literal[SEVERITIES]
 Nodes = Annotated[str, msgspec.Meta(max_length=MAX_SELECTOR)]
-Settings = Annotated[dict[str, float | int | str | None], msgspec.Meta(max_length=20)]
 
 
 class RuleSettingItem(msgspec.Struct):

@@ -38,6 +38,10 @@ MAX_RULE_COUNT = 10_000
 """Records or restarts that a rule may count up to."""
 
 Value = float | str
+Settings = Annotated[dict[
+    Annotated[str, msgspec.Meta(max_length=64)],
+    Annotated[float, msgspec.Meta(ge=-1e15, le=1e15)] | Annotated[str, msgspec.Meta(max_length=MAX_PATTERN)] | None,
+], msgspec.Meta(max_length=20)]
 
 
 @dataclass(frozen=True)
@@ -144,7 +148,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     on: bool = True
     title: Title = ""
     selector: Annotated[str, msgspec.Meta(max_length=MAX_SELECTOR)] = "all"
-    settings: Annotated[dict[str, float | int | str | None], msgspec.Meta(max_length=20)] = {}
+    settings: Settings = {}
 
     def text(self, name: str) -> str:
         return str(self.settings.get(name) or "")
@@ -224,7 +228,7 @@ def _number(setting: Setting, value: Value, field: str) -> float:
     if not setting.least <= value <= setting.most:
         raise BadRequest(f"{setting.name} is {setting.least:g} to {setting.most:g} {setting.unit}".rstrip(),
                          field=field, limit=setting.most if value > setting.most else setting.least)
-    return int(value) if setting.form == "whole" else value
+    return int(value) if value == int(value) else value
 
 
 def _check_bounds(kind: str, settings: dict[str, Value]) -> None:
