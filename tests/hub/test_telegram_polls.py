@@ -16,6 +16,7 @@ from dvic_hub.domain.service_description import checked
 from dvic_hub.domain.telegram_answers import MAX_LINES
 from dvic_hub.notify.telegram import Bot
 from dvic_hub.notify.telegram_poll import Poller
+from dvic_hub.services.alarms import AlarmService
 from dvic_hub.services.cycles import CycleService
 from dvic_hub.services.silences import SilenceService
 from dvic_hub.services.telegram_commands import TelegramCommands
@@ -23,27 +24,6 @@ from dvic_hub.services.telegram_polls import TelegramPolls, commanding
 
 CHAT, FRIEND, STRANGER = 42, -100, 43
 BOT = "110201543"
-
-
-class OpenAlarms:
-    """The store's open alarms, as the hub's service holds them in memory."""
-
-    def __init__(self, hub):
-        self._hub, self._held = hub, {}
-
-    async def raise_(self, id, severity="critical", summary="lab-1 is silent", **more):
-        now = hub_now(self._hub)
-        alarm = Alarm(id, "node-silent", f"node:{id}", severity, summary, now, now, **more)
-        await self._hub.store.alarms.begin([alarm], 100)
-        self._held[id] = alarm
-
-    def open(self):
-        return [alarm for alarm in self._held.values() if not alarm.cleared]
-
-    async def acknowledge(self, ids, actor):
-        changed = await self._hub.store.alarms.acknowledge(ids, actor.name, hub_now(self._hub))
-        self._held.update((alarm.id, alarm) for alarm in changed)
-        return changed
 
 
 def hub_now(hub):
@@ -55,7 +35,7 @@ class Scene:
 
     def __init__(self, hub, telegram, http):
         self.hub, self.telegram, self.http = hub, telegram, http
-        self.alarms = OpenAlarms(hub)
+        self.alarms = AlarmService(hub.store.alarms, hub.bus, hub.fleet, hub.audit, 90, hub.clock)
         self.cycles = CycleService(hub.store.services, hub.bus, hub.fleet, hub.audit, hub.clock, self._asked)
         self.silences = SilenceService(hub.store, hub.bus, hub.fleet, hub.audit, hub.clock)
         self.commands = TelegramCommands(hub.fleet, self.alarms, self.cycles, self.silences, hub.clock)
@@ -65,6 +45,12 @@ class Scene:
 
     async def _asked(self, **settings):
         pass
+
+    async def raise_alarm(self, id, summary="lab-1 is silent"):
+        now = hub_now(self.hub)
+        alarm = Alarm(id, "node-silent", f"node:{id}", "critical", summary, now, now)
+        await self.hub.store.alarms.begin([alarm], 100)
+        self.alarms.tell(alarm)
 
     async def rest(self, seconds):
         self.rested.append(seconds)
@@ -121,7 +107,7 @@ def test_a_chat_asks_how_it_is_and_gets_plain_words():
     async def play(scene):
         await scene.hub.node(0, "ada")
         await scene.hub.node(1, "bob", last_seen=hub_now(scene.hub) - 600_000_000)
-        await scene.alarms.raise_("0mb3aaaa", summary="bob is silent\n<b>\u202ex")
+        await scene.raise_alarm("0mb3aaaa", summary="bob is silent\n<b>\u202ex")
         async with scene.listening():
             said = await scene.tell("/status")
             assert "2 nodes: 1 online, 1 silent" in said and "1 alarm open:\n[critical] bob is silent <b> x" in said
@@ -143,7 +129,7 @@ def test_what_a_chat_changes_is_done_by_it_and_stands_in_the_audit_log():
         hub = scene.hub
         await hub.node(0, "ada", tags={"room": "lab"})
         await scene.cycles.create(checked({"name": "meteor", "components": [{"name": "connect"}]}), OPERATOR)
-        await scene.alarms.raise_("0mb3aaaa")
+        await scene.raise_alarm("0mb3aaaa")
         hub.store.audit.entries.clear()
         async with scene.listening():
             assert "Silenced for 2h: 1 node" in await scene.tell("/silence 2h tag:room=lab")
@@ -156,7 +142,8 @@ def test_what_a_chat_changes_is_done_by_it_and_stands_in_the_audit_log():
             assert "Not done: there is no service nix" in await scene.tell("/service nix on")
             assert "Not done: a silence lasts" in await scene.tell("/silence 300d all")
         assert [(entry.action, entry.actor, entry.address) for entry in hub.store.audit.entries] == [
-            ("silence.add", "telegram:42", "telegram user 7"), ("service.switch", "telegram:42", "telegram user 7")]
+            ("silence.add", "telegram:42", "telegram user 7"), ("service.switch", "telegram:42", "telegram user 7"),
+        ("alarm.acknowledge", "telegram:-100", "telegram user 7")]
 
     played(play)
 
@@ -164,7 +151,7 @@ def test_what_a_chat_changes_is_done_by_it_and_stands_in_the_audit_log():
 def test_of_several_alarms_one_is_named_or_all_are_meant():
     async def play(scene):
         for id in ("0mb3aaaa", "0mb3bbbb", "0mb3cccc"):
-            await scene.alarms.raise_(id)
+            await scene.raise_alarm(id)
         async with scene.listening():
             assert "Which one?" in await scene.tell("/ack")
             assert "too short" in await scene.tell("/ack 0mb")
@@ -238,7 +225,7 @@ def test_a_hub_that_is_killed_while_it_carries_out_a_command_does_it_once_and_sa
     async def play(scene):
         await scene.hub.node(0, "ada")
         await scene.cycles.create(checked({"name": "meteor", "components": [{"name": "connect"}]}), OPERATOR)
-        await scene.alarms.raise_("0mb3aaaa")
+        await scene.raise_alarm("0mb3aaaa")
         killed = CutOff(scene.commands)
         scene.telegram.say(CHAT, text)
         async with scene.listening(killed):

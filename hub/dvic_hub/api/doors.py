@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from dvic_hub.config import HubConfig
     from dvic_hub.services.agents import AgentService
+    from dvic_hub.services.alarm_rules import RuleService
+    from dvic_hub.services.alarms import AlarmService
     from dvic_hub.services.audit import AuditService
     from dvic_hub.services.channels import ChannelService
     from dvic_hub.services.copies import CopyService
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from dvic_hub.services.sessions import SessionService
     from dvic_hub.services.silences import SilenceService
     from dvic_hub.services.stomp import StompService
+    from dvic_hub.services.telegram_polls import TelegramPolls
     from dvic_hub.services.watch import FleetService
     from dvic_hub.store.port import Store
     from dvic_wire.signing import PrivateKey
@@ -51,6 +54,8 @@ class Doors:
     people: PeopleService
     fleet: FleetService
     silences: SilenceService
+    alarms: AlarmService
+    rules: RuleService
     agents: AgentService
     ingest: IngestService
     enrolment: EnrolmentService
@@ -68,6 +73,7 @@ class Doors:
     channels: ChannelService
     deliveries: DeliveryService
     notifications: NotificationService
+    telegram: TelegramPolls
     live: LiveService
     stomp: StompService
     heartbeats: HeartbeatService

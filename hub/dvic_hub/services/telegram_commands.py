@@ -7,7 +7,6 @@ could say so) leaves what it finds done.
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 from dvic_hub.domain import telegram_answers as answers
 from dvic_hub.domain.alarm_model import RAISED, Alarm
@@ -26,6 +25,7 @@ from dvic_hub.domain.telegram_commands import (
 )
 from dvic_hub.domain.telegram_updates import Message
 from dvic_hub.errors import BadRequest, Conflict, HubError, NotFound
+from dvic_hub.services.alarms import AlarmService
 from dvic_hub.services.cycles import CycleService
 from dvic_hub.services.silences import SilenceService
 from dvic_hub.services.watch import FleetService
@@ -37,18 +37,10 @@ LEAST_ID = 4
 log = logging.getLogger("dvic.telegram")
 
 
-class Alarms(Protocol):
-    """What is asked of the alarms (services.alarms.AlarmService)."""
-
-    def open(self) -> list[Alarm]: ...
-
-    async def acknowledge(self, ids: Sequence[str], actor: Actor) -> Sequence[Alarm]: ...
-
-
 class TelegramCommands:
     """`clock` gives Unix seconds."""
 
-    def __init__(self, fleet: FleetService, alarms: Alarms, cycles: CycleService, silences: SilenceService,
+    def __init__(self, fleet: FleetService, alarms: AlarmService, cycles: CycleService, silences: SilenceService,
                  clock: Callable[[], float]) -> None:
         self._fleet = fleet
         self._alarms = alarms

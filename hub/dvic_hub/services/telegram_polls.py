@@ -5,7 +5,6 @@ whenever a channel changes; a poller that is ended in the middle of a command ha
 """
 
 import asyncio
-import logging
 from collections import Counter
 from collections.abc import Callable, Iterable
 
@@ -17,7 +16,8 @@ from dvic_hub.notify.telegram_poll import Commands, Poller
 from dvic_hub.services.channels import ChannelService
 from dvic_hub.store.port import Store
 
-log = logging.getLogger("dvic.telegram")
+OUTCOMES = ("done", "malformed", "stale", "stranger", "unanswered")
+"""What becomes of messages: carried out, no sound command, too old, from a chat that may not, not answered."""
 
 Wanted = dict[tuple[str, str], frozenset[str]]
 """The chats that may command, by the API's address and the bot's token."""
@@ -36,7 +36,7 @@ class TelegramPolls:
         self._wanted: Wanted = {}
         self._running: dict[tuple[str, str], tuple[Poller, asyncio.Task]] = {}
         self.counters: Counter[str] = Counter()
-        """Messages: done, malformed, stale, stranger (from chats that may not), unanswered."""
+        """Messages, by OUTCOMES."""
 
     async def tick(self) -> None:
         """Listen to those that are wanted now. Called each second."""
