@@ -45,6 +45,7 @@ from dvic_hub.services.silences import SilenceService
 from dvic_hub.services.spool import Spool
 from dvic_hub.services.stomp import StompService
 from dvic_hub.services.watch import FleetService
+from dvic_hub.services.windows import WindowService
 from dvic_hub.store.port import Store
 from dvic_hub.store.sqlite import SqliteStore
 
@@ -118,7 +119,8 @@ def _put_together(config: HubConfig, clock: Callable[[], float], store: Store, s
     live = LiveService(bus, fleet)
     maintenance = MaintenanceService(store, config.retention_days, clock)
     doors = Doors(config=config, identity=key, clock=clock, started=clock(), version=VERSION, store=store, audit=audit,
-                  people=people, fleet=fleet, silences=silences, agents=agents, ingest=ingest, enrolment=enrolment,
+                  people=people, fleet=fleet, silences=silences, agents=agents,
+                  windows=WindowService(store.silences, silences, audit, clock), ingest=ingest, enrolment=enrolment,
                   releases=releases, release_keys=release_keys, manifests=manifests, runs=runs, rollouts=rollouts,
                   pushes=pushes, host_keys=host_keys, sessions=sessions, cycles=cycles, files=files, copies=copies,
                   live=live, stomp=StompService(people, live), heartbeats=heartbeats, hosts=hosts)

@@ -43,6 +43,7 @@ from dvic_hub.domain.model import (
     Token,
     User,
 )
+from dvic_hub.domain.windows import Window
 from dvic_hub.errors import HubError
 from dvic_wire.streams import Verdict
 
@@ -243,6 +244,14 @@ class Silences(Protocol):
 
     async def remove(self, id: str) -> bool:
         """False when it is not there (any more)."""
+
+    async def windows(self) -> list[Window]:
+        """Maintenance windows, by name."""
+
+    async def put_window(self, window: Window, most: int) -> bool:
+        """In the place of the one of this name; False when there are `most` others."""
+
+    async def remove_window(self, name: str) -> bool: ...
 
 
 class Alarms(Protocol):

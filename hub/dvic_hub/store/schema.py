@@ -158,8 +158,14 @@ CREATE INDEX delivery_due ON delivery (due) WHERE ended = 0;
 """
 """Alarms and their changes, the rules that people changed, and what is to be told."""
 
+_WINDOWS = """
+CREATE TABLE maintenance_window (name TEXT PRIMARY KEY, selector TEXT NOT NULL, seconds INTEGER NOT NULL,
+    begin INTEGER NOT NULL, cron TEXT NOT NULL, zone TEXT NOT NULL, reason TEXT NOT NULL, created INTEGER NOT NULL,
+    created_by TEXT NOT NULL) WITHOUT ROWID;
+"""
+
 MIGRATIONS: tuple[str, ...] = (_STATE, _UPDATES, _WHO_REMOVED, _GLANCE, _TERMINALS, _SILENCES, _SERVICES, _SHARED_KEYS,
-                               _ALARMS)
+                               _ALARMS, _WINDOWS)
 """The database's user_version counts how many of these it has been through."""
 
 _DAY = """
