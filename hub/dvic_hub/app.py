@@ -20,10 +20,13 @@ from dvic_hub.api.install import make_script
 from dvic_hub.bus.local import LocalBus
 from dvic_hub.config import HubConfig
 from dvic_hub.loops import Loops
+from dvic_hub.notify.senders import Senders
 from dvic_hub.services.agents import AgentService
 from dvic_hub.services.audit import AuditService
+from dvic_hub.services.channels import ChannelService
 from dvic_hub.services.copies import CopyService
 from dvic_hub.services.cycles import CycleService
+from dvic_hub.services.deliveries import DeliveryService
 from dvic_hub.services.enrolment import EnrolmentService
 from dvic_hub.services.files import FileService
 from dvic_hub.services.heartbeats import HeartbeatService
@@ -33,6 +36,8 @@ from dvic_hub.services.ingest import IngestService
 from dvic_hub.services.live import LiveService
 from dvic_hub.services.maintenance import MaintenanceService
 from dvic_hub.services.manifests import ManifestService
+from dvic_hub.services.notifications import NotificationService
+from dvic_hub.services.outbound_heartbeat import OutboundHeartbeat
 from dvic_hub.services.people import PeopleService
 from dvic_hub.services.pushes import PushService
 from dvic_hub.services.release_keys import ReleaseKeyService
@@ -58,10 +63,11 @@ VERSION = importlib.metadata.version("dvic")
 
 @dataclass(frozen=True)
 class Hub:
-    """What runs. `doors` are the services; `loops` what the watchdog looks at."""
+    """What runs. `doors` are the services; `loops` what the watchdog looks at; `senders`: connections out."""
 
     doors: Doors
     loops: Loops
+    senders: Senders
 
 
 HUB: web.AppKey[Hub] = web.AppKey("hub", Hub)
@@ -116,6 +122,11 @@ def _put_together(config: HubConfig, clock: Callable[[], float], store: Store, s
     ingest = IngestService(store, bus, fleet.announce, cycles)
     hosts = HostService(store, bus, audit, config, clock, steady)
     heartbeats = HeartbeatService(store, fleet, agents, ingest, hosts, key.fingerprint, clock, steady)
+    senders = Senders(config.url, config.ca_text(), clock)
+    channels = ChannelService(store, audit, senders.check, clock)
+    deliveries = DeliveryService(store.notices, channels, senders, audit, config.url, clock)
+    channels.on_change = deliveries.poke
+    notifications = NotificationService(store, bus, fleet, channels, deliveries, cycles.muted, config.url, clock)
     live = LiveService(bus, fleet)
     maintenance = MaintenanceService(store, config.retention_days, clock)
     doors = Doors(config=config, identity=key, clock=clock, started=clock(), version=VERSION, store=store, audit=audit,
@@ -123,8 +134,10 @@ def _put_together(config: HubConfig, clock: Callable[[], float], store: Store, s
                   windows=WindowService(store.silences, silences, audit, clock), ingest=ingest, enrolment=enrolment,
                   releases=releases, release_keys=release_keys, manifests=manifests, runs=runs, rollouts=rollouts,
                   pushes=pushes, host_keys=host_keys, sessions=sessions, cycles=cycles, files=files, copies=copies,
-                  live=live, stomp=StompService(people, live), heartbeats=heartbeats, hosts=hosts)
+                  channels=channels, deliveries=deliveries, notifications=notifications, live=live,
+                  stomp=StompService(people, live), heartbeats=heartbeats, hosts=hosts)
     loops = Loops()
+    heartbeat = OutboundHeartbeat(config.heartbeat_url, lambda: troubles_of(loops, store), lambda: senders.http)
 
     async def watch() -> None:
         fleet.tick(clock())
@@ -145,13 +158,25 @@ def _put_together(config: HubConfig, clock: Callable[[], float], store: Store, s
         await cycles.woken(1.0)
         await cycles.turn(clock())
 
+    async def tell_people() -> None:
+        await notifications.woken(1.0)
+        await notifications.turn()
+
+    loops.add("telling people", 0, tell_people)
+    loops.add("heartbeat out", config.heartbeat_every, heartbeat.beat)
     loops.add("steps of services", 0, follow_steps)
     loops.add("watching nodes", 1.0, watch)
     loops.add("silences", 1.0, silences.tick)
     loops.add("runs", 0, run)
     loops.add("rollouts", 0, roll_out)
     loops.add("maintenance", 0, maintenance.turn)
-    return Hub(doors, loops)
+    return Hub(doors, loops, senders)
+
+
+def troubles_of(loops: Loops, store: Store) -> list[str]:
+    """What is wrong with a hub, in words; empty when it is well."""
+    stuck, fault = loops.stuck(), store.trouble()
+    return [*(f"{name} is stuck" for name in stuck), *([str(fault)] if fault else [])]
 
 
 async def _running(application: web.Application) -> AsyncIterator[None]:
@@ -169,9 +194,15 @@ async def _running(application: web.Application) -> AsyncIterator[None]:
         await doors.files.start()
         await doors.copies.start()
         await doors.cycles.start()
+        hub.senders.open()
+        await doors.channels.start()
+        await doors.deliveries.start()
+        doors.notifications.start()
         doors.live.start()
         hub.loops.start()
         yield
+        doors.notifications.stop()
+        await doors.deliveries.stop()
         await doors.copies.stop()
         await doors.sessions.stop()
         await doors.pushes.stop()
@@ -180,6 +211,7 @@ async def _running(application: web.Application) -> AsyncIterator[None]:
         await doors.fleet.stop()
         await doors.hosts.stop()
     finally:
+        await hub.senders.close()
         await doors.store.close()
 
 

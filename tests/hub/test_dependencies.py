@@ -3,7 +3,7 @@
 import pytest
 from hub_parts import OPERATOR, with_hub
 
-from dvic_hub.domain.dependencies import MAX_CHAIN, check_chain, silent_gateway
+from dvic_hub.domain.dependencies import MAX_CHAIN, check_chain, in_the_way
 from dvic_hub.domain.liveness import NodeView
 from dvic_hub.domain.model import Node
 from dvic_hub.errors import BadRequest
@@ -21,19 +21,21 @@ def fleet(**nodes: str):
 
 def test_the_nearest_silent_node_of_the_chain_is_the_reason():
     views, find = fleet(gw="silent", rack="online:gw", disk="silent:rack", other="silent", far="silent:gone")
-    assert silent_gateway(views["disk"], find) is views["gw"]
-    assert silent_gateway(views["other"], find) is None and silent_gateway(views["gw"], find) is None
-    assert silent_gateway(views["far"], find) is None, "no node of that name"
+    assert in_the_way(views["disk"], find) is views["gw"]
+    assert in_the_way(views["other"], find) is None and in_the_way(views["gw"], find) is None
+    assert in_the_way(views["far"], find) is None, "no node of that name"
 
 
-def test_behind_one_that_is_only_late_a_node_speaks_for_itself():
+def test_behind_one_that_is_late_it_is_waited_for_what_becomes_of_it():
     views, find = fleet(gw="late", disk="silent:gw")
-    assert silent_gateway(views["disk"], find) is None
+    assert in_the_way(views["disk"], find) is views["gw"]
+    views, find = fleet(gw="online", disk="silent:gw")
+    assert in_the_way(views["disk"], find) is None, "a node speaks for itself"
 
 
 def test_a_ring_from_before_ends_nowhere_and_excuses_nobody():
     views, find = fleet(ada="silent:bob", bob="online:ada")
-    assert silent_gateway(views["ada"], find) is None
+    assert in_the_way(views["ada"], find) is None
 
 
 def test_nobody_may_be_behind_itself_nor_in_an_endless_row():

@@ -12,6 +12,7 @@ class MemoryAlarms:
         self.by_id: dict = {}
         self.all_flips: list[Flip] = []
         self.deliveries: dict = {}
+        self.told: dict = {}
         self.by_name: dict = {}
 
     async def begin(self, alarms, most):
@@ -49,7 +50,7 @@ class MemoryAlarms:
         self.all_flips = [flip for flip in self.all_flips if flip.alarm not in gone]
         return len(gone)
 
-    async def claim(self, flips, deliveries, now, silenced=()):
+    async def claim(self, flips, deliveries, now, silenced=(), told=()):
         await self._turn()
         held = {flip.id: flip for flip in self.all_flips}
         if any(flip.id not in held or held[flip.id].claimed for flip in flips):
@@ -57,6 +58,7 @@ class MemoryAlarms:
         wanted = {flip.id for flip in flips}
         self.all_flips = [replace(flip, claimed=now) if flip.id in wanted else flip for flip in self.all_flips]
         self.deliveries.update((one.id, one) for one in deliveries)
+        self.told.update((one.key, one) for one in told)
         for id in silenced:
             if id in self.by_id and not self.by_id[id].cleared:
                 self.by_id[id] = replace(self.by_id[id], silenced=True)

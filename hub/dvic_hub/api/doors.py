@@ -10,8 +10,10 @@ if TYPE_CHECKING:
     from dvic_hub.config import HubConfig
     from dvic_hub.services.agents import AgentService
     from dvic_hub.services.audit import AuditService
+    from dvic_hub.services.channels import ChannelService
     from dvic_hub.services.copies import CopyService
     from dvic_hub.services.cycles import CycleService
+    from dvic_hub.services.deliveries import DeliveryService
     from dvic_hub.services.enrolment import EnrolmentService
     from dvic_hub.services.files import FileService
     from dvic_hub.services.heartbeats import HeartbeatService
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from dvic_hub.services.ingest import IngestService
     from dvic_hub.services.live import LiveService
     from dvic_hub.services.manifests import ManifestService
+    from dvic_hub.services.notifications import NotificationService
     from dvic_hub.services.people import PeopleService
     from dvic_hub.services.pushes import PushService
     from dvic_hub.services.release_keys import ReleaseKeyService
@@ -64,6 +67,9 @@ class Doors:
     files: FileService
     copies: CopyService
     cycles: CycleService
+    channels: ChannelService
+    deliveries: DeliveryService
+    notifications: NotificationService
     live: LiveService
     stomp: StompService
     heartbeats: HeartbeatService

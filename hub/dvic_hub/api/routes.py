@@ -6,6 +6,7 @@ The server, its checks and the OpenAPI document are all made from this table; a 
 from dvic_hub.api import (
     agent_socket,
     audit,
+    channels,
     copies,
     enrolment,
     files,
@@ -146,6 +147,24 @@ ROUTES: tuple[Route, ...] = (
           body=windows.WindowBody, answer=windows.WindowItem, problems=(409,)),
     Route("DELETE", f"{API}/windows/{{window}}", OPERATOR, windows.remove_window, "Remove a maintenance window",
           status=204),
+
+    # telling people
+    Route("GET", f"{API}/channels", OPERATOR, channels.list_channels, "List the channels by which people are told",
+          query=channels.ChannelsQuery, answer=channels.ChannelList, description=channels.__doc__ or ""),
+    Route("GET", f"{API}/channels/{{channel}}", OPERATOR, channels.show_channel, "One channel",
+          answer=channels.ChannelItem),
+    Route("PUT", f"{API}/channels/{{channel}}", ADMIN, channels.put_channel, "Make or change a channel",
+          body=channels.NewChannel, answer=channels.ChannelItem, problems=(409,)),
+    Route("DELETE", f"{API}/channels/{{channel}}", ADMIN, channels.remove_channel, "Remove a channel", status=204),
+    Route("POST", f"{API}/channels/{{channel}}/test", OPERATOR, channels.test_channel,
+          "Send a test message now, and say how it went", answer=channels.DeliveryItem),
+    Route("GET", f"{API}/routes", OPERATOR, channels.list_routes, "List which alarms go to which channels",
+          query=channels.ChannelsQuery, answer=channels.RouteList),
+    Route("PUT", f"{API}/routes/{{route}}", ADMIN, channels.put_route, "Make or change a route",
+          body=channels.NewRoute, answer=channels.RouteItem, problems=(409,)),
+    Route("DELETE", f"{API}/routes/{{route}}", ADMIN, channels.remove_route, "Remove a route", status=204),
+    Route("GET", f"{API}/deliveries", OPERATOR, channels.list_deliveries, "List what was sent, and how it went",
+          query=channels.DeliveriesQuery, answer=channels.DeliveryList),
 
     # enrolment tokens
     Route("GET", f"{API}/tokens", OPERATOR, tokens.list_tokens, "List enrolment tokens",

@@ -71,8 +71,10 @@ class Flip:
 
 @dataclass(frozen=True)
 class Delivery:
-    """One message to one channel. `kind` is that of its flips, or `repeat`; `alarms`: ids of those that it is about.
-    `due`: not before then; `state`: waiting, sent or given-up; `error`: what the last attempt met."""
+    """One message to one channel. `kind` is that of its flips, `repeated` or `test`; `alarms`: ids of those that it is
+    about; `topic`: what it is grouped by; `thread`: what a recovery has in common with its alarm. `due`: not before
+    then; `state`: one of domain.delivery.STATES; `error`: what the last attempt met; `handed`: targets of its channel
+    to which it was handed over."""
 
     id: str
     channel: str
@@ -86,6 +88,10 @@ class Delivery:
     state: str = "waiting"
     error: str = ""
     ended: int = 0
+    severity: str = WARNING
+    topic: str = ""
+    thread: str = ""
+    handed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

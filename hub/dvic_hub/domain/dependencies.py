@@ -2,12 +2,13 @@
 
 A node that is reached through another one (a gateway, a hypervisor, the radio link's near end) says so by its tag
 `behind=NAME`. Chains are allowed. While a node in the chain is silent, whatever is behind it raises no alarm of its own
-for being silent: one message names the gateway, not a hundred machines.
+for being silent: one message names the gateway, not a hundred machines. One that is late may be silent in a moment:
+until that is known nothing behind it is raised, since those that were cut off together are not heard to the second.
 """
 
 from collections.abc import Callable, Mapping
 
-from dvic_hub.domain.liveness import SILENT, NodeView
+from dvic_hub.domain.liveness import LATE, SILENT, NodeView
 from dvic_hub.errors import BadRequest
 
 BEHIND = "behind"
@@ -20,14 +21,14 @@ Find = Callable[[str], NodeView | None]
 """A node by its name."""
 
 
-def silent_gateway(view: NodeView, find: Find) -> NodeView | None:
-    """The nearest node that is silent of those that `view` is behind; None when there is none."""
+def in_the_way(view: NodeView, find: Find) -> NodeView | None:
+    """The nearest node that is silent, or late, of those that `view` is behind; None when there is none."""
     seen = {view.id}
     for _ in range(MAX_CHAIN):
         above = find(view.tags.get(BEHIND, "")) if view.tags.get(BEHIND) else None
         if above is None or above.id in seen:
             return None
-        if above.state == SILENT:
+        if above.state in (SILENT, LATE):
             return above
         seen.add(above.id)
         view = above

@@ -17,6 +17,7 @@ from dvic_hub.domain.alarm_model import (
     RuleRow,
 )
 from dvic_hub.domain.model import Page
+from dvic_hub.domain.telling import Told
 
 from .rows import BOOL, JSON, Form, Table
 from .sqlite_readers import Readers
@@ -26,8 +27,9 @@ _NAMES = Form(JSON.write, lambda value: tuple(JSON.read(value)))
 
 ALARMS = Table("alarm", Alarm, {"silenced": BOOL, "tags": _NAMES})
 FLIPS = Table("flip", Flip)
-DELIVERIES = Table("delivery", Delivery, {"alarms": _NAMES})
+DELIVERIES = Table("delivery", Delivery, {"alarms": _NAMES, "handed": _NAMES})
 RULES = Table("alarm_rule", RuleRow)
+TOLD = Table("told", Told)
 
 
 class SqliteAlarms:
@@ -96,7 +98,7 @@ class SqliteAlarms:
     # ---- telling
 
     async def claim(self, flips: Sequence[Flip], deliveries: Sequence[Delivery], now: int,
-                    silenced: Sequence[str] = ()) -> bool:
+                    silenced: Sequence[str] = (), told: Sequence[Told] = ()) -> bool:
         def job(connection: apsw.Connection) -> bool:
             for flip in flips:
                 if not FLIPS.update(connection, {"claimed": now}, "id = ? AND claimed = 0", (flip.id,)):
@@ -104,6 +106,9 @@ class SqliteAlarms:
             DELIVERIES.insert(connection, deliveries)
             for id in silenced:
                 ALARMS.update(connection, {"silenced": True}, "id = ? AND cleared = 0", (id,))
+            for row in told:
+                TOLD.delete(connection, "channel = ? AND rule = ? AND subject = ?", row.key)
+            TOLD.insert(connection, told)
             return True
 
         try:
