@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from dvic_hub.services.stomp import StompService
     from dvic_hub.services.telegram_polls import TelegramPolls
     from dvic_hub.services.watch import FleetService
+    from dvic_hub.services.windows import WindowService
     from dvic_hub.store.port import Store
     from dvic_wire.signing import PrivateKey
 
@@ -56,6 +57,7 @@ class Doors:
     silences: SilenceService
     alarms: AlarmService
     rules: RuleService
+    windows: WindowService
     agents: AgentService
     ingest: IngestService
     enrolment: EnrolmentService

@@ -1,4 +1,4 @@
-"""Silences: made and ended by people, and ended by time; and which one counts for a node.
+"""Silences: made and ended by people, by maintenance windows, and by time; and which one counts for a node.
 
 The rows are the store's. They are read again each second, so that whichever hub made or ended one, all know of it, and
 one whose time has come ends without anybody; each node for which that changes anything is told as changed.
@@ -14,11 +14,15 @@ from dvic_hub.domain.liveness import REVOKED, NodeView
 from dvic_hub.domain.model import Silence
 from dvic_hub.domain.people import Actor
 from dvic_hub.domain.silences import MAX_SILENCES, Rule, SilenceOrder
+from dvic_hub.domain.windows import WINDOW_ID, Calendar, ended_since
 from dvic_hub.errors import BadRequest, Conflict, NotFound
 from dvic_hub.services.audit import AuditService
 from dvic_hub.services.runs import new_id
 from dvic_hub.services.watch import FleetService
 from dvic_hub.store.port import Store
+
+REMEMBERED = 3600
+"""Seconds for which a silence that ended is remembered: longer than what happened in it may wait to be told or not."""
 
 _SECOND = 1_000_000
 
@@ -37,10 +41,15 @@ class SilenceService:
         self._clock = clock
         self._rules: tuple[Rule, ...] = ()
         self._found: dict[str, tuple[Looks, Silence | None]] = {}
+        self._ended: list[tuple[Rule, int]] = []
+        self._calendar = Calendar()
         self._lock = asyncio.Lock()
 
     async def start(self) -> None:
         """Read what there is. The fleet must have started."""
+        now = self._clock()
+        self._ended = [(Rule.of(ended), ended.until) for window in await self._store.silences.windows()
+                       for ended in ended_since(window, now - REMEMBERED, now)]
         await self._read()
 
     def of(self, view: NodeView) -> Silence | None:
@@ -53,6 +62,14 @@ class SilenceService:
             known = self._found[view.id] = looks, rules.silence_of(view, self._rules)
         found = known[1]
         return found if found is not None and rules.is_on(found, self._clock()) else None
+
+    def at(self, view: NodeView, moment: float) -> Silence | None:
+        """The silence that counted for a node at a moment that is not long ago (REMEMBERED)."""
+        if (now := self.of(view)) is not None and rules.is_on(now, moment):
+            return now
+        was = [(rule, rule.silence.until) for rule in self._rules] + self._ended
+        return next((rule.silence for rule, until in was
+                     if rule.silence.created <= moment * _SECOND < until and rule.means(view)), None)
 
     def all(self) -> list[Silence]:
         """Those that are on, the one that ends last first."""
@@ -83,6 +100,9 @@ class SilenceService:
 
     async def end(self, id: str, actor: Actor) -> None:
         """Before its time; raises NotFound."""
+        if id.startswith(WINDOW_ID):
+            raise Conflict(f"a maintenance window makes this silence: remove {id.removeprefix(WINDOW_ID)} among the "
+                           "windows", code="of-a-window")
         found = next((silence for silence in await self._on() if silence.id == id), None)
         if found is None:
             raise NotFound(f"there is no silence {id} (any more)")
@@ -93,7 +113,10 @@ class SilenceService:
     async def tick(self) -> None:
         """Take what is there as it is, and tell of each node that is silenced, or is no longer. Called each second."""
         async with self._lock:  # a reading of before must not come in last
-            if {silence.id for silence in self.all()} != await self._store.silences.ids():
+            ids, by_windows = await self._store.silences.ids(), await self._by_windows()
+            made = {one.id for one in self.all() if not one.id.startswith(WINDOW_ID)}
+            held = [rule.silence for rule in self._rules if rule.silence.id.startswith(WINDOW_ID)]
+            if made != ids or held != _longest_first(by_windows):
                 await self._read()
 
     # ---- inside
@@ -101,6 +124,9 @@ class SilenceService:
     async def _read(self) -> None:
         """Take over what there is; what is over is forgotten."""
         before, after, views = self._rules, rules.rules_of(await self._on()), self._fleet.views()
+        now, lasting = int(self._clock() * _SECOND), [rule.silence for rule in after]
+        self._ended = [(rule, until) for rule, until in self._ended if now - until < REMEMBERED * _SECOND]
+        self._ended += [(rule, min(rule.silence.until, now)) for rule in before if rule.silence not in lasting]
         found, changed = await asyncio.to_thread(_compared, views, before, after)
         self._rules, self._found = after, found
         for view in changed:
@@ -113,7 +139,15 @@ class SilenceService:
                 on.append(row)
             else:
                 await self._store.silences.remove(row.id)
-        return on
+        return on + await self._by_windows()
+
+    async def _by_windows(self) -> list[Silence]:
+        """Of the maintenance windows that are on now."""
+        return self._calendar.silences(await self._store.silences.windows(), self._clock())
+
+
+def _longest_first(silences: list[Silence]) -> list[Silence]:
+    return [rule.silence for rule in rules.rules_of(silences)]
 
 
 def _looks(view: NodeView) -> Looks:
