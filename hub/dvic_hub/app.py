@@ -22,6 +22,11 @@ from dvic_hub.config import HubConfig
 from dvic_hub.loops import Loops
 from dvic_hub.notify.senders import Senders
 from dvic_hub.services.agents import AgentService
+from dvic_hub.services.alarm_probes import Probes
+from dvic_hub.services.alarm_recall import Recall
+from dvic_hub.services.alarm_rules import RuleService
+from dvic_hub.services.alarm_watch import WatchService
+from dvic_hub.services.alarms import AlarmService
 from dvic_hub.services.audit import AuditService
 from dvic_hub.services.channels import ChannelService
 from dvic_hub.services.copies import CopyService
@@ -62,10 +67,12 @@ VERSION = importlib.metadata.version("dvic")
 
 @dataclass(frozen=True)
 class Hub:
-    """What runs. `doors` are the services; `loops` what the watchdog looks at; `senders`: connections out."""
+    """What runs. `doors` are the services; `loops` what the watchdog looks at; `watching` raises alarms; `senders`:
+    connections out."""
 
     doors: Doors
     loops: Loops
+    watching: WatchService
     senders: Senders
 
 
@@ -121,6 +128,10 @@ def _put_together(config: HubConfig, clock: Callable[[], float], store: Store, s
     ingest = IngestService(store, bus, fleet.announce, cycles)
     hosts = HostService(store, bus, audit, config, clock, steady)
     heartbeats = HeartbeatService(store, fleet, agents, ingest, hosts, key.fingerprint, clock, steady)
+    alarms = AlarmService(store.alarms, bus, fleet, audit, config.retention_days, clock)
+    rules = RuleService(store.alarms, audit, clock)
+    watching = WatchService(bus, fleet, hosts, cycles, rules, alarms, Recall(store, fleet),
+                            Probes(store, fleet, config, store.trouble), clock, steady)
     senders = Senders(config.url, config.ca_text(), clock)
     channels = ChannelService(store, audit, senders.check, clock)
     deliveries = DeliveryService(store.notices, channels, senders, audit, config.url, clock)
@@ -129,10 +140,11 @@ def _put_together(config: HubConfig, clock: Callable[[], float], store: Store, s
     live = LiveService(bus, fleet)
     maintenance = MaintenanceService(store, config.retention_days, clock)
     doors = Doors(config=config, identity=key, clock=clock, started=clock(), version=VERSION, store=store, audit=audit,
-                  people=people, fleet=fleet, silences=silences, agents=agents, ingest=ingest, enrolment=enrolment,
-                  releases=releases, release_keys=release_keys, manifests=manifests, runs=runs, rollouts=rollouts,
-                  pushes=pushes, host_keys=host_keys, sessions=sessions, cycles=cycles, files=files, copies=copies,
-                  channels=channels, deliveries=deliveries, notifications=notifications, live=live,
+                  people=people, fleet=fleet, silences=silences, alarms=alarms, rules=rules, agents=agents,
+                  ingest=ingest, enrolment=enrolment, releases=releases, release_keys=release_keys,
+                  manifests=manifests, runs=runs, rollouts=rollouts, pushes=pushes, host_keys=host_keys,
+                  sessions=sessions, cycles=cycles, files=files, copies=copies, channels=channels,
+                  deliveries=deliveries, notifications=notifications, live=live,
                   stomp=StompService(people, live), heartbeats=heartbeats, hosts=hosts)
     loops = Loops()
     heartbeat = OutboundHeartbeat(config.heartbeat_url, lambda: troubles_of(loops, store), lambda: senders.http)
@@ -156,10 +168,15 @@ def _put_together(config: HubConfig, clock: Callable[[], float], store: Store, s
         await cycles.woken(1.0)
         await cycles.turn(clock())
 
+    async def watch_rules() -> None:
+        await watching.woken(1.0)
+        await watching.turn()
+
     async def tell_people() -> None:
         await notifications.woken(1.0)
         await notifications.turn()
 
+    loops.add("alarms", 0, watch_rules)
     loops.add("telling people", 0, tell_people)
     loops.add("heartbeat out", config.heartbeat_every, heartbeat.beat)
     loops.add("steps of services", 0, follow_steps)
@@ -168,7 +185,7 @@ def _put_together(config: HubConfig, clock: Callable[[], float], store: Store, s
     loops.add("runs", 0, run)
     loops.add("rollouts", 0, roll_out)
     loops.add("maintenance", 0, maintenance.turn)
-    return Hub(doors, loops, senders)
+    return Hub(doors, loops, watching, senders)
 
 
 def troubles_of(loops: Loops, store: Store) -> list[str]:
@@ -192,6 +209,9 @@ async def _running(application: web.Application) -> AsyncIterator[None]:
         await doors.files.start()
         await doors.copies.start()
         await doors.cycles.start()
+        await doors.rules.start()
+        await doors.alarms.start()
+        await hub.watching.start()
         hub.senders.open()
         await doors.channels.start()
         await doors.deliveries.start()
@@ -199,6 +219,7 @@ async def _running(application: web.Application) -> AsyncIterator[None]:
         doors.live.start()
         hub.loops.start()
         yield
+        hub.watching.stop()
         doors.notifications.stop()
         await doors.deliveries.stop()
         await doors.copies.stop()

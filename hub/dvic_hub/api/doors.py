@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from dvic_hub.config import HubConfig
     from dvic_hub.services.agents import AgentService
+    from dvic_hub.services.alarm_rules import RuleService
+    from dvic_hub.services.alarms import AlarmService
     from dvic_hub.services.audit import AuditService
     from dvic_hub.services.channels import ChannelService
     from dvic_hub.services.copies import CopyService
@@ -51,6 +53,8 @@ class Doors:
     people: PeopleService
     fleet: FleetService
     silences: SilenceService
+    alarms: AlarmService
+    rules: RuleService
     agents: AgentService
     ingest: IngestService
     enrolment: EnrolmentService

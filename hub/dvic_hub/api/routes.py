@@ -5,6 +5,7 @@ The server, its checks and the OpenAPI document are all made from this table; a 
 
 from dvic_hub.api import (
     agent_socket,
+    alarms,
     audit,
     channels,
     copies,
@@ -24,6 +25,7 @@ from dvic_hub.api import (
     release_keys,
     releases,
     rollouts,
+    rules,
     runs,
     services,
     session_socket,
@@ -130,6 +132,27 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{API}/hosts", VIEWER, hosts.list_hosts, "List hosts that send unsigned heartbeats",
           query=PageQuery, answer=hosts.HostList, description=hosts.__doc__ or ""),
     Route("DELETE", f"{API}/hosts/{{address}}", OPERATOR, hosts.forget_host, "Forget such a host", status=204),
+
+    # alarms
+    Route("GET", f"{API}/alarms", VIEWER, alarms.list_alarms, "List alarms", query=alarms.AlarmsQuery,
+          answer=alarms.AlarmList),
+    Route("POST", f"{API}/alarms/ack", OPERATOR, alarms.acknowledge_alarms, "Take care of several alarms",
+          body=alarms.SeenAlarms, answer=alarms.AlarmList, problems=(404, 409)),
+    Route("GET", f"{API}/alarms/{{alarm}}", VIEWER, alarms.show_one_alarm, "One alarm, with its changes",
+          answer=alarms.AlarmItem),
+    Route("POST", f"{API}/alarms/{{alarm}}/ack", OPERATOR, alarms.acknowledge_alarm, "Take care of an alarm",
+          answer=alarms.AlarmItem, problems=(409,)),
+    Route("GET", f"{API}/rules", VIEWER, rules.list_rules, "List the rules that raise alarms", query=PageQuery,
+          answer=rules.RuleList),
+    Route("GET", f"{API}/rules/{{rule}}", VIEWER, rules.show_one_rule, "One rule", answer=rules.RuleItem),
+    Route("PUT", f"{API}/rules/{{rule}}", ADMIN, rules.put_rule, "Make a rule, or put another in its place",
+          body=rules.WholeRule, answer=rules.RuleItem, problems=(409,)),
+    Route("PATCH", f"{API}/rules/{{rule}}", ADMIN, rules.change_rule, "Change a rule, or switch it on or off",
+          body=rules.RuleChange, answer=rules.RuleItem),
+    Route("POST", f"{API}/rules/{{rule}}/reset", ADMIN, rules.reset_rule,
+          "Put one of the hub's own rules back as it was delivered", answer=rules.RuleItem, problems=(409,)),
+    Route("DELETE", f"{API}/rules/{{rule}}", ADMIN, rules.remove_rule, "Remove a rule that people made", status=204,
+          problems=(409,)),
 
     # silences
     Route("GET", f"{API}/silences", VIEWER, silences.list_silences, "List the silences that are on",
