@@ -71,7 +71,7 @@ VERSION = importlib.metadata.version("dvic")
 
 @dataclass(frozen=True)
 class Hub:
-    """What runs. `doors` are the services; `loops` what the watchdog looks at; `watching` raises alarms; `senders` are
+    """What runs. `doors` are the services; `loops` what the watchdog looks at; `watching` raises alarms; `senders`:
     connections out."""
 
     doors: Doors

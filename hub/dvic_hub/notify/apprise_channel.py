@@ -33,7 +33,9 @@ def _load() -> Any:
     """apprise, set up: it takes its time and memory, so only a hub that has such a channel loads it."""
     import apprise  # noqa: PLC0415 (250 ms and 30 MiB, for what most hubs don't use)
 
-    logging.getLogger("apprise").propagate = False  # what it says is in the delivery's result
+    log = logging.getLogger("apprise")
+    log.propagate = False  # what it says is in the delivery's result
+    log.setLevel(logging.WARNING)  # and is there whatever the hub itself logs
     return apprise
 
 
@@ -65,12 +67,12 @@ class AppriseSender:
     def __init__(self, url: str, make: Callable[[str], Any] = make_service) -> None:
         self._url = url
         self._make = make
-        self._thread: threading.Thread | None = None
+        self._busy = threading.Event()
 
     async def send(self, notice: Notice, journey: Journey) -> None:
         if journey.behind(""):
             return
-        if self._thread is not None and self._thread.is_alive():
+        if self._busy.is_set():
             raise Undelivered("the try before has not come back yet")
         await journey.handing_over()
         loop = asyncio.get_running_loop()
@@ -82,13 +84,14 @@ class AppriseSender:
 
         def work() -> None:
             reason = self._deliver(notice)
+            self._busy.clear()
             try:
                 loop.call_soon_threadsafe(tell, reason)
             except RuntimeError:
                 pass  # the hub has ended meanwhile
 
-        self._thread = threading.Thread(target=work, name="dvic apprise", daemon=True)
-        self._thread.start()
+        self._busy.set()
+        threading.Thread(target=work, name="dvic apprise", daemon=True).start()
         reason = await done
         if reason:
             await journey.not_taken()

@@ -32,7 +32,7 @@ from dvic_hub.notify.channel import Notice, Sender, Undelivered
 from dvic_hub.services.audit import AuditService
 from dvic_hub.services.channels import ChannelService
 from dvic_hub.services.runs import new_id
-from dvic_hub.store.port_alarms import Notices
+from dvic_hub.store.notices_port import Notices
 
 STOP_SECONDS = 3.0
 """Seconds in which what is being sent may end when the hub stops."""

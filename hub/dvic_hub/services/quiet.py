@@ -16,7 +16,7 @@ from dvic_hub.domain.liveness import NodeView
 from dvic_hub.services.alarms import AlarmService
 from dvic_hub.services.silences import SilenceService
 from dvic_hub.services.watch import FleetService
-from dvic_hub.store.port_alarms import Alarms
+from dvic_hub.store.alarms_port import Alarms
 
 NODE_SILENT = "node-silent"
 """The kind of rules whose findings something before a node explains."""

@@ -9,7 +9,7 @@ from dvic_hub.domain.windows import MAX_WINDOWS, Window
 from dvic_hub.errors import Conflict, NotFound
 from dvic_hub.services.audit import AuditService
 from dvic_hub.services.silences import SilenceService
-from dvic_hub.store.port_alarms import Silences
+from dvic_hub.store.alarms_port import Silences
 
 _SECOND = 1_000_000
 

@@ -42,8 +42,10 @@ from dvic_hub.domain.model import (
     User,
 )
 from dvic_hub.errors import HubError
-from dvic_hub.store.port_alarms import Alarms, Notices, Silences
 from dvic_wire.streams import Verdict
+
+from .alarms_port import Alarms, Silences
+from .notices_port import Notices
 
 
 class Streams(Protocol):
