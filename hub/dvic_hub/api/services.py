@@ -10,7 +10,7 @@ from dvic_hub.api.route import Call
 from dvic_hub.domain import service_description
 from dvic_hub.domain.cycle_model import Cycle, Service, Step
 from dvic_hub.domain.service_description import MAX_COMPONENTS, MAX_DESCRIPTION_BYTES, Description, PartName
-from dvic_hub.domain.step_events import MAX_EVENT_NAME, MAX_EVENT_TEXT, StepEvent
+from dvic_hub.domain.step_events import MAX_EVENT_NAME, StepEvent
 from dvic_hub.domain.step_states import SAID
 from dvic_hub.errors import NotFound
 from dvic_hub.services.cycles import MAX_POSTED
@@ -186,11 +186,14 @@ async def show_cycle(doors: Doors, call: Call) -> CycleItem:
 
 
 async def add_events(doors: Doors, call: Call) -> None:
-    name, now = call.path["service"], doors.now()
-    await doors.cycles.post(name, [
-        StepEvent(name, event.component, event.cycle, event.source, event.step, event.level,
-                  read_time(event.time, now, "time") or now, event.message[:MAX_EVENT_TEXT])
-        for event in call.body.events])
+    name, now = doors.cycles.get(call.path["service"]).name, doors.now()
+    await doors.cycles.post([step_event(name, event, now) for event in call.body.events])
+
+
+def step_event(service: str, event: NewEvent, now: int) -> StepEvent:
+    """An event that was sent, as steps take it; raises BadRequest for a time that is none."""
+    return StepEvent(service, event.component, event.cycle, event.source, event.step, event.level,
+                     read_time(event.time, now, "time") or now, event.message)
 
 
 async def _shown(doors: Doors, service: Service, whole: bool = True) -> ServiceItem:

@@ -5,8 +5,8 @@ and the record as it came behind them. A `Picker` takes from it what a subscript
 everyone, when the event as a whole decides; single lines only where level, unit or text decide.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from fnmatch import translate
 from re import IGNORECASE
 from re import compile as regex
@@ -16,6 +16,7 @@ import msgspec
 
 from dvic_hub.domain.events import (
     Event,
+    EventsPosted,
     HostChanged,
     LogsStored,
     RolloutChanged,
@@ -36,7 +37,7 @@ MAX_FILTERS = 16
 MAX_CHUNK = 64 * 1024
 """Bytes of lines that are joined into one piece; a single line may be longer."""
 
-Kind = Literal["log", "run", "state", "rollout", "node", "sample", "host", "service"]
+Kind = Literal["log", "run", "state", "rollout", "node", "sample", "host", "service", "event"]
 KINDS: tuple[str, ...] = Kind.__args__
 """What can be subscribed to; `run` brings both the states of runs and their output, `state` their states alone."""
 
@@ -50,8 +51,9 @@ Chunk = tuple[bytes, int]
 
 class Filter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One thing to hear of. Empty members don't filter. `level` (least), `source`, `unit` (globs) and `grep` (text,
-    capitals or not) hold for logs, `run` for runs and their output, `rollout` for rollouts, `service` for steps of
-    monitoring services, `selector` for all that is about a node. `brief`: very long log records come cut, with the
+    capitals or not) hold for logs, `run` for runs and their output, `rollout` for rollouts, `service` for all of a
+    monitoring service (its steps, events sent to it, and the log records that are its events), `selector` for all that
+    is about a node. `brief`: very long log records come cut, with the
     `length` that their message has."""
 
     kinds: Annotated[tuple[Kind, ...], msgspec.Meta(max_length=len(KINDS))] = ()
@@ -93,6 +95,7 @@ class Happening:
     service: str = ""
     levels: int = 0
     number: int = 0
+    services: Mapping[str, Sequence[int]] = field(default_factory=dict)
     _lines: list[bytes] | None = None
     _chunks: list[Chunk] | None = None
     _peeked: list[_Peek] | None = None
@@ -136,7 +139,7 @@ def happening_of(event: Event, view_of: Callable[[str], NodeView | None]) -> Hap
     about = {"node": view.name if view else event.node, "node_id": event.node}
     if isinstance(event, LogsStored):
         return Happening("log", event.node, view, {"kind": "log", **about, "source": event.source}, event.records,
-                         source=event.source, levels=event.levels, number=event.number)
+                         source=event.source, levels=event.levels, number=event.number, services=event.services)
     if isinstance(event, RunOutputStored):
         return Happening("run", event.node, view, {"kind": "output", "run": event.run, **about}, event.records,
                          run=event.run, number=event.number)
@@ -151,6 +154,9 @@ def happening_of(event: Event, view_of: Callable[[str], NodeView | None]) -> Hap
     if isinstance(event, StepChanged):
         line = {"kind": "service", "service": event.service, **asdict(event.change)}
         return Happening("service", "", None, line, service=event.service)
+    if isinstance(event, EventsPosted):
+        return Happening("event", "", None, {"kind": "event", "service": event.service}, event.lines,
+                         service=event.service)
     return Happening("node", event.node, view, {
         "kind": "node", **about, "state": event.state or (view.state if view else "")})
 
@@ -230,24 +236,31 @@ class _Compiled:
         if happening.kind == "log":
             if not happening.levels & self.levels or (self.source and not self.source(happening.source)):
                 return False
+            if self.service and self.service not in happening.services:
+                return False
         elif self.run and happening.kind == "run" and happening.run != self.run:
             return False
-        elif self.service and happening.kind == "service" and happening.service != self.service:
+        elif self.service and happening.kind in ("service", "event") and happening.service != self.service:
             return False
         elif self.rollout and happening.kind == "rollout" and happening.rollout != self.rollout:
             return False
         return self.everyone or not happening.node or self._names(happening)
 
     def takes_all(self, happening: Happening) -> bool:
-        return happening.kind != "log" or not (self.grep or self.unit or happening.levels & ~self.levels)
+        if happening.kind != "log":
+            return True
+        if self.service and len(happening.services[self.service]) != len(happening.records):
+            return False
+        return not (self.grep or self.unit or happening.levels & ~self.levels)
 
     def lines(self, happening: Happening) -> set[int]:
         """The indexes of the lines that pass."""
-        peeked = happening.peeked()
-        found = range(len(peeked))
+        found = happening.services[self.service] if self.service else range(len(happening.records))
         if happening.levels & ~self.levels:
+            peeked = happening.peeked()
             found = [index for index in found if peeked[index].level in self.names]
         if self.unit:
+            peeked = happening.peeked()
             found = [index for index in found if self.unit(peeked[index].unit)]
         if self.grep:
             messages = happening.lowered()

@@ -5,7 +5,7 @@ answered so, and the node, whose sources can be read again, comes back later.
 """
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -36,8 +36,9 @@ log = logging.getLogger(__name__)
 class Steps(Protocol):
     """Who knows which records are events of monitoring services (CycleService)."""
 
-    def found(self, node: str, records: list, source: str) -> bytes:
-        """The events among log records, as they are to be stored with them; b"" for none."""
+    def found(self, node: str, records: list, source: str) -> tuple[bytes, Mapping[str, Sequence[int]]]:
+        """The events among log records, as they are to be stored with them (b"": none), and whose they are: of each
+        service the places of its records."""
 
     def wake(self) -> None:
         """Events were stored."""
@@ -71,9 +72,10 @@ class IngestService:
         except Exception:
             self.malformed += 1
             raise
-        batch = incoming(node, decoded, frame)
+        batch, services = incoming(node, decoded, frame), {}
         if self._steps and decoded.kind is Kind.LOG:
-            batch = replace(batch, steps=self._steps.found(node, decoded.records, decoded.source))
+            steps, services = self._steps.found(node, decoded.records, decoded.source)
+            batch = replace(batch, steps=steps)
         try:
             verdict = await self._store.streams.commit(batch)
         except StoreFull:
@@ -86,7 +88,7 @@ class IngestService:
             return Ack(decoded.stream, verdict.cursor, stored=False, closed=verdict.closed)
         self.records += batch.count
         self.batches += 1
-        self._tell(node, decoded, batch, verdict.number)
+        self._tell(node, decoded, batch, verdict.number, services)
         if batch.steps:
             self._steps.wake()
         if batch.facts and self._announce:
@@ -99,10 +101,11 @@ class IngestService:
             self._warned_full = True
         return Ack(decoded.stream, decoded.from_cursor, stored=False, reason=reason, retry=retry)
 
-    def _tell(self, node: str, decoded: DecodedBatch, batch: IncomingBatch, number: int) -> None:
+    def _tell(self, node: str, decoded: DecodedBatch, batch: IncomingBatch, number: int,
+              services: Mapping[str, Sequence[int]]) -> None:
         publish, records = self._bus.publish, RawRecords(decoded.records_json)
         if batch.count and decoded.kind is Kind.LOG:
-            publish(LogsStored(node, decoded.source, records, decoded.levels, number))
+            publish(LogsStored(node, decoded.source, records, decoded.levels, number, services))
         elif batch.count and decoded.kind is Kind.RUN:
             publish(RunOutputStored(node, decoded.run, records, number))
         elif batch.count:
