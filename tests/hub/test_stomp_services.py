@@ -2,13 +2,19 @@
 
 import asyncio
 import json
+from types import SimpleNamespace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from stomp_hub import new_service, stomp_hub
 from stomp_link import StompLink
 
 from dvic_hub.api import stomp_sending
 from dvic_hub.domain.events import EventsPosted, LogsStored
+from dvic_hub.domain.step_events import StepEvent
+from dvic_hub.domain.stomp_session import Deliver
+from dvic_hub.errors import HubError
 from dvic_hub.services.cycles import MAX_POSTED
 
 
@@ -176,6 +182,24 @@ def test_what_can_not_be_used_is_refused_with_its_reason_and_nothing_is_stored(t
         assert why in await link.error()
         assert await hub.doors.store.services.waiting(9) == []
     played(scene, tmp_path)
+
+
+VALUES = st.recursive(st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=70),
+                      lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(
+                          ["component", "step", "level", "message", "time", "events", "x"]), inner, max_size=5))
+
+
+@given(st.binary(max_size=60) | VALUES.map(lambda value: json.dumps(value).encode()),
+       st.dictionaries(st.sampled_from(["component", "step", "level", "cycle", "source", "time", "content-type"]),
+                       st.text(max_size=70) | st.sampled_from(["application/json", "start", "info", "connect"])))
+def test_whatever_is_sent_is_events_or_is_refused(body, headers):
+    doors = SimpleNamespace(cycles=SimpleNamespace(get=lambda name: SimpleNamespace(name=name)), now=lambda: 1)
+    try:
+        events = stomp_sending.events_of(doors, Deliver("/topic/meteor", headers, body))
+    except HubError as error:
+        assert str(error)
+    else:
+        assert events and all(isinstance(event, StepEvent) and event.service == "meteor" for event in events)
 
 
 def test_a_transaction_of_very_many_small_events_is_refused(tmp_path, monkeypatch):
