@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from dvic_hub.domain.cycle_model import Change
 from dvic_hub.domain.decoding import raw_records
+from dvic_hub.domain.packages import PackageEvent
 
 
 class RawRecords(Sequence):
@@ -111,4 +112,4 @@ class StepChanged:
 
 
 Event = (LogsStored | RunOutputStored | SamplesStored | NodeChanged | RunChanged | RolloutChanged | HostChanged
-         | StepChanged)
+         | StepChanged | PackageEvent)

@@ -2,11 +2,11 @@
 
     /topic/events                          everything that the live stream offers
     /topic/events.log                      one kind of it: log, run, state, rollout, node, sample, host,
-                                           service
+                                           service, package
     /topic/events.log.tag:room=lab         of the nodes that a selector names (or in the header `selector`)
 
 Headers of SUBSCRIBE narrow it further, as the members of a filter of the live stream do: selector, level, source, unit,
-grep, run, rollout, service, brief. Nothing takes SEND yet: monitoring services will, at /topic/SERVICE, and their place
+grep, run, rollout, service, package, brief, data. Nothing takes SEND yet: monitoring services will, at /topic/SERVICE, and their place
 is here.
 """
 
@@ -17,7 +17,7 @@ from dvic_wire.errors import MalformedMessage
 
 EVENTS = "/topic/events"
 
-_FILTERS = ("selector", "level", "source", "unit", "grep", "run", "rollout", "service", "brief")
+_FILTERS = ("selector", "level", "source", "unit", "grep", "run", "rollout", "service", "package", "brief", "data")
 
 
 def filters_of(destination: str, headers: dict[str, str]) -> tuple[Filter, ...]:
