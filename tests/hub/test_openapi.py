@@ -6,8 +6,8 @@ import re
 import jsonschema
 from api_hub import PASSWORD, ApiHub
 from openapi_spec_validator import OpenAPIV31SpecValidator
-from probe_debs import make_deb
 from package_updates import histogram, package_message, update
+from probe_debs import make_deb
 
 from dvic_hub.api.openapi import make_document
 from dvic_hub.api.routes import ROUTES

@@ -6,11 +6,11 @@ import math
 import boost_histogram as bh
 import numpy as np
 import pytest
-from dvic_log.histograms import line, taken
 from package_updates import STREAM, change, histogram, update
 
 from dvic_hub.domain.package_objects import check_object
 from dvic_hub.domain.packages import LayoutFault, after, is_kept, package_id
+from dvic_log.histograms import line, taken
 from dvic_wire.errors import LimitExceeded, MalformedMessage
 from dvic_wire.limits import MAX_OBJECT_BYTES
 

@@ -152,8 +152,8 @@ class Package:
         try:
             data = self._data(copies)
             if len(data) > MAX_PACKAGE_BYTES:
-                self._complain("package %s has %d bytes, at most %d (MAX_PACKAGE_BYTES): it is not updated; publish less,"
-                               " or in several packages" % (self.name, len(data), MAX_PACKAGE_BYTES))
+                self._complain("package %s has %d bytes, at most %d (MAX_PACKAGE_BYTES): it is not updated; publish "
+                               "less, or in several packages" % (self.name, len(data), MAX_PACKAGE_BYTES))
                 return False
             self._file.replace(data)
         except OSError as error:

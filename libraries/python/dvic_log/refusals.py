@@ -9,8 +9,8 @@ import json
 import os
 import time
 
-from .lines import text
 from .levels import PATH as LEVELS_PATH
+from .lines import text
 
 NAME = "packages"
 """The file's name, beside that of the levels."""
