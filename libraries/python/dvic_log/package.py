@@ -191,7 +191,7 @@ class Package:
             if layout is None:
                 return None
             if not isinstance(layout, str) or "<" not in layout:
-                with open(layout, "rb") as file:
+                with open(os.fspath(layout), "rb") as file:
                     layout = file.read(MAX_LAYOUT_BYTES + 1).decode("utf-8")
             if len(layout.encode("utf-8")) <= MAX_LAYOUT_BYTES:
                 return layout
