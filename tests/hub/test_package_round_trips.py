@@ -50,7 +50,8 @@ def same(one: dict, other: dict, close=np.array_equal) -> bool:
     axes = [[{name: list(value) if name in ("edges", "categories") else value for name, value in axis.items()
               if name not in ("metadata", "writer_info")} for axis in each["axes"]] for each in (one, other)]
     return axes[0] == axes[1] and one["storage"].keys() == other["storage"].keys() and all(
-        value == one["storage"][name] if name == "type" else close(one["storage"][name], value, equal_nan=True)
+        value == one["storage"][name] if name == "type" else np.size(value) == np.size(one["storage"][name]) and (
+            not np.size(value) or close(one["storage"][name], value, equal_nan=True))
         for name, value in other["storage"].items())
 
 
