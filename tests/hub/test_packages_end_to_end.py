@@ -3,7 +3,10 @@
 import json
 import os
 import urllib.parse
+from pathlib import Path
 
+import boost_histogram as bh
+import uhi.io.json
 from rig import Rig, until
 
 import dvic_log
@@ -57,8 +60,6 @@ def test_what_a_program_publishes_is_at_the_hub_and_goes_with_its_file(tmp_path)
 
 
 def test_hubctl_shows_exports_and_keeps_what_a_program_publishes(tmp_path):
-    import boost_histogram as bh
-    import uhi.io.json
     with Rig(tmp_path) as rig:
         rig.start_hub()
         ada = rig.new_agent("ada").start(executor=False)
@@ -99,3 +100,37 @@ def test_hubctl_shows_exports_and_keeps_what_a_program_publishes(tmp_path):
         rig.hubctl("packages", "show", "nothing", code=4)
         rig.hubctl("packages", "rm", "readout", "--yes")
         assert packages(rig) == []
+
+
+def test_what_the_hub_refuses_is_in_the_programs_log_and_two_users_have_two_packages(tmp_path, monkeypatch):
+    with Rig(tmp_path) as rig:
+        rig.start_hub()
+        ada = rig.new_agent("ada").start(executor=False)
+        monkeypatch.setenv("DVIC_LOG_LEVELS", str(ada.folder / "log_levels"))
+        log = dvic_log.LogFile("program", str(ada.logs))
+        package = dvic_log.Package("readout", directory=str(ada.logs), period=0.05, log=dvic_log.Logger(log))
+        package.publish({"a": [1]})
+        until(lambda: packages(rig), "the package is there")
+        good = Path(package.path).read_bytes()
+        bad = good.replace(b'"values":[1]', b'"values":[1,2]').replace(b'"serial":1', b'"serial":2')
+        beside = ada.logs / "beside"
+        beside.write_bytes(bad)  # the library would not write this
+        beside.rename(package.path)
+        until(lambda: "must be 1 numbers" in packages(rig)[0]["problem"], "the hub says what is wrong")
+        told = ada.folder / "packages"
+        until(lambda: told.exists() and "must be 1 numbers" in told.read_text(), "the agent tells it")
+
+        def said():
+            package.publish({"a": [1, 2, 3]})
+            return "must be 1 numbers" in Path(log.path).read_text() if log.path else False
+
+        until(said, "it is in the program's log")
+        until(lambda: packages(rig)[0]["problem"] == "", "the next good update is shown")
+
+        beside.write_bytes(good)
+        os.chown(beside, 12345, 12345)
+        other = ada.logs / (Path(package.path).name[:-1] + "12345")
+        beside.rename(other)
+        until(lambda: len(packages(rig)) == 2, "another user's package of that name is another")
+        assert {each["owner"] for each in packages(rig)} == {"root", "12345"}
+        assert rig.request("GET", "/api/v1/packages/readout")[0] == 409

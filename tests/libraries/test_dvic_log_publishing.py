@@ -305,12 +305,13 @@ def test_a_layout_travels_with_the_package_from_a_text_or_a_file(logs):
 
 def test_what_the_agent_refused_is_in_the_programs_log(logs, monkeypatch):
     monkeypatch.setenv("DVIC_LOG_LEVELS", str(logs.path / "log_levels"))
-    monkeypatch.setattr(packages, "REFUSALS", Refusals(clock=iter(range(10, 1000, 10)).__next__))
+    monkeypatch.setattr(packages, "REFUSALS", Refusals())
     package = dvic_log.Package("readout", period=ALWAYS)
     package.publish({"a": [1]})
     told = {package.path: {"instance": of(package)["head"]["instance"], "reason": "MAX_OBJECTS: at most 1000"}}
     (logs.path / "packages").write_text(json.dumps(told))
     package.publish({"a": [2]})
+    package.close()
     assert logs.messages() == ["package readout is not shown: MAX_OBJECTS: at most 1000"]
 
 

@@ -89,7 +89,6 @@ class Package:
             with self._lock:
                 self._asked += 1
                 self._waiting = copies
-                self._tell_refusal()
                 left = self._next - time.monotonic()
                 if left <= 0 and self._timer is None:
                     return self._write()
@@ -143,6 +142,7 @@ class Package:
     def _write(self):
         """Write what waits; returns whether it was."""
         copies, self._waiting = self._waiting, None
+        self._tell_refusal()
         self._next = time.monotonic() + self._period
         rival = self._file.rival(self._start)
         if rival:
