@@ -33,6 +33,7 @@ from dvic_hub.services.ingest import IngestService
 from dvic_hub.services.live import LiveService
 from dvic_hub.services.maintenance import MaintenanceService
 from dvic_hub.services.manifests import ManifestService
+from dvic_hub.services.packages import PackageService
 from dvic_hub.services.people import PeopleService
 from dvic_hub.services.pushes import PushService
 from dvic_hub.services.release_keys import ReleaseKeyService
@@ -112,7 +113,8 @@ def _put_together(config: HubConfig, clock: Callable[[], float], store: Store, s
     files = FileService(spool, audit, clock)
     copies = CopyService(store, bus, fleet, agents, runs, spool, files, config, clock)
     cycles = CycleService(store.services, bus, fleet, audit, clock, agents.ask)
-    ingest = IngestService(store, bus, fleet.announce, cycles)
+    packages = PackageService(store, bus, fleet, audit, config, clock, check_layout=lambda text: [])
+    ingest = IngestService(store, bus, fleet.announce, cycles, packages)
     hosts = HostService(store, bus, audit, config, clock, steady)
     heartbeats = HeartbeatService(store, fleet, agents, ingest, hosts, key.fingerprint, clock, steady)
     live = LiveService(bus, fleet)
@@ -120,8 +122,8 @@ def _put_together(config: HubConfig, clock: Callable[[], float], store: Store, s
     doors = Doors(config=config, identity=key, clock=clock, started=clock(), version=VERSION, store=store, audit=audit,
                   people=people, fleet=fleet, silences=silences, agents=agents, ingest=ingest, enrolment=enrolment,
                   releases=releases, release_keys=release_keys, manifests=manifests, runs=runs, rollouts=rollouts,
-                  pushes=pushes, host_keys=host_keys, sessions=sessions, cycles=cycles, files=files, copies=copies,
-                  live=live, stomp=StompService(people, live), heartbeats=heartbeats, hosts=hosts)
+                  pushes=pushes, host_keys=host_keys, sessions=sessions, cycles=cycles, packages=packages, files=files,
+                  copies=copies, live=live, stomp=StompService(people, live), heartbeats=heartbeats, hosts=hosts)
     loops = Loops()
 
     async def watch() -> None:
@@ -130,6 +132,7 @@ def _put_together(config: HubConfig, clock: Callable[[], float], store: Store, s
         await sessions.tick(clock())
         await hosts.tick()
         await copies.tick(clock())
+        await packages.tick()
 
     async def run() -> None:
         await runs.woken(1.0)
@@ -167,6 +170,7 @@ async def _running(application: web.Application) -> AsyncIterator[None]:
         await doors.files.start()
         await doors.copies.start()
         await doors.cycles.start()
+        await doors.packages.start()
         doors.live.start()
         hub.loops.start()
         yield

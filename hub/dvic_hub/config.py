@@ -72,6 +72,13 @@ class HubConfig:
     copy_spool_mib: int = _setting(
         16_384, "MiB", "What files on their way may have together on the hub's disk.", 1, 16_777_216)
     copy_keep_hours: int = _setting(24, "h", "Files on their way that nobody used for so long are dropped.", 1, 8760)
+    package_last: int = _setting(20, "states", "How many of each package are kept, whatever their age.", 1, 1000)
+    package_every: int = _setting(
+        60, "s", "Of each package one state in so many seconds is kept for `package_days`.", 1, 86_400)
+    package_days: int = _setting(2, "days", "For how long those are kept. References are kept until they are removed.",
+                                 1, 3650)
+    package_mib: int = _setting(
+        2048, "MiB", "What all packages may have together, compressed; past it the oldest states go.", 16, 16_777_216)
     max_nodes: int = _setting(10_000, "nodes", "Nodes that may be enrolled.", 1, 1_000_000)
     max_agents: int = _setting(5_000, "connections", "Agents that may be connected at a time.", 1, 100_000)
     max_active_runs: int = _setting(500, "runs", "Runs that may go on at a time.", 1, 10_000)

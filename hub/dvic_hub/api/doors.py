@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dvic_hub.services.ingest import IngestService
     from dvic_hub.services.live import LiveService
     from dvic_hub.services.manifests import ManifestService
+    from dvic_hub.services.packages import PackageService
     from dvic_hub.services.people import PeopleService
     from dvic_hub.services.pushes import PushService
     from dvic_hub.services.release_keys import ReleaseKeyService
@@ -62,6 +63,7 @@ class Doors:
     files: FileService
     copies: CopyService
     cycles: CycleService
+    packages: PackageService
     live: LiveService
     stomp: StompService
     heartbeats: HeartbeatService

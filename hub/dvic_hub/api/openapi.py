@@ -33,7 +33,8 @@ _ABOUT = {"node": "The node's id or name.", "run": "The run's id.", "token": "Th
           "service": "The service's name.", "cycle": "The cycle's number.",
           "push": "The push's id.", "hostkey": "The id of a host key that is remembered.",
           "address": "An IP address.",
-          "silence": "The silence's id."}
+          "silence": "The silence's id.", "package": "The package's id, or a name that only one has.",
+          "reference": "The reference's name."}
 _DESCRIPTION = """Everything that the dashboard and `hubctl` can do.
 
 Send `Authorization: Bearer <token>`, a token from `POST /api/v1/login` or `POST /api/v1/api-tokens`. Roles are viewer,

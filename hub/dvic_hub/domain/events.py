@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from dvic_hub.domain.cycle_model import Change
 from dvic_hub.domain.decoding import raw_records
+from dvic_hub.domain.packages import PackageEvent
 
 
 class RawRecords(Sequence):
@@ -121,4 +122,4 @@ class EventsPosted:
 
 
 Event = (LogsStored | RunOutputStored | SamplesStored | NodeChanged | RunChanged | RolloutChanged | HostChanged
-         | StepChanged | EventsPosted)
+         | StepChanged | EventsPosted | PackageEvent)

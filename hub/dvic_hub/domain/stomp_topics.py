@@ -3,13 +3,14 @@
     /topic/SERVICE                         a monitoring service: how its steps change, the log records that are its
                                            events, and the events that programs sent to it
     /topic/events                          everything that the live stream offers
-    /topic/events.log                      one kind of it: log, run, state, rollout, node, sample, host, service, event
+    /topic/events.log                      one kind of it: log, run, state, rollout, node, sample, host, service, event,
+                                           package
     /topic/events.log.tag:room=lab         of the nodes that a selector names (or in the header `selector`)
     /topic/events.service.SERVICE          of `service` and `event`: of one service
 
 Headers of SUBSCRIBE narrow it further, as the members of a filter of the live stream do: selector, level, source, unit,
-grep, run, rollout, service, brief. A service whose name is `events` or begins with `events.` is only reached in the
-long way, by /topic/events.service.SERVICE.
+grep, run, rollout, service, package, brief, data. A service whose name is `events` or begins with `events.` is only
+reached in the long way, by /topic/events.service.SERVICE.
 """
 
 import re
@@ -26,7 +27,7 @@ EVENTS = "/topic/events"
 OF_A_SERVICE = ("service", "event")
 """Kinds that are about a service, not about nodes."""
 
-_FILTERS = ("selector", "level", "source", "unit", "grep", "run", "rollout", "service", "brief")
+_FILTERS = ("selector", "level", "source", "unit", "grep", "run", "rollout", "service", "package", "brief", "data")
 _NAME = re.compile(PART_NAME)
 _NAME_LENGTH = 64
 

@@ -42,6 +42,7 @@ from dvic_hub.domain.model import (
     Token,
     User,
 )
+from dvic_hub.domain.packages import ObjectChange, Package, PackageObject, Reference, Snapshot
 from dvic_hub.errors import HubError
 from dvic_wire.streams import Verdict
 
@@ -284,6 +285,45 @@ class Services(Protocol):
         nothing is written. The newest `keep` cycles of each stay."""
 
 
+class Packages(Protocol):
+    """Histogram packages; updates come with batches (IncomingBatch.package). `number` is that of a snapshot."""
+
+    async def all(self) -> list[Package]: ...
+    async def ids(self) -> frozenset[str]: ...
+
+    async def objects(self, id: str, number: int) -> list[PackageObject]:
+        """The objects of a snapshot, in the publisher's order."""
+
+    async def data(self, id: str, number: int, names: list[str] | None, known: Set[str]) -> list[ObjectChange]:
+        """The objects themselves, without those whose hash is in `known`; `names` None: all."""
+
+    async def snapshot(self, id: str, number: int) -> Snapshot | None: ...
+
+    async def snapshot_at(self, id: str, time: int) -> Snapshot | None:
+        """The newest that was stored at or before `time`."""
+
+    async def history(self, id: str, since: int, until: int, limit: int, before: str = "") -> Page:
+        """Snapshots, newest first; `until` 0: no end."""
+
+    async def references(self, id: str) -> list[Reference]: ...
+
+    async def add_reference(self, reference: Reference, most: int) -> None:
+        """Raises Conflict when the name is taken or there are `most`, NotFound when the snapshot is gone."""
+
+    async def remove_reference(self, id: str, name: str) -> bool: ...
+
+    async def upload_layout(self, id: str, text: str, now: int, by: str) -> bool:
+        """"" takes it back. False when there is no such package."""
+
+    async def remove(self, id: str) -> bool:
+        """With its history. What its file holds now does not come back; its next update does."""
+
+    async def prune(self, before: int, gone_before: int, most_bytes: int) -> int:
+        """Drop snapshots from before `before` that are no references, packages whose file is gone since before
+        `gone_before`, and, while all data is more than `most_bytes`, the oldest snapshots, a bounded piece of work.
+        Returns how many went."""
+
+
 class People(Protocol):
     async def add_user(self, user: User) -> None: ...
     async def user(self, name: str) -> User | None: ...
@@ -317,6 +357,7 @@ class Store(Protocol):
     services: Services
     sessions: Sessions
     silences: Silences
+    packages: Packages
     people: People
     audit: Audit
 

@@ -6,6 +6,7 @@
     node ... audit    state: one row a thing
     stream            the cursor of each open stream
     latest, demo      newest hardware sample of a node, newest state of each of its demo processes
+    package ...       histogram packages: the newest state, snapshots, objects by the time in which they were so
     glance            what a list of all nodes shows of one (domain/glance.py)
     day               which days there are; a day that is not listed here is being taken away
     string_D          texts of day D as numbers: nodes, sources, streams
@@ -137,7 +138,33 @@ _SHARED_KEYS = """
 ALTER TABLE node ADD COLUMN secret BLOB NOT NULL DEFAULT x'';
 """
 
-MIGRATIONS: tuple[str, ...] = (_STATE, _UPDATES, _WHO_REMOVED, _GLANCE, _TERMINALS, _SILENCES, _SERVICES, _SHARED_KEYS)
+_PACKAGES = """
+CREATE TABLE package (id TEXT PRIMARY KEY, node TEXT NOT NULL, stream TEXT NOT NULL, name TEXT NOT NULL,
+    title TEXT NOT NULL, owner TEXT NOT NULL, uid INTEGER NOT NULL, path TEXT NOT NULL, instance TEXT NOT NULL,
+    serial INTEGER NOT NULL, skipped INTEGER NOT NULL, time INTEGER NOT NULL, received INTEGER NOT NULL,
+    gone INTEGER NOT NULL, problem TEXT NOT NULL, snapshot INTEGER NOT NULL, kept INTEGER NOT NULL,
+    layout TEXT NOT NULL, layout_hash TEXT NOT NULL, layout_changed INTEGER NOT NULL, layout_problem TEXT NOT NULL,
+    layout_line INTEGER NOT NULL, uploaded TEXT NOT NULL, uploaded_at INTEGER NOT NULL,
+    uploaded_by TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX package_node ON package (node);
+CREATE TABLE package_snapshot (number INTEGER PRIMARY KEY AUTOINCREMENT, package TEXT NOT NULL, instance TEXT NOT NULL,
+    serial INTEGER NOT NULL, skipped INTEGER NOT NULL, time INTEGER NOT NULL, received INTEGER NOT NULL,
+    kept INTEGER NOT NULL, objects INTEGER NOT NULL);
+CREATE INDEX package_snapshot_number ON package_snapshot (package, number);
+CREATE INDEX package_snapshot_short ON package_snapshot (package, number) WHERE kept = 0;
+CREATE TABLE package_object (id INTEGER PRIMARY KEY, package TEXT NOT NULL, until INTEGER NOT NULL,
+    since INTEGER NOT NULL, name TEXT NOT NULL, hash TEXT NOT NULL, position INTEGER NOT NULL, about TEXT NOT NULL,
+    data BLOB NOT NULL);
+CREATE INDEX package_object_until ON package_object (package, until, since);
+CREATE TABLE package_reference (package TEXT NOT NULL, name TEXT NOT NULL, snapshot INTEGER NOT NULL,
+    time INTEGER NOT NULL, note TEXT NOT NULL, created INTEGER NOT NULL, created_by TEXT NOT NULL,
+    PRIMARY KEY (package, name)) WITHOUT ROWID;
+"""
+"""Histogram packages; an object is kept once for all snapshots since `since` and before `until` (0: it still is), its
+`data` by zstd."""
+
+MIGRATIONS: tuple[str, ...] = (_STATE, _UPDATES, _WHO_REMOVED, _GLANCE, _TERMINALS, _SILENCES, _SERVICES, _SHARED_KEYS,
+                               _PACKAGES)
 """The database's user_version counts how many of these it has been through."""
 
 _DAY = """
