@@ -267,6 +267,9 @@ class Services(Protocol):
 
     async def cycle(self, service: str, number: int) -> Cycle | None: ...
 
+    async def results(self, service: str, limit: int) -> list[tuple[int, str]]:
+        """The number and the result of the newest cycles, newest first; "" of those that are open."""
+
     async def relevant(self, names: Mapping[str, Set[str]]) -> list[Cycle]:
         """Of each service its open cycles, those that have one of these names, the newest, and the last one that ended
         without a name."""

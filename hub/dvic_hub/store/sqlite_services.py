@@ -81,6 +81,11 @@ class SqliteServices:
             connection, "WHERE service = ? AND number = ?", (service, number)))
         return found[0] if found else None
 
+    async def results(self, service: str, limit: int) -> list[tuple[int, str]]:
+        return await self._readers.run(lambda connection: connection.execute(
+            "SELECT number, result FROM cycle WHERE service = ? ORDER BY number DESC LIMIT ?",
+            (service, limit)).fetchall())
+
     async def relevant(self, names: Mapping[str, Set[str]]) -> list[Cycle]:
         def read(connection: apsw.Connection) -> list[Cycle]:
             found: dict[tuple[str, int], Cycle] = {}
