@@ -10,10 +10,10 @@ import { type Box, type Lane, type Layout, layoutOf, NARROW, sourcesOf } from ".
 import { type Cycle, type Description, shortSpan, SIGNS, type Step, stepName, took } from "./steps.ts"
 
 const SVG = "http://www.w3.org/2000/svg"
-const BAR = 24
+const BAR = 21
 const LETTER = 6.9
 
-type Shown = { lane: Lane; group: SVGElement; sign: Text; about: Text; title: Text; label: string }
+type Shown = { lane: Lane; group: SVGElement; sign: Text; about: Text; title: Text; name: string; label: string }
 
 export type Options = { onStep?: (component: string, source: string) => void }
 
@@ -62,8 +62,8 @@ export class Diagram {
     put(shown.sign, SIGNS[state])
     put(shown.about, ms === null ? state : `${state} ${shortSpan(ms)}`)
     put(shown.title, [`${shown.label}: ${state}`, step?.trouble, step && step.message !== step.trouble ? step.message : ""].filter((each) => each).join("\n"))
-    // without what counts, which a reader would be told each second
-    set(shown.group, "aria-label", `${shown.label}: ${state}${ms === null || state === "running" ? "" : `, ${shortSpan(ms)}`}`)
+    // begins with the text that is seen, as who speaks to a browser says it
+    set(shown.group, "aria-label", `${shown.name} ${shown.about.data}${shown.name === shown.label ? "" : `, ${shown.label}`}`)
   }
 
   #draw(description: Description, layout: Layout): void {
@@ -91,15 +91,14 @@ export class Diagram {
   }
 
   #drawLane(lane: Lane, box: Box): SVGElement {
-    const name = lane.source || (box.frame ? "any" : lane.component)
+    const name = cut(lane.source || (box.frame ? "any" : lane.component), lane.width - BAR - 8)
     const [sign, about, title] = [document.createTextNode(""), document.createTextNode(""), document.createTextNode("")]
     const group = made("g", { "data-step": stepName(lane), role: "img" }, made("title", {}, title),
       made("rect", { class: "dvic-box", x: lane.x, y: lane.y, width: lane.width, height: lane.height, rx: 6 }),
       made("path", { class: "dvic-bar", d: `M${lane.x + BAR} ${lane.y}H${lane.x + 6}q-6 0 -6 6v${lane.height - 12}q0 6 6 6H${lane.x + BAR}z` }),
       made("text", { class: "dvic-sign", x: lane.x + BAR / 2, y: lane.y + lane.height / 2 + 4, "aria-hidden": "true" }, sign),
-      // cut to their room: the whole of it is the button's label
-      clipped(lane.x + BAR + 6, lane.y, lane.width - BAR - 8, lane.height,
-        words("dvic-name", 0, 18, cut(name, lane.width - BAR - 8)), made("text", { class: "dvic-about", x: 0, y: 35 }, about)))
+      clipped(lane.x + BAR + 5, lane.y, lane.width - BAR - 6, lane.height,
+        words("dvic-name", 0, 18, name), document.createTextNode(" "), made("text", { class: "dvic-about", x: 0, y: 35 }, about)))
     const act = this.#options.onStep
     if (act) {
       set(group, "role", "button")
@@ -111,7 +110,7 @@ export class Diagram {
         act(lane.component, lane.source)
       })
     }
-    this.#steps.push({ lane, group, sign, about, title, label: stepName(lane) })
+    this.#steps.push({ lane, group, sign, about, title, name, label: stepName(lane) })
     return group
   }
 }
@@ -127,8 +126,8 @@ function words(kind: string, x: number, y: number, text: string, more = ""): SVG
   return found
 }
 
-function clipped(x: number, y: number, width: number, height: number, ...inside: SVGElement[]): SVGElement {
-  return made("svg", { x, y, width: Math.max(1, width), height, overflow: "hidden", "aria-hidden": "true" }, ...inside)
+function clipped(x: number, y: number, width: number, height: number, ...inside: Node[]): SVGElement {
+  return made("svg", { x, y, width: Math.max(1, width), height, overflow: "hidden" }, ...inside)
 }
 
 function made(name: string, attributes: Record<string, string | number>, ...inside: Node[]): SVGElement {

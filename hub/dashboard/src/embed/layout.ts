@@ -9,8 +9,8 @@ import type { Component, Step } from "./steps.ts"
 export const LANE = 44
 const LANE_GAP = 4
 const TITLE = 20
-const PAD = 6
-const GAP = 30
+const PAD = 5
+const GAP = 24
 const BETWEEN = 16
 const LEAST = 118
 const MOST = 200

@@ -118,7 +118,7 @@ function Past(props: { cycles: readonly Cycle[]; shown: Cycle | null; feed: Serv
   const { cycles, shown, feed } = props
   const columns: readonly Column<Cycle>[] = [
     { name: "Cycle", cell: (cycle) => (
-      <button type="button" class="linkish" aria-pressed={cycle === shown} onClick={() => { keepInAddress({ cycle: String(cycle.number), step: "" }); scrollTo(0, 0) }}>{titleOf(cycle)}</button>
+      <button type="button" class="linkish sv-pick" {...(cycle === shown ? { "aria-current": true as const } : {})} onClick={() => { keepInAddress({ cycle: String(cycle.number), step: "" }); scrollTo(0, 0) }}>{titleOf(cycle)}</button>
     ) },
     { name: "Result", cell: (cycle) => <StepBadge state={cycle.state} /> },
     { name: "Begun", cell: (cycle) => <Ago time={cycle.started} /> },
