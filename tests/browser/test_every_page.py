@@ -26,7 +26,8 @@ TOO_WIDE = """() => {
 
 
 SHOWS = {"/enrol": MARKUP, "/tokens": MARKUP, "/updates": MARKUP, "/updates/{rollout}": MARKUP,
-         "/nodes/{node}": MARKUP, "/services": MARKUP, "/services/{service}": MARKUP, "/sessions": MARKUP[:100], "/sessions/{session}": MARKUP[:100]}
+         "/nodes/{node}": MARKUP, "/services": MARKUP, "/services/{service}": MARKUP,
+         "/sessions": MARKUP[:100], "/sessions/{session}": MARKUP[:100]}
 """Where a hostile text must stand as it is."""
 
 

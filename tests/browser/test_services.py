@@ -83,8 +83,9 @@ def test_a_step_changes_on_the_page_soon_after_its_event(open_page, rig, satelli
     expect(step(page, "a")).to_have_class(re.compile("dvic-idle"))
     page.evaluate("""() => {
         window.seen = []
-        new MutationObserver(() => window.seen.push([document.querySelector(".dvic-step").getAttribute("class"), Date.now()]))
-            .observe(document.querySelector(".dvic-step"), { attributes: true })
+        const step = document.querySelector(".dvic-step")
+        new MutationObserver(() => window.seen.push([step.getAttribute("class"), Date.now()]))
+            .observe(step, { attributes: true })
     }""")
     took = []
     for number in range(8):
