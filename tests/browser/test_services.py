@@ -135,6 +135,14 @@ def test_an_operator_makes_changes_switches_and_deletes_a_service(open_page, rig
     expect(page.get_by_text("nothing moves it")).to_be_visible()
     shown = rig.request("GET", "/api/v1/services/noaa")[1]
     assert (shown["on"], shown["off"], shown["levels"]) == (False, ["check"], {"decode": "warning"})
+    page.get_by_text("On other sites").click()
+    page.get_by_label("For whom").fill("the public page")
+    page.get_by_role("button", name="Make a share").click()
+    expect(page.get_by_role("dialog")).to_contain_text(f"{rig.url}/embed/services/noaa#dvics_")
+    page.get_by_role("button", name="Done").click()
+    page.get_by_role("button", name="Revoke the public page").click()
+    page.get_by_role("button", name="Revoke it").click()
+    expect(page.get_by_role("button", name="Revoke the public page")).to_have_count(0)
     page.get_by_role("button", name="Change", exact=True).click()
     field = page.get_by_label("Description")
     field.fill(field.input_value().replace('"name": "archive"', '"name": "shelf"'))
@@ -155,6 +163,7 @@ def test_it_suits_a_phone_and_everybody_and_shows_texts_as_text(open_page, rig, 
     page = open_page("/services/hostile", "otto", width=375, height=740, scheme=scheme)
     expect(step(page, "n" * 64)).to_have_class(re.compile("dvic-error"))
     page.get_by_text("Switches and levels").click()
+    page.get_by_text("On other sites").click()
     for size in ({"width": 375, "height": 740}, {"width": 1280, "height": 800}):
         page.set_viewport_size(size)
         assert stumbles(page) == []

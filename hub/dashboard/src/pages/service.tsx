@@ -18,6 +18,7 @@ import { type Column, Rows } from "../ui/rows.tsx"
 import { ServiceDialog } from "../ui/service_compose.tsx"
 import { ServiceControls } from "../ui/service_controls.tsx"
 import { CycleSpan, StepBadge, StepChips, StepDiagram } from "../ui/service_parts.tsx"
+import { Shares } from "../ui/service_shares.tsx"
 import { StepDialog } from "../ui/service_step.tsx"
 import { useTitle } from "../ui/shell.tsx"
 
@@ -56,6 +57,12 @@ export function ServicePage(props: { params: Record<string, string> }) {
         <summary>Switches and levels</summary>
         <ServiceControls service={service} took={(changed) => feed.took(changed)} />
       </details>
+      {may("operator") && (
+        <details class="sv-set">
+          <summary>On other sites</summary>
+          <Shares service={name} />
+        </details>
+      )}
       {shown && step && <StepDialog service={name} cycle={shown.number} step={step} close={() => keepInAddress({ step: "" })} />}
     </div>
   )
