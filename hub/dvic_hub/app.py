@@ -42,6 +42,7 @@ from dvic_hub.services.rollouts import RolloutService
 from dvic_hub.services.run_signing import RunSigner
 from dvic_hub.services.runs import RunService
 from dvic_hub.services.sessions import SessionService
+from dvic_hub.services.shares import ShareService
 from dvic_hub.services.silences import SilenceService
 from dvic_hub.services.spool import Spool
 from dvic_hub.services.stomp import StompService
@@ -115,6 +116,7 @@ def _put_together(config: HubConfig, clock: Callable[[], float], store: Store, s
     cycles = CycleService(store.services, bus, fleet, audit, clock, agents.ask)
     packages = PackageService(store, bus, fleet, audit, config, clock, check_layout=lambda text: [])
     ingest = IngestService(store, bus, fleet.announce, cycles, packages)
+    shares = ShareService(store.services, cycles, audit, clock)
     hosts = HostService(store, bus, audit, config, clock, steady)
     heartbeats = HeartbeatService(store, fleet, agents, ingest, hosts, key.fingerprint, clock, steady)
     live = LiveService(bus, fleet)
@@ -122,7 +124,8 @@ def _put_together(config: HubConfig, clock: Callable[[], float], store: Store, s
     doors = Doors(config=config, identity=key, clock=clock, started=clock(), version=VERSION, store=store, audit=audit,
                   people=people, fleet=fleet, silences=silences, agents=agents, ingest=ingest, enrolment=enrolment,
                   releases=releases, release_keys=release_keys, manifests=manifests, runs=runs, rollouts=rollouts,
-                  pushes=pushes, host_keys=host_keys, sessions=sessions, cycles=cycles, packages=packages, files=files,
+                  pushes=pushes, host_keys=host_keys, sessions=sessions, cycles=cycles, packages=packages,
+                  shares=shares, files=files,
                   copies=copies, live=live, stomp=StompService(people, live), heartbeats=heartbeats, hosts=hosts)
     loops = Loops()
 

@@ -10,6 +10,7 @@ There are no secrets among them: those are files of their own in `state_dir`. `d
 
 import difflib
 import ipaddress
+import re
 import tomllib
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -56,6 +57,8 @@ class HubConfig:
         11, 86_400)
     stomp_listen: str = _setting(
         "", "address:port", "Where STOMP is served over TCP, without TLS, such as `127.0.0.1:61613`; empty: nowhere.")
+    embed_origins: tuple[str, ...] = _setting(
+        (), "origins", "Sites that may show shared monitoring services in their pages, such as `https://www.example.org`.")
     announce: bool = _setting(False, "yes or no", "Announce the hub on the local network (mDNS).")
     push_from_hub: bool = _setting(
         True, "yes or no", "Let operators enrol machines by ssh from the hub's own machine, not only from nodes.")
@@ -95,6 +98,10 @@ class HubConfig:
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
             raise ConfigError(f"url: {self.url!r} is not an http or https address", field="url")
         object.__setattr__(self, "url", self.url.rstrip("/"))
+        for origin in self.embed_origins:
+            if not re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", origin):
+                raise ConfigError(f"embed_origins: {origin!r} is no origin, such as https://www.example.org",
+                                  field="embed_origins")
         for name in ("trusted_proxies", "heartbeat_networks"):
             for network in getattr(self, name):
                 try:

@@ -26,7 +26,8 @@ TOO_WIDE = """() => {
 
 
 SHOWS = {"/enrol": MARKUP, "/tokens": MARKUP, "/updates": MARKUP, "/updates/{rollout}": MARKUP,
-         "/nodes/{node}": MARKUP, "/sessions": MARKUP[:100], "/sessions/{session}": MARKUP[:100]}
+         "/nodes/{node}": MARKUP, "/services": MARKUP, "/services/{service}": MARKUP,
+         "/sessions": MARKUP[:100], "/sessions/{session}": MARKUP[:100]}
 """Where a hostile text must stand as it is."""
 
 
@@ -34,7 +35,8 @@ SHOWS = {"/enrol": MARKUP, "/tokens": MARKUP, "/updates": MARKUP, "/updates/{rol
 def places(rig) -> dict[str, str]:
     """An address of each page, with a hub that is full of hostile texts."""
     made = furnish(rig)
-    names = {"node": "ada", **{name: made[name] for name in ("run", "rollout", "session")}}
+    rig.request("POST", "/api/v1/services", {"name": "meteor", "title": MARKUP, "components": [{"name": "decode"}]})
+    names = {"node": "ada", "service": "meteor", **{name: made[name] for name in ("run", "rollout", "session")}}
     return {page: re.sub(r"\{(\w+)\}", lambda found: names[found[1]], page) for page in PAGES}
 
 

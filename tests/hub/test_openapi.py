@@ -246,6 +246,12 @@ def test_what_the_hub_answers_is_what_the_document_says(tmp_path):
             await ask("GET", "/services/{service}/cycles/{cycle}", "vera", service="meteor", cycle="x")
             await ask("PUT", "/services/{service}/level", "otto", {"level": "warning"}, service="meteor")
             await ask("PUT", "/services/{service}/level", "otto", {"level": "loud"}, service="meteor")
+            shares = "/services/{service}/shares"
+            made = await ask("POST", shares, "otto", {"note": "the public page"}, service="meteor")
+            assert (await ask("GET", shares, "otto", service="meteor"))["items"][0]["note"] == "the public page"
+            await ask("GET", shares, "vera", service="meteor")
+            await ask("DELETE", shares + "/{share}", "otto", service="meteor", share=made["id"])
+            await ask("DELETE", shares + "/{share}", "otto", service="meteor", share=made["id"])
             await ask("DELETE", "/services/{service}", "otto", service="meteor")
             node = (await ask("GET", "/nodes/{node}", node="web-2"))["id"]
             record = update({"adc/<b>": histogram(1, "NaN")}, layout="<package/>")

@@ -30,6 +30,8 @@ const VIEWS: Partial<Record<Page, Source>> = {
   "/updates/{rollout}": () => import("./pages/rollout.tsx").then((module) => module.RolloutPage),
   "/sessions": () => import("./pages/sessions.tsx").then((module) => module.Sessions),
   "/sessions/{session}": () => import("./pages/session.tsx").then((module) => module.SessionPage),
+  "/services": () => import("./pages/services.tsx").then((module) => module.Services),
+  "/services/{service}": () => import("./pages/service.tsx").then((module) => module.ServicePage),
   "/enrol": () => import("./pages/enrol.tsx").then((module) => module.Enrol),
   "/people": () => import("./pages/people.tsx").then((module) => module.People),
   "/tokens": () => import("./pages/tokens.tsx").then((module) => module.Tokens),

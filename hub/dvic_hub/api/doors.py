@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from dvic_hub.services.rollouts import RolloutService
     from dvic_hub.services.runs import RunService
     from dvic_hub.services.sessions import SessionService
+    from dvic_hub.services.shares import ShareService
     from dvic_hub.services.silences import SilenceService
     from dvic_hub.services.stomp import StompService
     from dvic_hub.services.watch import FleetService
@@ -64,6 +65,7 @@ class Doors:
     copies: CopyService
     cycles: CycleService
     packages: PackageService
+    shares: ShareService
     live: LiveService
     stomp: StompService
     heartbeats: HeartbeatService

@@ -31,7 +31,7 @@ _ABOUT = {"node": "The node's id or name.", "run": "The run's id.", "token": "Th
           "index": "A file of the repository: InRelease, Packages.gz, ...",
           "hash": "SHA-256 of an index, in hex.", "secret": "An enrolment token.",
           "service": "The service's name.", "cycle": "The cycle's number.",
-          "push": "The push's id.", "hostkey": "The id of a host key that is remembered.",
+          "share": "The share's id.", "push": "The push's id.", "hostkey": "The id of a host key that is remembered.",
           "address": "An IP address.",
           "silence": "The silence's id.", "package": "The package's id, or a name that only one has.",
           "reference": "The reference's name."}

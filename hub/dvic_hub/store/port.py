@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from dvic_hub.domain.blocks import Key
-from dvic_hub.domain.cycle_model import Cycle, Service, WaitingEvents
+from dvic_hub.domain.cycle_model import Cycle, Service, Share, WaitingEvents
 from dvic_hub.domain.glance import Glance
 from dvic_hub.domain.keepalive import Seen
 from dvic_hub.domain.model import (
@@ -257,7 +257,7 @@ class Services(Protocol):
         """By name."""
 
     async def remove(self, name: str) -> bool:
-        """With its cycles."""
+        """With its cycles and shares."""
 
     async def change(self, service: Service, cycles: list[Cycle]) -> bool:
         """Its description and switches, and its open cycles as they are with these, all at once; False when it is not
@@ -268,9 +268,22 @@ class Services(Protocol):
 
     async def cycle(self, service: str, number: int) -> Cycle | None: ...
 
+    async def results(self, service: str, limit: int) -> list[tuple[int, str]]:
+        """The number and the result of the newest cycles, newest first; "" of those that are open."""
+
     async def relevant(self, names: Mapping[str, Set[str]]) -> list[Cycle]:
         """Of each service its open cycles, those that have one of these names, the newest, and the last one that ended
         without a name."""
+
+    async def add_share(self, share: Share, most: int) -> bool:
+        """False, and nothing has changed, when its service has `most` already."""
+
+    async def shares(self, service: str) -> list[Share]:
+        """Oldest first."""
+
+    async def share(self, id: str) -> Share | None: ...
+
+    async def remove_share(self, id: str) -> bool: ...
 
     async def put_events(self, body: bytes) -> None:
         """Events that came without a batch: they wait as those of batches do (IncomingBatch.steps)."""

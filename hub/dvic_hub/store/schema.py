@@ -2,6 +2,7 @@
 
     names of tables   what they hold
     service, cycle    monitoring services and their cycles; step_events: what was committed and not yet applied to them
+    service_share     what lets others look at one of them
     value             small settings of the hub, and the highest id that compaction or retention took away
     node ... audit    state: one row a thing
     stream            the cursor of each open stream
@@ -163,8 +164,14 @@ CREATE TABLE package_reference (package TEXT NOT NULL, name TEXT NOT NULL, snaps
 """Histogram packages; an object is kept once for all snapshots since `since` and before `until` (0: it still is), its
 `data` by zstd."""
 
+_SHARES = """
+CREATE TABLE service_share (id TEXT PRIMARY KEY, hash BLOB NOT NULL, service TEXT NOT NULL, created INTEGER NOT NULL,
+    created_by TEXT NOT NULL, note TEXT NOT NULL) WITHOUT ROWID;
+"""
+"""What lets others look at one monitoring service."""
+
 MIGRATIONS: tuple[str, ...] = (_STATE, _UPDATES, _WHO_REMOVED, _GLANCE, _TERMINALS, _SILENCES, _SERVICES, _SHARED_KEYS,
-                               _PACKAGES)
+                               _PACKAGES, _SHARES)
 """The database's user_version counts how many of these it has been through."""
 
 _DAY = """

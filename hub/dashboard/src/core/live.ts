@@ -22,6 +22,7 @@ export type Filter = {
   grep?: string
   run?: string
   rollout?: string
+  service?: string
   /** Very long log records come cut. */
   brief?: boolean
 }

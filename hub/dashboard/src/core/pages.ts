@@ -3,7 +3,7 @@
 
 export const PAGES = [
   "/", "/fleet", "/hosts", "/measurements", "/nodes/{node}", "/logs", "/runs", "/runs/{run}", "/updates", "/updates/{rollout}", "/sessions",
-  "/sessions/{session}", "/enrol", "/people", "/tokens", "/audit", "/hub", "/account",
+  "/sessions/{session}", "/services", "/services/{service}", "/enrol", "/people", "/tokens", "/audit", "/hub", "/account",
 ] as const
 
 export type Page = (typeof PAGES)[number]
