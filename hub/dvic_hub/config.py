@@ -72,7 +72,7 @@ class HubConfig:
     copy_spool_mib: int = _setting(
         16_384, "MiB", "What files on their way may have together on the hub's disk.", 1, 16_777_216)
     copy_keep_hours: int = _setting(24, "h", "Files on their way that nobody used for so long are dropped.", 1, 8760)
-    package_last: int = _setting(20, "snapshots", "How many states of each package are kept, whatever their age.", 1, 1000)
+    package_last: int = _setting(20, "states", "How many of each package are kept, whatever their age.", 1, 1000)
     package_every: int = _setting(
         60, "s", "Of each package one state in so many seconds is kept for `package_days`.", 1, 86_400)
     package_days: int = _setting(2, "days", "For how long those are kept. References are kept until they are removed.",

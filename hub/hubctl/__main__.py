@@ -28,6 +28,7 @@ VERBS = {
     "shell": ("hubctl.verbs.shell", "Open a terminal on a node."),
     "sessions": ("hubctl.verbs.sessions", "List, join, end, replay and export terminals."),
     "service": ("hubctl.verbs.service", "Make, look at, switch and remove monitoring services."),
+    "packages": ("hubctl.verbs.packages", "Look at histogram packages, follow, export and remove them."),
     "update": ("hubctl.verbs.update", "Update the agents of nodes, a few at a time, and watch how it goes."),
     "updates": ("hubctl.verbs.updates", "List, look at, halt, resume and cancel updates of agents."),
     "release": ("hubctl.verbs.release", "Add, list, sign and remove the packages that the hub serves to machines."),

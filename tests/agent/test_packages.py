@@ -1,4 +1,4 @@
-"""Package files in a directory where anybody may write: replaced, half written, shrunk, too large, and made to deceive."""
+"""Package files in a directory where anybody may write: replaced, half written, shrunk, and made to deceive."""
 
 import asyncio
 import contextlib
@@ -64,7 +64,7 @@ def test_an_update_travels_whole_at_first_and_then_only_what_changed(tmp_path):
             await reader.until(lambda: len(sent(reader)) == 3)
             one, two = (HISTOGRAM % 1).decode(), (HISTOGRAM % 2).decode()
             assert sent(reader) == [{"a": one, "b": two}, {"a": None, "b": (HISTOGRAM % 3).decode()}, {"b": None}]
-            assert [name for name in reader.titles.values()] == ["dvic_package_x"]
+            assert list(reader.titles.values()) == ["dvic_package_x"]
             about = reader.about[stream_name(os.fsencode(path), os.getuid())]
             assert about["uid"] == os.getuid() and about["path"] == str(path)
     asyncio.run(scenario())

@@ -37,7 +37,7 @@ MAX_SERIAL = 2**53 - 1
 REMOVED = "removed:"
 """Before a cursor: the package was removed at the hub, which has nothing of it; a later update is sent as a whole."""
 
-_NAME = re.compile(r"[A-Za-z0-9._@-]{1,%d}\Z" % MAX_NAME)
+_NAME = re.compile(rf"[A-Za-z0-9._@-]{{1,{MAX_NAME}}}\Z")
 _INSTANCE = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 _DIGEST_BYTES = 16
 
@@ -136,8 +136,8 @@ def read_head(line: bytes) -> Head:
 def check_schema(version: int) -> None:
     """Raises MalformedMessage for a schema that this build does not read."""
     if version > SCHEMA:
-        raise MalformedMessage(f"is schema {version}, and this reads schema {SCHEMA}: update DVIC here, or publish with "
-                               "an older dvic_log", "dvic_package")
+        raise MalformedMessage(f"is schema {version}, and this reads schema {SCHEMA}: update DVIC here, or publish "
+                               "with an older dvic_log", "dvic_package")
     if version < 1:
         raise MalformedMessage("there is no such schema", "dvic_package")
 

@@ -42,7 +42,7 @@ MAX_NAMES_TEXT = 32 * 1024
 At = Annotated[str, msgspec.Meta(max_length=100, description="A snapshot's number, `time:1h`, `reference:NAME`.")]
 Names = Annotated[str, msgspec.Meta(max_length=MAX_NAMES_TEXT)]
 LongText = Annotated[str, msgspec.Meta(max_length=MAX_LAYOUT_BYTES)]
-ReferenceName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._@-]{1,64}$")]
+ReferenceName = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._@-]+$")]
 
 _NAMES = msgspec.json.Decoder(list[str])
 

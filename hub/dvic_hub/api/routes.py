@@ -207,7 +207,8 @@ ROUTES: tuple[Route, ...] = (
 
     # histogram packages
     Route("GET", f"{API}/packages", VIEWER, packages.list_packages, "List histogram packages",
-          query=packages.PackagesQuery, answer=packages.PackageList, description=packages.__doc__ or ""),
+          query=packages.PackagesQuery, answer=packages.PackageList, problems=(404,),
+          description=packages.__doc__ or ""),
     Route("GET", f"{API}/packages/{{package}}", VIEWER, packages.show_package, "A package and what is in it",
           query=packages.AtQuery, answer=packages.PackageItem, problems=(404, 409)),
     Route("DELETE", f"{API}/packages/{{package}}", OPERATOR, packages.remove_package,

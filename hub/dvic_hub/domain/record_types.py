@@ -160,7 +160,7 @@ class PackageUpdate(_Record):
     objects: Annotated[list[PackageEntry], Meta(max_length=MAX_OBJECTS)]
     title: Title = ""
     skipped: Serial = 0
-    layout_hash: Digest | Literal[""] = ""
+    layout_hash: Annotated[str, Meta(pattern=r"^([0-9a-f]{32})?$")] = ""
     layout: Text | UnsetType = UNSET
 
 

@@ -6,8 +6,8 @@
     /topic/events.log.tag:room=lab         of the nodes that a selector names (or in the header `selector`)
 
 Headers of SUBSCRIBE narrow it further, as the members of a filter of the live stream do: selector, level, source, unit,
-grep, run, rollout, service, package, brief, data. Nothing takes SEND yet: monitoring services will, at /topic/SERVICE, and their place
-is here.
+grep, run, rollout, service, package, brief, data. Nothing takes SEND yet: monitoring services will, at /topic/SERVICE,
+and their place is here.
 """
 
 import msgspec

@@ -21,7 +21,6 @@ from dvic_hub.domain.packages import (
     PackageChange,
     PackageEvent,
     Reference,
-    package_id,
 )
 from dvic_hub.domain.people import Actor
 from dvic_hub.errors import BadRequest, Conflict, NotFound

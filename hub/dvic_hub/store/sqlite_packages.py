@@ -117,8 +117,8 @@ class SqlitePackages:
     async def prune(self, before: int, gone_before: int, most_bytes: int) -> int:
         def job(connection: apsw.Connection) -> int:
             gone = connection.execute(
-                "SELECT id FROM package WHERE gone = 1 AND received < ? AND NOT EXISTS (SELECT 1 FROM package_reference "
-                "WHERE package = package.id) LIMIT ?", (gone_before, PRUNED_AT_A_TIME)).fetchall()
+                "SELECT id FROM package WHERE gone = 1 AND received < ? AND NOT EXISTS (SELECT 1 FROM "
+                "package_reference WHERE package = package.id) LIMIT ?", (gone_before, PRUNED_AT_A_TIME)).fetchall()
             for (id,) in gone:
                 rows.remove(connection, id)
             old = _oldest(connection, before)

@@ -23,6 +23,7 @@ STORAGES = {
 """The arrays of each kind of storage."""
 
 MAX_AXES = 2
+"""Axes of one histogram."""
 
 MAX_BINS = 400000
 """Bins of one histogram, flow bins among them: the hub takes no more."""

@@ -89,7 +89,6 @@ class Package:
             with self._lock:
                 self._asked += 1
                 self._waiting = copies
-                self._tell_refusal()
                 left = self._next - time.monotonic()
                 if left <= 0 and self._timer is None:
                     return self._write()
@@ -143,6 +142,7 @@ class Package:
     def _write(self):
         """Write what waits; returns whether it was."""
         copies, self._waiting = self._waiting, None
+        self._tell_refusal()
         self._next = time.monotonic() + self._period
         rival = self._file.rival(self._start)
         if rival:
@@ -152,8 +152,8 @@ class Package:
         try:
             data = self._data(copies)
             if len(data) > MAX_PACKAGE_BYTES:
-                self._complain("package %s has %d bytes, at most %d (MAX_PACKAGE_BYTES): it is not updated; publish less,"
-                               " or in several packages" % (self.name, len(data), MAX_PACKAGE_BYTES))
+                self._complain("package %s has %d bytes, at most %d (MAX_PACKAGE_BYTES): it is not updated; publish "
+                               "less, or in several packages" % (self.name, len(data), MAX_PACKAGE_BYTES))
                 return False
             self._file.replace(data)
         except OSError as error:
@@ -191,7 +191,7 @@ class Package:
             if layout is None:
                 return None
             if not isinstance(layout, str) or "<" not in layout:
-                with open(layout, "rb") as file:
+                with open(os.fspath(layout), "rb") as file:
                     layout = file.read(MAX_LAYOUT_BYTES + 1).decode("utf-8")
             if len(layout.encode("utf-8")) <= MAX_LAYOUT_BYTES:
                 return layout
