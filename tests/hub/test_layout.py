@@ -88,9 +88,9 @@ WIDTH = "wants a whole number from 0 to 20"
      '<histo>: draw-option="<b>" wants ROOT\'s letters such as hist, e1 or colz, at most 40'),
     ('<graph name="a" draw="42"/>', '<graph>: draw="42" wants y=NUMBER or x=NUMBER: where the reference line stands'),
     ('<graph name="a" linked-axis="y2"/>', 'linked-axis=\'y2\' of "a", but the canvas has no <y2-axis>'),
-    ('<graph name="a" linked-axis="z"/>', '<graph>: linked-axis="z" wants y, y2 or y3'),
+    ('<graph name="a" linked-axis="z"/>', '<graph>: linked-axis="z" wants y or y2'),
     ("<y2-axis/><y2-axis/>", "a <canvas> with more than one <y2-axis>"),
-    ('<y2-axis position="middle"/>', '<y2-axis>: position="middle" wants left, right, top or bottom'),
+    ('<y2-axis position="middle"/>', '<y2-axis>: position="middle" wants left or right'),
     ('<color-axis pattern="mud"/>', '<color-axis>: pattern="mud" wants rainbow, viridis, cividis, gray, heat, bird, '
                                     "blue-red, temperature, or two or more colours with commas between"),
     ("<legend list=','/>", '<legend>: list="," wants names with commas between'),

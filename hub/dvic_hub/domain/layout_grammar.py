@@ -18,7 +18,7 @@ MAX_LAYOUT_TEXT = 1000
 COLOURS = ("black", "white", "gray", "grey", "silver", "red", "maroon", "crimson", "pink", "orange", "gold", "yellow",
            "olive", "lime", "green", "teal", "cyan", "blue", "navy", "violet", "magenta", "purple", "brown", "none")
 PALETTES = ("rainbow", "viridis", "cividis", "gray", "heat", "bird", "blue-red", "temperature")
-POSITIONS = ("left", "right", "top", "bottom")
+POSITIONS = ("left", "right")
 CORNERS = ("top-left", "top-right", "bottom-left", "bottom-right")
 FLAGS = ("true", "false")
 
@@ -127,7 +127,7 @@ NAMES = Kind("names", _names, r"[^,]*[^,\s][^,]*(,[^,]*[^,\s][^,]*)*")
 FLAG = Kind("flag", _flag, choices=FLAGS)
 POSITION = _choice("position", POSITIONS)
 CORNER = _choice("corner", CORNERS)
-LINKED = _choice("linked-axis", ("y", "y2", "y3"))
+LINKED = _choice("linked-axis", ("y", "y2"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,7 @@ ELEMENTS: Mapping[str, Element] = {
     "table": Element(("row", "col"), {"name": TEXT, "title": TEXT}),
     "row": Element((*_PANELS, "col"), {"weight": WEIGHT}),
     "col": Element((*_PANELS, "row"), {"weight": WEIGHT}),
-    "canvas": Element(("histo", "graph", "x-axis", "y-axis", "y2-axis", "y3-axis", "color-axis", "legend", "text"),
+    "canvas": Element(("histo", "graph", "x-axis", "y-axis", "y2-axis", "color-axis", "legend", "text"),
                       {"name": TEXT, "title": TEXT, "weight": WEIGHT, "height": HEIGHT, "log-x": FLAG, "log-y": FLAG,
                        "log-z": FLAG, "grid": FLAG, "statistics": FLAG}),
     "histo": Element((), _LOOK, ("name",)),
@@ -163,7 +163,6 @@ ELEMENTS: Mapping[str, Element] = {
     "x-axis": Element((), _AXIS),
     "y-axis": Element((), _AXIS),
     "y2-axis": Element((), _FURTHER),
-    "y3-axis": Element((), _FURTHER),
     "color-axis": Element(("label",), {"pattern": PATTERN, "title": TEXT, **_RANGE}),
     "label": Element((), {"position": NUMBER}, ("position",), text=True),
     "legend": Element((), {"list": NAMES, "position": CORNER, "title": TEXT}),
