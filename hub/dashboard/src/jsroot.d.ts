@@ -19,6 +19,7 @@ type RootFrame = { getFrameX(): number; getFrameY(): number; getFrameWidth(): nu
 declare module "jsroot/core" {
   export const settings: Record<string, unknown>
   export const gStyle: Record<string, unknown>
+  export function addMethods(object: RootObject, type: string): void
   export function create(type: string): RootObject
   export function createHistogram(type: string, binsX: number, binsY?: number): RootObject & { fXaxis: RootObject; fYaxis: RootObject; fZaxis: RootObject; fArray: Float64Array; fBits: number }
 }

@@ -20,20 +20,20 @@ export function PackageTime(props: { feed: PackageFeed }) {
   const oldest = millis(kept.at(-1)?.received)
   const at = feed.at.value
   const shown = kept.find((each) => each.snapshot === at)
-  const end = Math.max(now.value, oldest + 1000)
-  const move = (time: number, most: number) => {
-    held.value = time
-    // the last hundredth is now: nobody hits an end exactly
-    if (time >= most - (most - oldest) / 100) feed.goTo(0)
-    else feed.goTo(nearest(kept, time)?.snapshot ?? 0)
-  }
   if (!oldest) return null
+  const back = Math.ceil(Math.max(1000, now.value - oldest) / 1000)
   const moment = shown ? millis(shown.received) : 0
+  const move = (seconds: number) => {
+    held.value = seconds
+    // the last hundredth is now: nobody hits an end exactly
+    if (-seconds <= back / 100) feed.goTo(0)
+    else feed.goTo(nearest(kept, hubTime() + seconds * 1000)?.snapshot ?? 0)
+  }
   return (
     <div class="package-time">
       <label class="package-slider">Time
-        <input type="range" min={oldest} max={end} step={1000} value={at ? held.value || moment : end} aria-valuetext={at ? `${clock(moment)}, ${ago(moment, now.value)}` : "now"}
-          onInput={(event) => move(Number(event.currentTarget.value), Number(event.currentTarget.max))} />
+        <input type="range" min={-back} max={0} step={1} value={at ? held.value || Math.round((moment - now.value) / 1000) : 0} aria-valuetext={at ? `${clock(moment)}, ${ago(moment, now.value)}` : "now"}
+          onInput={(event) => move(Number(event.currentTarget.value))} />
       </label>
       <output class="package-moment">{at ? moment ? `${clock(moment)} (${ago(moment, hubTime())})` : `snapshot ${at}` : "now"}</output>
       {at !== 0 && <button type="button" onClick={() => feed.goTo(0)}>Back to now</button>}

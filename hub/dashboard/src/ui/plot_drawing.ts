@@ -12,10 +12,16 @@ import { drawOverlay } from "./plot_overlay.ts"
 import { frameOf, graphOf, histogramOf, lineOf, putAxisLook, putLevels, putRange, putStatistics } from "./root_objects.ts"
 
 Object.assign(settings, { ContextMenu: false, ToolBar: false, DragAndDrop: false, HandleKeys: false, ProgressBox: false, DragGraphs: false, MoveResize: false, CanEnlarge: false, TooltipAnimation: 0, ZoomWheel: false, Latex: 0, UseStamp: false })
-Object.assign(gStyle, { fOptTitle: 0, fFrameLineColor: 1, fStatFont: 42, fStatX: 0.97, fStatY: 0.97, fStatW: 0.22 })
+Object.assign(gStyle, { fOptTitle: 0, fFrameLineColor: 1, fStatFont: 42, fStatStyle: 0, fStatX: 0.97, fStatY: 0.97, fStatW: 0.22 })
 
 const PALETTES: Record<string, number> = { rainbow: 55, viridis: 112, cividis: 113, gray: 52, heat: 53, bird: 57, "blue-red": 87, temperature: 104 }
 const SOLID = /lego|surf|gl/
+
+/** How far titles are from their axes, in heights of a letter, so that numbers have room between. */
+const X_TITLE = 1.3
+const Y_TITLE = 2.3
+/** From such a change of width on, margins would be wrong. */
+const REBUILT = 0.15
 
 /** What is drawn, in order; each has its painter. */
 type Item = { kind: "1" | "2" | "graph"; object: RootObject; option: string }
@@ -27,6 +33,7 @@ export class PlotDrawing {
   #shape = ""
   #plan: Plan | null = null
   #colours = ""
+  #width = 0
 
   constructor(box: HTMLElement) {
     this.#box = box
@@ -38,6 +45,7 @@ export class PlotDrawing {
     const { sheet, ink } = this.#theme()
     const items = itemsOf(plan)
     const shape = `${plan.shape} ${items.map((item) => `${item.kind}${item.option}`).join()}`
+    if (!this.#box.clientWidth) return
     if (this.#pad && shape === this.#shape && this.#colours === sheet + ink) {
       // what draws the contents first sees them: the axes follow the first one
       const fits = items.every((item, at) => this.#painters[at]?.updateObject(item.object, item.option))
@@ -48,10 +56,11 @@ export class PlotDrawing {
       }
     }
     this.clear()
-    if (!items.length || !this.#box.clientWidth) return
+    if (!items.length) return
     this.#colours = sheet + ink
     this.#shape = shape
-    const pad = this.#pad = await TCanvasPainter.draw(this.#box, canvasOf(plan), "")
+    const pad = this.#pad = await TCanvasPainter.draw(this.#box, canvasOf(plan, this.#box.clientWidth, this.#box.clientHeight), "")
+    this.#width = this.#box.clientWidth
     for (const item of items) {
       const painter = await draw(this.#box, item, plan)
       if (this.#pad !== pad) return
@@ -68,7 +77,12 @@ export class PlotDrawing {
 
   /** The box has another size. */
   async resize(): Promise<void> {
-    if (!this.#pad) return
+    if (!this.#pad || !this.#plan) return
+    if (Math.abs(this.#box.clientWidth / this.#width - 1) > REBUILT) {
+      this.#shape = ""
+      await this.show(this.#plan)
+      return
+    }
     await this.#pad.checkCanvasResize(null, true)
     this.#finish()
   }
@@ -110,12 +124,12 @@ export class PlotDrawing {
   }
 }
 
-function canvasOf(plan: Plan): RootObject {
+function canvasOf(plan: Plan, width: number, height: number): RootObject {
   const map = plan.curves.some((each) => isMap(each.plot))
   const beside = plan.axes.second !== null || plan.colours !== null || map
   return Object.assign(create("TCanvas"), {
     fLogx: plan.logX ? 1 : 0, fLogy: plan.logY ? 1 : 0, fLogz: plan.logZ ? 1 : 0, fGridx: plan.grid, fGridy: plan.grid, fFillColor: 0, fFrameFillColor: 0,
-    fLeftMargin: 0.13, fRightMargin: beside ? 0.16 : 0.04, fTopMargin: 0.04, fBottomMargin: 0.14, fTickx: 1, fTicky: beside ? 0 : 1,
+    fLeftMargin: 58 / width, fRightMargin: (beside ? 74 : 14) / width, fTopMargin: (plan.colours?.title ? 22 : 10) / height, fBottomMargin: 42 / height, fTickx: 1, fTicky: beside ? 0 : 1,
   })
 }
 
@@ -139,8 +153,8 @@ function itemsOf(plan: Plan): Item[] {
   if (first.plot.kind === "points") {
     const frame = frameOf("frame", span, first.plot.time)
     putRange(frame, ranges.main)
-    putAxisLook(frame.fXaxis, plan.axes.x)
-    putAxisLook(frame.fYaxis, mainAxis)
+    putAxisLook(frame.fXaxis, plan.axes.x, X_TITLE)
+    putAxisLook(frame.fYaxis, mainAxis, Y_TITLE)
     items.push({ kind: "1", object: frame, option: "axis" })
   }
   let framed = false
@@ -160,8 +174,8 @@ function itemsOf(plan: Plan): Item[] {
     putStatistics(histogram, plan.statistics && at === 0)
     if (map) putMap(histogram, plan, curve)
     else putRange(histogram, range)
-    putAxisLook(histogram.fXaxis, plan.axes.x)
-    putAxisLook(histogram.fYaxis, main ? mainAxis : otherAxis ?? plan.axes.y)
+    putAxisLook(histogram.fXaxis, plan.axes.x, X_TITLE)
+    putAxisLook(histogram.fYaxis, main ? mainAxis : otherAxis ?? plan.axes.y, Y_TITLE)
     const own = map && plan.colours ? curve.look.option.replace("colz", "col") : curve.look.option
     items.push({ kind: map ? "2" : "1", object: histogram, option: items.length ? `${own} same${main ? "" : " y+"}` : own })
   })
@@ -180,7 +194,7 @@ function itemsOf(plan: Plan): Item[] {
 function secondFrame(span: { low: number; high: number }, range: { low: number; high: number } | null, axis: Plan["axes"]["second"], curve: Curve): Item {
   const frame = frameOf("second", span, curve.plot.kind === "points" && curve.plot.time)
   putRange(frame, range)
-  if (axis) putAxisLook(frame.fYaxis, axis)
+  if (axis) putAxisLook(frame.fYaxis, axis, Y_TITLE)
   return { kind: "1", object: frame, option: "axis same y+" }
 }
 
@@ -189,7 +203,7 @@ function withFrame(items: Item[], graph: RootObject, span: { low: number; high: 
   const frame = frameOf("own", span, curve?.plot.kind === "points" && curve.plot.time)
   putRange(frame, range)
   putRange(graph, range)
-  if (axis) putAxisLook(frame.fYaxis, axis)
+  if (axis) putAxisLook(frame.fYaxis, axis, Y_TITLE)
   graph["fHistogram"] = frame
   const item = items.at(-1)
   if (item) item.option = `${item.option.replace("same ", "")} y+`

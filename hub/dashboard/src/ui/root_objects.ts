@@ -2,7 +2,7 @@
 // empty bins and left out points; the files and the table of figures have them as they are.
 
 import { addColor } from "jsroot/colors"
-import { create, createHistogram } from "jsroot/core"
+import { addMethods, create, createHistogram } from "jsroot/core"
 import { area, type Bins, centreAt, type Edges, inside, type Points } from "../core/bins.ts"
 import type { AxisPlan, Look } from "../core/plot_plan.ts"
 
@@ -24,7 +24,7 @@ export function histogramOf(name: string, bins: Bins, look: Look): Root {
   const [x, y] = bins.axes
   const counts = bins.counts
   // what has no bins is drawn as one empty one
-  const histogram = createHistogram(y ? "TH2D" : counts ? "TProfile" : "TH1D", Math.max(1, x?.bins ?? 0), y ? Math.max(1, y.bins) : undefined)
+  const histogram = counts && !y ? profile(Math.max(1, x?.bins ?? 0)) : createHistogram(y ? "TH2D" : "TH1D", Math.max(1, x?.bins ?? 0), y ? Math.max(1, y.bins) : undefined)
   histogram["fName"] = name
   histogram["fTitle"] = ""
   if (x) putAxis(histogram.fXaxis, x)
@@ -43,6 +43,13 @@ export function histogramOf(name: string, bins: Bins, look: Look): Root {
   putSums(histogram, bins)
   putLook(histogram, look)
   return histogram
+}
+
+function profile(bins: number): Root {
+  const made = createHistogram("TH1D", bins)
+  Object.assign(made, { _typename: "TProfile", fBinEntries: new Float64Array(bins + 2), fSumw2: new Float64Array(bins + 2), fBinSumw2: [], fErrorMode: 0 })
+  addMethods(made, "TProfile")
+  return made
 }
 
 function putAxis(axis: RootObject, edges: Edges): void {
@@ -115,10 +122,11 @@ export function putRange(object: RootObject, range: { low: number; high: number 
   object["fMaximum"] = range ? range.high : NONE
 }
 
-export function putAxisLook(axis: RootObject, plan: AxisPlan): void {
+export function putAxisLook(axis: RootObject, plan: AxisPlan, offset: number): void {
+  axis["fTitleOffset"] = offset
   axis["fTitle"] = plan.title
-  axis["fTitleSize"] = 0.045
-  axis["fLabelSize"] = 0.04
+  axis["fTitleSize"] = 12
+  axis["fLabelSize"] = 11
   axis["fBits"] = Number(axis["fBits"] ?? 0) | (plan.title.length > 40 ? 0 : CENTRED_TITLE)
   const line = colourNumber(plan.line)
   const labels = colourNumber(plan.labels || plan.line)
