@@ -57,7 +57,7 @@ def package(rig):
 
 def test_every_example_is_drawn(open_page, rig, package, screens, tmp_path):
     assert len(EXAMPLES) == 16
-    page = open_page("/histograms", "vera", width=640, height=700)
+    page = open_page("/histograms", "vera", width=900, height=1400)
     for name, text in EXAMPLES:
         assert rig.request("PUT", "/api/v1/packages/layouts/layout", {"text": text})[0] == 200, name
         page.goto(f"/histograms/layouts?of={name}")

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 MAX_LAYOUT_DEPTH = 24
 """Elements inside each other."""
 MAX_LAYOUT_ELEMENTS = 4000
+"""Elements of one layout."""
 MAX_LAYOUT_TEXT = 1000
 """Characters of one attribute or of one text."""
 
@@ -142,7 +143,7 @@ class Element:
 
 _RANGE = {"minimum": NUMBER, "maximum": NUMBER}
 _AXIS = {"title": TEXT, **_RANGE, "log": FLAG, "line-color": COLOUR, "label-color": COLOUR, "title-color": COLOUR}
-_FURTHER = {**_AXIS, "position": POSITION}
+_FURTHER = {**{name: kind for name, kind in _AXIS.items() if name != "log"}, "position": POSITION}
 _LOOK = {"name": TEXT, "title": TEXT, **_RANGE, "line-color": COLOUR, "line-width": WIDTH, "line-style": STYLE,
          "fill-color": COLOUR, "marker-color": COLOUR, "marker-style": STYLE, "draw-option": OPTION,
          "linked-axis": LINKED, "draw": STRAIGHT}

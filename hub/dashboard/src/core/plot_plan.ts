@@ -98,7 +98,7 @@ export function planOf(canvas: LayoutNode, object: (name: string) => PackageObje
     title: text(canvas, "title") || (drawn?.title ?? text(canvas, "name")), curves: main ? [main, ...curves.filter((each) => each !== main)] : [], straight, missing, swapped, axes,
     words: parts.filter((each) => each.element === "text").map((each) => ({ text: each.text ?? "", x: number(each, "x") ?? 0.15, y: number(each, "y") ?? 0.85, colour: text(each, "color"), size: number(each, "size") ?? 13 })),
     logX: wishes.logX ?? flag(canvas, "log-x") ?? axes.x.log, logY: wishes.logY ?? flag(canvas, "log-y") ?? axes.y.log, logZ: wishes.logZ ?? flag(canvas, "log-z") ?? false,
-    grid: flag(canvas, "grid") ?? false, statistics: wishes.statistics ?? flag(canvas, "statistics") ?? (curves.length === 1 && drawn !== undefined && !isMap(drawn)),
+    grid: flag(canvas, "grid") ?? false, statistics: wishes.statistics ?? flag(canvas, "statistics") ?? (curves.length === 1 && drawn !== undefined && !isMap(drawn) && !one("legend")),
     colours: colour ? { pattern: (colour["pattern"] as string | string[] | undefined) ?? "viridis", title: text(colour, "title"), low: number(colour, "minimum"), high: number(colour, "maximum"), labels: (colour.children ?? []).map((each) => ({ at: number(each, "position") ?? 0, text: each.text ?? "" })) } : null,
     legend: legendOf(one("legend"), curves, straight), shape: "",
   }

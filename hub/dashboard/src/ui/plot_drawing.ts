@@ -20,6 +20,8 @@ const SOLID = /lego|surf|gl/
 /** How far titles are from their axes, in heights of a letter, so that numbers have room between. */
 const X_TITLE = 1.3
 const Y_TITLE = 2.3
+/** Steps of a gradual change of colours. */
+const SMOOTH = 60
 /** From such a change of width on, margins would be wrong. */
 const REBUILT = 0.15
 
@@ -215,12 +217,14 @@ function putMap(histogram: ReturnType<typeof histogramOf>, plan: Plan, curve: Cu
   const high = curve.high ?? colours?.high ?? null
   if (low !== null) histogram["fMinimum"] = low
   if (high !== null) histogram["fMaximum"] = high
-  if (!colours || !Array.isArray(colours.pattern)) return
+  if (!colours) return
   const ends = coloursRange(plan)
   histogram["fMinimum"] = ends.low
   histogram["fMaximum"] = ends.high
-  const steps = colours.pattern.length
-  putLevels(histogram, Array.from({ length: steps + 1 }, (_, at) => ends.low + (ends.high - ends.low) * at / steps))
+  const steps = Array.isArray(colours.pattern) ? colours.pattern.length : SMOOTH
+  // a level holds what is below its end: the greatest value belongs into the last one
+  const whole = (ends.high - ends.low) * (1 + 1e-9)
+  putLevels(histogram, Array.from({ length: steps + 1 }, (_, at) => ends.low + whole * at / steps))
 }
 
 function paletteOf(pattern: string | string[]): { palette: string[] } {
