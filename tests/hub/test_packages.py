@@ -6,8 +6,11 @@ import math
 import boost_histogram as bh
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as some
 from package_updates import STREAM, change, histogram, update
 
+from dvic_hub.domain.number_arrays import is_array
 from dvic_hub.domain.package_objects import check_object
 from dvic_hub.domain.packages import LayoutFault, after, is_kept, package_id
 from dvic_log.histograms import line, taken
@@ -76,7 +79,8 @@ def test_an_update_that_is_not_sound_is_refused_with_the_place(spoil, reason):
     (json.dumps({"uhi_schema": 1, "axes": [{"type": "boolean"}],
                  "storage": {"type": "weighted", "values": [1, 2]}}).encode(), "variances"),
     (json.dumps({"uhi_schema": 1, "axes": [{"type": "boolean"}],
-                 "storage": {"type": "int", "values": [1.5, 2]}}).encode(), "values"),
+                 "storage": {"type": "int", "values": [1.5, 2]}}).encode(), "2 whole numbers"),
+    (flat(2, [1, 2]).replace(b"[1, 2]", b"[1, " + b"9" * 301 + b"]"), "300 digits"),
     (graph(y=[1]), "not equally many"),
     (graph(y_errors={"low": [1, 1], "high": [1]}), "not equally many"),
     (graph(type="pie"), "type"),
@@ -102,6 +106,30 @@ def test_zero_bins_nan_and_infinities_are_allowed():
     assert check_object(flat(0, []), "a").bytes
     assert check_object(flat(3, ["NaN", "Infinity", "-Infinity"]), "a").kind == "histogram"
     assert check_object(graph(x=["NaN", 1]), "a").kind == "graph"
+
+
+@pytest.mark.parametrize(("raw", "shape", "fits"), [
+    (b"[]", [0], True), (b"[ ]", [0], True), (b"[]", [1], False), (b"[0]", [1], True), (b"[0]", [0], False),
+    (b"[-1.5e+7, 0]", [2], True), (b'["NaN","Infinity","-Infinity"]', [3], True), (b'["Na N"]', [1], False),
+    (b'["NaN,1"]', [2], False), (b'["nan"]', [1], False), (b"[null]", [1], False), (b"[true]", [1], False),
+    (b"[[1]]", [1], False), (b"5", [1], False), (b"{}", [0], False), (b'"[1]"', [1], False), (b"[{}]", [1], False),
+    (b"[]", [0, 3], True), (b"[[]]", [1, 0], True), (b"[[],[]]", [2, 0], True), (b"[[1,2],[3,4]]", [2, 2], True),
+    (b"[ [1, 2] , [3, 4] ]", [2, 2], True), (b"[[1,2],[3]]", [2, 2], False), (b"[[1,2,3],[4]]", [2, 2], False),
+    (b"[[1,2]]", [2, 1], False), (b"[1,[2]]", [2, 1], False), (b"[[1],2]", [2, 1], False), (b"[[[1]]]", [1, 1], False),
+    (b"[[1,[2]]]", [1, 2], False), (b"[[1],[2]]", [2], False), (b"[1,2]", [1, 2], False), (b"[[],1]", [2, 0], False),
+])
+def test_numbers_are_counted_without_being_made(raw, shape, fits):
+    assert is_array(raw, shape) is fits
+
+
+@given(some.integers(0, 4), some.integers(0, 4), some.data())
+def test_counting_agrees_with_parsing(rows, columns, data):
+    number = some.one_of(some.floats(allow_nan=False, allow_infinity=False), some.integers(), some.just("NaN"))
+    table = data.draw(some.lists(some.lists(number, max_size=4), max_size=4))
+    expected = len(table) == rows and all(len(row) == columns for row in table)
+    assert is_array(json.dumps(table).encode(), [rows, columns]) is expected
+    if table:
+        assert is_array(json.dumps(table[0]).encode(), [columns]) is (len(table[0]) == columns)
 
 
 AXES = [bh.axis.Regular(3, -1, 1), bh.axis.Regular(3, 0, 1, underflow=False, overflow=False),

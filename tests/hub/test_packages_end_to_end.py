@@ -7,7 +7,7 @@ from pathlib import Path
 
 import boost_histogram as bh
 import uhi.io.json
-from rig import Rig, until
+from rig import BIN, Rig, until
 
 import dvic_log
 
@@ -86,9 +86,13 @@ def test_hubctl_shows_exports_and_keeps_what_a_program_publishes(tmp_path):
         assert whole["dvic_package"] == 1 and list(whole["objects"]) == ["adc", "gain"]
 
         rig.hubctl("packages", "reference", "add", "readout", "run-1")
+        watch = rig.process([str(BIN / "hubctl"), "packages", "watch", "readout", "adc"], "watch")
+        watch.start()
+        until(lambda: "readout  1  adc  entries" in watch.said(), "watch says how it stands")
         package.publish({"adc": [1]})
         package.close()
         until(lambda: packages(rig)[0]["serial"] == 2, "the second update is there")
+        until(lambda: "readout  2  adc  entries 1" in watch.said(), "watch tells the update")
         old = json.loads(rig.hubctl("packages", "show", "readout", "adc", "--at", "reference:run-1", "-o", "json"))
         assert old[0]["data"]["storage"]["type"] == "weighted"
         assert "run-1" in rig.hubctl("packages", "reference", "ls", "readout", "--all")

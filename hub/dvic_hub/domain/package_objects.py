@@ -5,11 +5,12 @@ MalformedMessage that names the place, or LimitExceeded.
 """
 
 import math
-from typing import Annotated, Generic, Literal, TypeVar
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
 
+from dvic_hub.domain.number_arrays import MAX_DIGITS, has_long_numbers, is_array
 from dvic_wire.errors import LimitExceeded, MalformedMessage
 from dvic_wire.limits import MAX_BINS, MAX_DEPTH, MAX_OBJECT_BYTES, MAX_OBJECT_NAME, MAX_POINTS
 
@@ -30,7 +31,6 @@ Text = Annotated[str, Meta(max_length=16 * 1024)]
 Label = Annotated[str, Meta(max_length=MAX_OBJECT_NAME)]
 Metadata = Annotated[dict[Text, str | float | bool], Meta(max_length=MAX_METADATA)]
 WriterInfo = Annotated[dict[Text, Metadata], Meta(max_length=MAX_METADATA)]
-Values = TypeVar("Values")
 
 
 class _Part(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -88,37 +88,40 @@ class Boolean(_Axis, tag="boolean", kw_only=True):
 Axis = Regular | Variable | CategoryStr | CategoryInt | Boolean
 
 
-class _Storage(_Part, Generic[Values], tag_field="type"):
-    values: Values
+class _Storage(_Part, tag_field="type"):
+    values: Raw
 
 
-class IntStorage(_Storage[Values], Generic[Values], tag="int"):
+class IntStorage(_Storage, tag="int"):
     pass
 
 
-class DoubleStorage(_Storage[Values], Generic[Values], tag="double"):
+class DoubleStorage(_Storage, tag="double"):
     pass
 
 
-class WeightedStorage(_Storage[Values], Generic[Values], tag="weighted"):
-    variances: Values
+class WeightedStorage(_Storage, tag="weighted"):
+    variances: Raw
 
 
-class MeanStorage(_Storage[Values], Generic[Values], tag="mean"):
-    counts: Values
-    variances: Values
+class MeanStorage(_Storage, tag="mean"):
+    counts: Raw
+    variances: Raw
 
 
-class WeightedMeanStorage(_Storage[Values], Generic[Values], tag="weighted_mean"):
-    sum_of_weights: Values
-    sum_of_weights_squared: Values
-    variances: Values
+class WeightedMeanStorage(_Storage, tag="weighted_mean"):
+    sum_of_weights: Raw
+    sum_of_weights_squared: Raw
+    variances: Raw
+
+
+Storage = IntStorage | DoubleStorage | WeightedStorage | MeanStorage | WeightedMeanStorage
 
 
 class _Histogram(_Part):
     uhi_schema: int
     axes: Annotated[list[Axis], Meta(min_length=1, max_length=MAX_AXES)]
-    storage: Raw
+    storage: Storage
     metadata: Metadata | UnsetType = UNSET
     writer_info: WriterInfo | UnsetType = UNSET
 
@@ -157,13 +160,12 @@ class _Peek(msgspec.Struct):
     dvic_graph: int | UnsetType = UNSET
 
 
+_USUAL = b'{"uhi_schema":%d,' % UHI_SCHEMA
+"""How dvic_log begins a histogram, which needs no second look then."""
+
 _PEEK = msgspec.json.Decoder(_Peek)
 _HISTOGRAM = msgspec.json.Decoder(_Histogram)
 _GRAPH = msgspec.json.Decoder(_Graph)
-_STORAGE = {
-    dimensions: msgspec.json.Decoder(
-        IntStorage[whole] | DoubleStorage[real] | WeightedStorage[real] | MeanStorage[real] | WeightedMeanStorage[real])
-    for dimensions, whole, real in ((1, list[int], Row), (2, list[list[int]], list[Row]))}
 
 
 def check_object(data: bytes, place: str) -> ObjectAbout:
@@ -172,6 +174,10 @@ def check_object(data: bytes, place: str) -> ObjectAbout:
         raise LimitExceeded("MAX_OBJECT_BYTES", MAX_OBJECT_BYTES, len(data), field=place)
     if b"\n" in data or b"\r" in data:
         raise MalformedMessage("must be JSON of one line", place)
+    if has_long_numbers(data):
+        raise MalformedMessage(f"has a number of more than {MAX_DIGITS} digits", place)
+    if data.startswith(_USUAL):
+        return _histogram(data, place)
     peek = _decoded(_PEEK, data, place)
     if peek.uhi_schema is not UNSET:
         _check_schema(peek.uhi_schema, UHI_SCHEMA, "uhi_schema", place)
@@ -187,9 +193,12 @@ def _histogram(data: bytes, place: str) -> ObjectAbout:
     shape = [axis.extent() for axis in histogram.axes]
     if math.prod(shape) > MAX_BINS:
         raise LimitExceeded("MAX_BINS", MAX_BINS, math.prod(shape), field=place)
-    storage = _decoded(_STORAGE[len(shape)], bytes(histogram.storage), f"{place}.storage")
+    storage = histogram.storage
     for name in storage.__struct_fields__:
-        _check_shape(getattr(storage, name), shape, f"{place}.storage.{name}")
+        if not is_array(bytes(getattr(storage, name)), shape, isinstance(storage, IntStorage)):
+            kind = "whole numbers" if isinstance(storage, IntStorage) else "numbers"
+            raise MalformedMessage(f"must be {' x '.join(map(str, shape))} {kind}, as the axes say",
+                                   f"{place}.storage.{name}")
     named = {} if histogram.metadata is UNSET else histogram.metadata
     title = next((named[name] for name in ("title", "label", "name")
                   if isinstance(named.get(name), str) and named[name]), "")
@@ -214,12 +223,6 @@ def _check_schema(given: int, known: int, member: str, place: str) -> None:
                                f"{place}.{member}")
     if given != known:
         raise MalformedMessage("there is no such schema", f"{place}.{member}")
-
-
-def _check_shape(values: list, shape: list[int], place: str) -> None:
-    wanted = shape[1] if len(shape) == 2 else -1
-    if len(values) != shape[0] or (wanted >= 0 and any(len(row) != wanted for row in values)):
-        raise MalformedMessage(f"must be {' x '.join(map(str, shape))} numbers, as the axes say", place)
 
 
 def _tag(part: msgspec.Struct) -> str:

@@ -160,7 +160,8 @@ CREATE TABLE package_reference (package TEXT NOT NULL, name TEXT NOT NULL, snaps
     time INTEGER NOT NULL, note TEXT NOT NULL, created INTEGER NOT NULL, created_by TEXT NOT NULL,
     PRIMARY KEY (package, name)) WITHOUT ROWID;
 """
-"""Histogram packages; an object is kept once for all snapshots since `since` and before `until` (0: it still is)."""
+"""Histogram packages; an object is kept once for all snapshots since `since` and before `until` (0: it still is), its
+`data` by zstd."""
 
 MIGRATIONS: tuple[str, ...] = (_STATE, _UPDATES, _WHO_REMOVED, _GLANCE, _TERMINALS, _SILENCES, _SERVICES, _SHARED_KEYS,
                                _PACKAGES)

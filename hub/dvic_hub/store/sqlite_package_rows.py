@@ -4,10 +4,9 @@ An object is a row for as long as it stays the same, `since` one snapshot and `u
 changed in it, and a snapshot that goes takes only the objects that no other one shows.
 """
 
-import zlib
-
 import apsw
 import msgspec
+import zstandard
 
 from dvic_hub.domain.package_objects import ObjectAbout
 from dvic_hub.domain.packages import NotHeld, ObjectChange, Package, PackageChange, after, is_kept
@@ -15,6 +14,9 @@ from dvic_hub.domain.packages import NotHeld, ObjectChange, Package, PackageChan
 from .rows import BOOL, Form, Table
 
 PACKAGES = Table("package", Package, {"gone": BOOL})
+LEVEL = 3
+"""Of zstd: half the time of zlib's level 1, and smaller."""
+
 ABOUT = Form(lambda value: msgspec.json.encode(value).decode(), msgspec.json.Decoder(ObjectAbout).decode)
 
 
@@ -87,6 +89,7 @@ def remove_of_node(connection: apsw.Connection, node: str) -> None:
 def _write_objects(connection: apsw.Connection, package: str, number: int, objects: tuple[ObjectChange, ...],
                    held: dict[str, tuple[int, str, int]]) -> None:
     ended, moved, new = [], [], []
+    compress = zstandard.ZstdCompressor(level=LEVEL).compress
     for position, each in enumerate(objects):
         id, hash, place = held.pop(each.name, (0, "", 0))
         if hash == each.hash:
@@ -96,7 +99,7 @@ def _write_objects(connection: apsw.Connection, package: str, number: int, objec
         if id:
             ended.append((number, id))
         new.append((package, number, each.name, each.hash, position, ABOUT.write(each.about),
-                    zlib.compress(each.data, 1)))
+                    compress(each.data)))
     ended += [(number, id) for id, _, _ in held.values()]
     connection.executemany("UPDATE package_object SET until = ? WHERE id = ?", ended)
     connection.executemany("UPDATE package_object SET position = ? WHERE id = ?", moved)

@@ -1,9 +1,9 @@
 """Histogram packages: what is read of them, and what people change. Updates come with batches (sqlite_package_rows)."""
 
-import zlib
 from collections.abc import Set
 
 import apsw
+import zstandard
 
 from dvic_hub.domain.model import Page
 from dvic_hub.domain.packages import ObjectChange, Package, PackageObject, Reference, Snapshot
@@ -57,7 +57,8 @@ class SqlitePackages:
             found = connection.execute(f"SELECT id, name, hash, about FROM package_object WHERE {_AT} "  # noqa: S608
                                        "ORDER BY position, name", (id, number, number)).fetchall()
             wanted = [row for row in found if row[2] not in known and (names is None or row[1] in names)]
-            return [ObjectChange(name, hash, zlib.decompress(connection.execute(
+            decompress = zstandard.ZstdDecompressor().decompress
+            return [ObjectChange(name, hash, decompress(connection.execute(
                 "SELECT data FROM package_object WHERE id = ?", (row,)).get), ABOUT.read(about))
                 for row, name, hash, about in wanted]
 

@@ -195,7 +195,7 @@ def watch(desk: Desk, package: str, object_name: str, form: str) -> None:
               help="Write this file instead of standard output.")
 @click.pass_obj
 def export(desk: Desk, package: str, objects: tuple[str, ...], at: str, wanted: str, file: Path | None) -> None:
-    """Write a package, or some of its objects, for other programs. The page writes .root files.
+    """Write a package, or some of its objects, for other programs.
 
     \b
     Examples:

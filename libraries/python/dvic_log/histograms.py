@@ -178,16 +178,20 @@ def _axis(axis):
 
 def _edged(edges):
     """An axis without flow bins; None: one without bins."""
-    common = {"underflow": False, "overflow": False, "circular": False}
     if edges is None:
-        return dict(common, type="regular", lower=0.0, upper=1.0, bins=0)
+        return _regular(0.0, 1.0, 0)
     if len(edges) < 2:
         raise NotAHistogram("an axis has at least two edges")
     width = (edges[-1] - edges[0]) / (len(edges) - 1)
     if width > 0 and all(abs(edges[0] + number * width - edge) <= 1e-9 * max(abs(width), abs(edge) * 1e-3)
                          for number, edge in enumerate(edges)):
-        return dict(common, type="regular", lower=edges[0], upper=edges[-1], bins=len(edges) - 1)
-    return dict(common, type="variable", edges=edges)
+        return _regular(edges[0], edges[-1], len(edges) - 1)
+    return {"type": "variable", "edges": edges, "underflow": False, "overflow": False, "circular": False}
+
+
+def _regular(lower, upper, bins):
+    return {"type": "regular", "lower": lower, "upper": upper, "bins": bins, "underflow": False, "overflow": False,
+            "circular": False}
 
 
 def _binned(counts, *edges):
@@ -206,7 +210,7 @@ def _counted(counts):
         raise NotAHistogram("a %s is no histogram" % type(counts).__name__)
     sizes = (size, len(counts[0])) if nested else (size,)
     _check_bins(sizes)
-    axes = [_edged([float(edge) for edge in range(bins + 1)] if bins else None) for bins in sizes]
+    axes = [_regular(0, bins or 1, bins) for bins in sizes]
     return {"uhi_schema": 1, "axes": axes, "storage": {"type": "double", "values": counts}}
 
 

@@ -5,11 +5,11 @@
 It is looked at before an update is written, and read where it has changed. Nothing here raises.
 """
 
-import json
 import os
 
 from .levels import PATH as LEVELS_PATH
 from .lines import text
+from .told import ToldFile
 
 NAME = "packages"
 """The file's name, beside that of the levels."""
@@ -26,7 +26,7 @@ class Refusals:
 
     def __init__(self, path=None):
         self._path = path
-        self._seen = None
+        self._file = ToldFile(MAX_FILE)
         self._told = {}
 
     def of(self, path, instance):
@@ -40,20 +40,11 @@ class Refusals:
 
     def _look(self):
         beside = os.environ.get("DVIC_LOG_LEVELS") or LEVELS_PATH
-        path = self._path or os.path.join(os.path.dirname(beside), NAME)
         try:
-            status = os.stat(path)
-            seen = (path, status.st_ino, status.st_mtime_ns, status.st_size)
-            if seen == self._seen:
-                return
-            handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe there must hold up nobody
-            try:
-                self._told = json.loads(os.read(handle, MAX_FILE).decode("utf-8"))
-            finally:
-                os.close(handle)
-            self._seen = seen
+            told = self._file.news(self._path or os.path.join(os.path.dirname(beside), NAME))
+            self._told = self._told if told is None else told
         except Exception:
-            self._told, self._seen = {}, None
+            self._told = {}
 
 
 REFUSALS = Refusals()
