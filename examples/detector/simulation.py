@@ -3,8 +3,8 @@
     python examples/detector/simulation.py                      # until Ctrl-C, an update a second
     python examples/detector/simulation.py --updates 3 --seed 7 # three updates, the same ones each time
 
-It publishes two packages by dvic_log: `readout` (histograms, a map, a profile) and `modules` (states, graphs over time).
-How they are laid out is written in readout.xml and modules.xml beside this file. It needs nothing but dvic_log.
+It publishes two packages by dvic_log: `readout` (histograms, a map, a profile) and `modules` (states, graphs over
+time). How they are laid out is written in readout.xml and modules.xml beside this file. It needs nothing but dvic_log.
 """
 
 import argparse
@@ -22,6 +22,7 @@ OFF, GOOD, WARM, TRIPPED = 0, 1, 2, 3
 KEPT = 300
 """Points of the graphs over time."""
 
+NO_FLOW = {"underflow": False, "overflow": False}
 TRIGGERS = ("cosmic", "laser", "pulser", "random")
 
 
@@ -43,7 +44,7 @@ class Detector:
     """`step(now)` lets it measure for a while; `readout()` and `modules()` are what it shows then."""
 
     def __init__(self, seed, events):
-        self._chance, self._events = random.Random(seed), events
+        self._chance, self._events = random.Random(seed), events  # noqa: S311 nothing is secret here
         self._charge = [[0] * (BINS + 2) for _ in range(CRATES * CHANNELS)]
         self._map = [[0] * 42 for _ in range(42)]
         self._sums = [(0, 0.0, 0.0)] * (CRATES * CHANNELS)
@@ -65,7 +66,8 @@ class Detector:
 
     def _event(self):
         channel = self._chance.randrange(CRATES * CHANNELS)
-        charge = self._chance.gauss(18 + 2 * channel, 3) if self._chance.random() < 0.8 else self._chance.expovariate(0.1)
+        noise = self._chance.random() > 0.8
+        charge = self._chance.expovariate(0.1) if noise else self._chance.gauss(18 + 2 * channel, 3)
         drift = self._chance.expovariate(1 / (5 + charge / 4))
         self._charge[channel][bin_of(charge, HIGHEST, BINS)] += 1
         self._map[bin_of(drift, 40, 40)][bin_of(charge, HIGHEST, 40)] += 1
@@ -80,12 +82,11 @@ class Detector:
         for channel, counts in enumerate(self._charge):
             name = f"crate{channel // CHANNELS + 1}/charge ch{channel % CHANNELS + 1}"
             axis = regular(BINS, 0.0, HIGHEST, "charge [pC]")
-            objects[name] = histogram(f"Charge, crate {channel // CHANNELS + 1} channel {channel % CHANNELS + 1}", [axis],
-                                      type="int", values=counts)
-        objects["charge against time"] = histogram(
-            "Charge against drift time", [regular(40, 0.0, 40.0, "drift time [us]"), regular(40, 0.0, HIGHEST, "charge [pC]")],
-            type="int", values=self._map)
-        axis = {**regular(CRATES * CHANNELS, 0.5, CRATES * CHANNELS + 0.5, "channel"), "underflow": False, "overflow": False}
+            title = f"Charge, crate {channel // CHANNELS + 1} channel {channel % CHANNELS + 1}"
+            objects[name] = histogram(title, [axis], type="int", values=counts)
+        axes = [regular(40, 0.0, 40.0, "drift time [us]"), regular(40, 0.0, HIGHEST, "charge [pC]")]
+        objects["charge against time"] = histogram("Charge against drift time", axes, type="int", values=self._map)
+        axis = {**regular(CRATES * CHANNELS, 0.5, CRATES * CHANNELS + 0.5, "channel"), **NO_FLOW}
         objects["mean charge by channel"] = histogram(
             "Mean charge", [axis], type="mean", counts=[count for count, _, _ in self._sums],
             values=[mean for _, mean, _ in self._sums],
@@ -96,15 +97,15 @@ class Detector:
 
     def modules(self):
         times = [moment for moment, _, _ in self._past]
-        flat = {"underflow": False, "overflow": False}
-        axes = [{**regular(COLUMNS, 0.0, COLUMNS, "column"), **flat}, {**regular(ROWS, 0.0, ROWS, "row"), **flat}]
+        axes = [{**regular(COLUMNS, 0.0, COLUMNS, "column"), **NO_FLOW}, {**regular(ROWS, 0.0, ROWS, "row"), **NO_FLOW}]
         return {
             "states": histogram("State of each module", axes, type="int", values=self._states),
             "hits": (self._hits, list(range(ROWS * COLUMNS + 1))),
             "gain": dvic_log.graph(list(range(1, 25)), self._gain, y_errors=0.01, title="Gain", x_label="module",
                                    y_label="gain"),
             "rate": dvic_log.graph(times, [rate for _, rate, _ in self._past], kind="time", title="Rate"),
-            "temperature": dvic_log.graph(times, [warmth for _, _, warmth in self._past], kind="time", title="Temperature"),
+            "temperature": dvic_log.graph(times, [warmth for _, _, warmth in self._past], kind="time",
+                                          title="Temperature"),
         }
 
 

@@ -5,12 +5,13 @@ import json
 import math
 import re
 
-import dvic_log
 import pytest
 from axe import stumbles
 from PIL import Image
 from playwright.sync_api import expect
 from rig import until
+
+import dvic_log
 
 pytestmark = pytest.mark.browser
 
@@ -19,10 +20,12 @@ LAYOUT = """<package>
   <tabbedPanel>
     <tab title="Plots">
       <table><row>
-        <canvas name="adc" title="ADC"><histo name="adc" fill-color="#ff0000" line-color="#ff0000"/></canvas>
+        <canvas title="ADC"><histo name="adc" fill-color="#ff0000" line-color="#ff0000"/></canvas>
         <canvas name="map" title="Map" height="300">
           <histo name="map" draw-option="col" minimum="-0.5" maximum="1.5"/>
-          <color-axis pattern="#0000ff,#00ff00"><label position="0">off</label><label position="1">on</label></color-axis>
+          <color-axis pattern="#0000ff,#00ff00">
+            <label position="0">off</label><label position="1">on</label>
+          </color-axis>
         </canvas>
       </row></table>
     </tab>
@@ -91,7 +94,8 @@ def drawn(page, title):
 def pixels(box, colour):
     """The share of a box that has a colour."""
     picture = Image.open(io.BytesIO(box.screenshot())).convert("RGB")
-    near = sum(1 for each in picture.get_flattened_data() if all(abs(one - other) < 12 for one, other in zip(each, colour, strict=True)))
+    near = sum(1 for each in picture.get_flattened_data()
+               if all(abs(one - other) < 12 for one, other in zip(each, colour, strict=True)))
     return near / (picture.width * picture.height)
 
 
@@ -114,7 +118,8 @@ def test_a_package_is_drawn_as_its_layout_says_and_moves(open_page, publish):
     plot(page, "ADC").get_by_text("More").click()
     plot(page, "ADC").get_by_text("Figures").click()
     rows = plot(page, "ADC").get_by_role("row")
-    expect(rows).to_have_text(["chargecontent", "below7", *(f"{at + 0.5}{10 if at < 5 else 0}" for at in range(10)), "above3"])
+    bins = [f"{at + 0.5}{10 if at < 5 else 0}" for at in range(10)]
+    expect(rows).to_have_text(["chargecontent", "below7", *bins, "above3"])
     page.get_by_role("tab", name="More").click()
     page.get_by_role("tab", name="Inner").wait_for()
     rate = drawn(page, "Rate")

@@ -5,11 +5,12 @@ import random
 import re
 from pathlib import Path
 
-import dvic_log
 import pytest
 from PIL import Image
 from playwright.sync_api import expect
 from rig import until
+
+import dvic_log
 
 pytestmark = pytest.mark.browser
 
@@ -35,13 +36,16 @@ def objects():
     states = [[1] * 8 for _ in range(12)]
     states[2][3], states[7][5], states[10][1] = 3, 2, 0
     x = [at / 2 for at in range(40)]
+    cells = [regular(12, "column"), regular(8, "row")]
+    simulated = [400 * math.exp(-((at - 9) ** 2) / 20) + 20 for at in range(30)]
     return {
         "charge": histogram([regular(30, "charge [pC]")], peak),
-        "simulated": histogram([regular(30, "charge [pC]")], [400 * math.exp(-((at - 9) ** 2) / 20) + 20 for at in range(30)]),
+        "simulated": histogram([regular(30, "charge [pC]")], simulated),
         "hits": histogram([regular(12, "module")], [chance.randint(80, 120) for _ in range(12)]),
-        "map": histogram([regular(12, "column"), regular(8, "row")], [[(at + row) % 11 for row in range(8)] for at in range(12)]),
-        "states": histogram([regular(12, "column"), regular(8, "row")], states),
-        "rate": dvic_log.graph(x, [12 + 4 * math.sin(each / 2) for each in x], x_label="time [min]", y_label="rate [Hz]"),
+        "map": histogram(cells, [[(at + row) % 11 for row in range(8)] for at in range(12)]),
+        "states": histogram(cells, states),
+        "rate": dvic_log.graph(x, [12 + 4 * math.sin(each / 2) for each in x], x_label="time [min]",
+                               y_label="rate [Hz]"),
         "temperature": dvic_log.graph(x, [22 + 3 * math.sin(each / 5) for each in x]),
     }
 
