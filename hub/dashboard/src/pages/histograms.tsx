@@ -12,12 +12,14 @@ import { Ago } from "../ui/badges.tsx"
 import { Empty, ErrorBox, Waiting } from "../ui/notices.tsx"
 import { type Column, Rows } from "../ui/rows.tsx"
 import { useTitle } from "../ui/shell.tsx"
+import "../styles/package.css"
 
 /** Updates come many times a second; the list need not. */
 const EVERY_MS = 2000
 
 const COLUMNS: Column<PackageAbout>[] = [
-  { name: "Package", cell: (each) => <><a href={addressOf("/histograms/{package}", { package: each.id })}>{visible(each.name)}</a>{each.title && <span class="faint"> {visible(each.title)}</span>}</> },
+  { name: "Package", cell: (each) => <a href={addressOf("/histograms/{package}", { package: each.id })}>{visible(each.name)}</a> },
+  { name: "Title", cell: (each) => visible(each.title) },
   { name: "Node", cell: (each) => <a href={addressOf("/nodes/{node}", { node: each.node })}>{each.node}</a> },
   { name: "By", cell: (each) => <bdi>{visible(each.owner)}</bdi> },
   { name: "Objects", cell: (each) => number(each.object_count) },
@@ -33,7 +35,7 @@ export function Histograms() {
   const found = value?.filter((each) => `${each.name} ${each.title} ${each.node}`.toLowerCase().includes(wanted.value.toLowerCase()))
   return (
     <>
-      <div class="page-head"><h1>Histograms</h1>
+      <div class="page-head package-head"><h1>Histograms</h1>
         <label class="find">Find <input type="search" data-search value={wanted.value} onInput={(event) => { wanted.value = event.currentTarget.value }} /></label>
       </div>
       {fault && <ErrorBox text={fault} again={again} />}

@@ -69,7 +69,7 @@ function Head(props: { feed: PackageFeed }) {
   if (!about) return null
   return (
     <header>
-      <div class="page-head"><h1>{visible(about.title || about.name)}</h1></div>
+      <div class="page-head package-head"><h1>{visible(about.title || about.name)}</h1></div>
       <p class="line">
         {visible(about.name)} on <a href={addressOf("/nodes/{node}", { node: about.node })}>{about.node}</a> by <bdi>{visible(about.owner)}</bdi>, {count(about.object_count, "object")},
         {" "}update <span class="package-serial">{about.serial}</span> <Ago time={about.received} />{about.state === "gone" && ": its file is gone"}
