@@ -134,9 +134,10 @@ def test_a_layout_with_a_fault_is_refused_with_its_line(tmp_path):
         shown = (await hub.ask("GET", "/api/v1/packages/readout/layout", "vera"))[1]
         assert (shown["origin"], shown["text"], shown["problem"], shown["line"]) == (
             "published", good, told, 3)
-        assert (await hub.ask("PUT", "/api/v1/packages/readout/layout", "otto", {"text": '<package name="mine"/>'}))[0] == 200
+        mine = '<package name="mine"/>'
+        assert (await hub.ask("PUT", "/api/v1/packages/readout/layout", "otto", {"text": mine}))[0] == 200
         shown = (await hub.ask("GET", "/api/v1/packages/readout/layout", "vera"))[1]
-        assert (shown["origin"], shown["text"], shown["changed_by"]) == ("uploaded", '<package name="mine"/>', "otto")
+        assert (shown["origin"], shown["text"], shown["changed_by"]) == ("uploaded", mine, "otto")
         assert (await hub.ask("DELETE", "/api/v1/packages/readout/layout", "otto"))[0] == 204
         assert (await hub.ask("GET", "/api/v1/packages/readout/layout", "vera"))[1]["text"] == good
         assert (await hub.ask("PUT", "/api/v1/packages/readout/layout", "otto", {"text": " "}))[0] == 400
