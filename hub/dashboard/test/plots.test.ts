@@ -50,7 +50,7 @@ test("a plan draws what is there and names what is not", () => {
   const node = canvas([histo("a"), histo("b"), { element: "graph", line: 1, name: "limit", draw: { axis: "y", at: 9 } }, { element: "legend", line: 1, list: ["limit"] }])
   assert.deepEqual(namesIn(node), ["a", "b"])
   const plan = planOf(node, (name) => name === "a" ? object("a", one) : null, () => null)
-  assert.deepEqual([plan.title, plan.curves.length, plan.missing, plan.statistics], ["ADC", 1, ["b"], true])
+  assert.deepEqual([plan.title, plan.curves.length, plan.missing, plan.statistics], ["ADC", 1, ["b"], false])
   assert.deepEqual(plan.legend?.entries.map((each) => each.label), ["limit"])
   assert.equal((rangeOf(plan, false)?.high ?? 0) > 9, true)
   assert.deepEqual(spanOf(plan), { low: 0, high: 3 })
