@@ -37,6 +37,8 @@ const options = {
   assetNames: "[name]-[hash]",
   loader: { ".svg": "file", ".woff2": "file" },
   metafile: true,
+  // What JSROOT takes only outside a browser, or from a three.js that is not its own: asked for by nobody here.
+  external: ["@oneidentity/zstd-js", "@resvg/resvg-js", "canvas", "fs", "jsdom", "mathjax", "three", "tmp", "xhr2", "zlib"],
   outdir: join(watch ? target : making, "assets"),
 }
 

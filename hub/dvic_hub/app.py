@@ -19,6 +19,7 @@ from dvic_hub.api.doors import Doors
 from dvic_hub.api.install import make_script
 from dvic_hub.bus.local import LocalBus
 from dvic_hub.config import HubConfig
+from dvic_hub.domain.layout import check_layout
 from dvic_hub.loops import Loops
 from dvic_hub.services.agents import AgentService
 from dvic_hub.services.audit import AuditService
@@ -114,7 +115,7 @@ def _put_together(config: HubConfig, clock: Callable[[], float], store: Store, s
     files = FileService(spool, audit, clock)
     copies = CopyService(store, bus, fleet, agents, runs, spool, files, config, clock)
     cycles = CycleService(store.services, bus, fleet, audit, clock, agents.ask)
-    packages = PackageService(store, bus, fleet, audit, config, clock, check_layout=lambda text: [])
+    packages = PackageService(store, bus, fleet, audit, config, clock, check_layout=check_layout)
     ingest = IngestService(store, bus, fleet.announce, cycles, packages)
     shares = ShareService(store.services, cycles, audit, clock)
     hosts = HostService(store, bus, audit, config, clock, steady)

@@ -3,6 +3,8 @@
 import asyncio
 import io
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +25,7 @@ from update_crew import Crew
 pytestmark = pytest.mark.browser
 
 SATELLITE = Path(__file__).parents[2] / "examples" / "satellite" / "meteor_m2.yaml"
+SIMULATION = Path(__file__).parents[2] / "examples/detector/simulation.py"
 
 MOST = 2 * 1024 * 1024
 """Bytes of all pictures together."""
@@ -31,12 +34,13 @@ VIEWS = {
     "home": "/", "fleet": "/fleet", "node": "/nodes/detector-2", "logs": "/logs?since=6h", "runs": "/runs",
     "run": "/runs/{run}", "updates": "/updates", "rollout": "/updates/{rollout}",
     "services": "/services", "service": "/services/meteor_m2",
+    "histograms": "/histograms/modules", "histograms-readout": "/histograms/readout",
     "sessions": "/sessions", "session": "/sessions/{session}", "replay": "/sessions/{replay}",
     "measurements": "/measurements?names=cpu.total&range=6h", "enrol": "/enrol", "people": "/people",
     "tokens": "/tokens", "audit": "/audit?actor=admin", "hub": "/hub", "account": "/account",
 }
-ON_A_PHONE = ("service", "home", "fleet", "node", "logs", "rollout", "session")
-IN_THE_DARK = ("fleet", "node", "logs", "rollout")
+ON_A_PHONE = ("service", "home", "fleet", "node", "logs", "rollout", "histograms", "session")
+IN_THE_DARK = ("fleet", "node", "logs", "rollout", "histograms")
 WHO = {"/hub": "otto", "/account": "vera"}
 """Who looks, where it is not the admin: she sees the folders of whoever draws, and all the windows of this module."""
 
@@ -70,6 +74,15 @@ def rig(tmp_path_factory) -> Iterator[Rig]:
             made.request("PATCH", f"/api/v1/nodes/{name}", {"tags": {"room": "lab", "daq": ""}})
             (agent.logs / "dvic_log_readout").write_text("readout begins\n")
         yield made
+
+
+@pytest.fixture(scope="module", autouse=True)
+def detector(rig) -> None:
+    """The packages of examples/detector, after a few seconds."""
+    logs = rig.folder / "daq-1" / "logs"
+    argv = [sys.executable, str(SIMULATION), "--updates", "30", "--pause", "0.1", "--events", "1000", "--seed", "5"]
+    subprocess.run([*argv, "--directory", str(logs)], check=True, timeout=60)
+    until(lambda: len(rig.request("GET", "/api/v1/packages")[1]["items"]) == 2, "both packages are there")
 
 
 @pytest.fixture(scope="module")
@@ -165,6 +178,9 @@ def draw(open_page, file: Path, address: str, **look) -> None:
     expect(page.get_by_text("There is nothing at this address")).to_have_count(0)
     if address.startswith("/nodes/"):
         expect(page.get_by_text("all cores").first).to_be_visible()
+    if address.startswith("/histograms/"):
+        expect(page.locator(".plot-box").first.locator("g.overlay")).to_be_attached()
+        expect(page.locator(".plot-box").nth(1).locator("g.overlay")).to_be_attached()
     if address == "/enrol":
         page.get_by_label("Tags that they get").fill("room=library")
         page.get_by_role("button", name="Make the line").click()

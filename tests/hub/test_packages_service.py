@@ -9,7 +9,7 @@ from package_updates import STREAM, histogram, package_message, update
 
 from dvic_hub.domain import packages as rules
 from dvic_hub.domain.package_lines import MAX_LIVE_BYTES
-from dvic_hub.domain.packages import LayoutFault, package_id
+from dvic_hub.domain.packages import package_id
 from dvic_wire.errors import LimitExceeded, MalformedMessage
 
 A, B = histogram(1), histogram(2, "NaN")
@@ -123,21 +123,23 @@ def test_one_node_cannot_fill_the_hub_with_packages(tmp_path, monkeypatch):
 
 def test_a_layout_with_a_fault_is_refused_with_its_line(tmp_path):
     async def scene(hub, node):
-        hub.doors.packages._check_layout = lambda text: [LayoutFault(3, 7, "no such element")] if "bad" in text else []
-        await put(hub, node, update({"a": A}, layout="<good/>"))
-        status, problem = await hub.ask("PUT", "/api/v1/packages/readout/layout", "otto", {"text": "<bad/>"})
-        assert (status, problem["code"], problem["detail"]) == (400, "layout", "line 3: no such element")
-        checked = (await hub.ask("POST", "/api/v1/packages/readout/layout/check", "vera", {"text": "<bad/>"}))[1]
-        assert checked == {"ok": False, "problems": [{"line": 3, "column": 7, "reason": "no such element"}]}
-        await put(hub, node, update({"a": A}, 2, layout="<bad/>"), "1", "2")
+        good, bad = "<package/>", "<package>\n\n<tabl/></package>"
+        told = "there is no element <tabl> (did you mean table?)"
+        await put(hub, node, update({"a": A}, layout=good))
+        status, problem = await hub.ask("PUT", "/api/v1/packages/readout/layout", "otto", {"text": bad})
+        assert (status, problem["code"], problem["detail"]) == (400, "layout", f"line 3: {told}")
+        checked = (await hub.ask("POST", "/api/v1/packages/readout/layout/check", "vera", {"text": bad}))[1]
+        assert checked == {"ok": False, "problems": [{"line": 3, "column": 1, "reason": told}], "tree": {}}
+        await put(hub, node, update({"a": A}, 2, layout=bad), "1", "2")
         shown = (await hub.ask("GET", "/api/v1/packages/readout/layout", "vera"))[1]
         assert (shown["origin"], shown["text"], shown["problem"], shown["line"]) == (
-            "published", "<good/>", "no such element", 3)
-        assert (await hub.ask("PUT", "/api/v1/packages/readout/layout", "otto", {"text": "<mine/>"}))[0] == 200
+            "published", good, told, 3)
+        mine = '<package name="mine"/>'
+        assert (await hub.ask("PUT", "/api/v1/packages/readout/layout", "otto", {"text": mine}))[0] == 200
         shown = (await hub.ask("GET", "/api/v1/packages/readout/layout", "vera"))[1]
-        assert (shown["origin"], shown["text"], shown["changed_by"]) == ("uploaded", "<mine/>", "otto")
+        assert (shown["origin"], shown["text"], shown["changed_by"]) == ("uploaded", mine, "otto")
         assert (await hub.ask("DELETE", "/api/v1/packages/readout/layout", "otto"))[0] == 204
-        assert (await hub.ask("GET", "/api/v1/packages/readout/layout", "vera"))[1]["text"] == "<good/>"
+        assert (await hub.ask("GET", "/api/v1/packages/readout/layout", "vera"))[1]["text"] == good
         assert (await hub.ask("PUT", "/api/v1/packages/readout/layout", "otto", {"text": " "}))[0] == 400
 
     played(scene, tmp_path)

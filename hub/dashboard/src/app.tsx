@@ -28,6 +28,8 @@ const VIEWS: Partial<Record<Page, Source>> = {
   "/runs/{run}": () => import("./pages/run.tsx").then((module) => module.RunPage),
   "/updates": () => import("./pages/updates.tsx").then((module) => module.Updates),
   "/updates/{rollout}": () => import("./pages/rollout.tsx").then((module) => module.RolloutPage),
+  "/histograms": () => import("./pages/histograms.tsx").then((module) => module.Histograms),
+  "/histograms/{package}": () => import("./pages/package.tsx").then((module) => module.PackagePage),
   "/sessions": () => import("./pages/sessions.tsx").then((module) => module.Sessions),
   "/sessions/{session}": () => import("./pages/session.tsx").then((module) => module.SessionPage),
   "/services": () => import("./pages/services.tsx").then((module) => module.Services),

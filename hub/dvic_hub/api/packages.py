@@ -6,7 +6,7 @@ the stream's kind `package`.
 """
 
 import hashlib
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from aiohttp import web
@@ -24,6 +24,8 @@ from dvic_hub.api.params import (
     show_time,
 )
 from dvic_hub.api.route import Call
+from dvic_hub.domain.layout import BadLayout, read_layout
+from dvic_hub.domain.layout_auto import automatic_layout
 from dvic_hub.domain.model import Page
 from dvic_hub.domain.package_lines import object_json
 from dvic_hub.domain.packages import Package, PackageObject, Reference
@@ -182,10 +184,12 @@ class LayoutText(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class LayoutItem(msgspec.Struct):
-    """The last good one. `problem` and `line`: of a newer one that the program published and that can't be used."""
+    """The last good one. `tree`: the same as data (docs/layout.md), or a layout made of the objects' names where there
+    is none. `problem` and `line`: of a newer one that the program published and that can't be used."""
 
     origin: str
     text: str
+    tree: dict[str, Any]
     changed: Time | None
     changed_by: str
     problem: str
@@ -199,8 +203,11 @@ class LayoutProblem(msgspec.Struct):
 
 
 class LayoutCheck(msgspec.Struct):
+    """`tree`: as of LayoutItem; empty where it is not ok."""
+
     ok: bool
     problems: list[LayoutProblem]
+    tree: dict[str, Any]
 
 
 async def list_packages(doors: Doors, call: Call) -> PackageList:
@@ -257,13 +264,13 @@ async def remove_reference(doors: Doors, call: Call) -> None:
 
 
 async def show_layout(doors: Doors, call: Call) -> LayoutItem:
-    return _layout(doors.packages.get(call.path["package"]))
+    return await _layout(doors, doors.packages.get(call.path["package"]))
 
 
 async def set_layout(doors: Doors, call: Call) -> LayoutItem:
     if not call.body.text.strip():
         raise BadRequest("an empty text is no layout; DELETE goes back to the published one", field="text")
-    return _layout(await doors.packages.set_layout(call.path["package"], call.body.text, call.actor))
+    return await _layout(doors, await doors.packages.set_layout(call.path["package"], call.body.text, call.actor))
 
 
 async def reset_layout(doors: Doors, call: Call) -> None:
@@ -273,7 +280,8 @@ async def reset_layout(doors: Doors, call: Call) -> None:
 async def check_layout(doors: Doors, call: Call) -> LayoutCheck:
     doors.packages.get(call.path["package"])
     faults = doors.packages.check_layout(call.body.text)
-    return LayoutCheck(not faults, [LayoutProblem(each.line, each.column, each.reason) for each in faults])
+    return LayoutCheck(not faults, [LayoutProblem(each.line, each.column, each.reason) for each in faults],
+                       {} if faults else read_layout(call.body.text))
 
 
 async def _at(doors: Doors, call: Call) -> tuple[Package, int]:
@@ -316,11 +324,20 @@ def _reference(each: Reference) -> ReferenceItem:
                          each.created_by)
 
 
-def _layout(package: Package) -> LayoutItem:
+async def _layout(doors: Doors, package: Package) -> LayoutItem:
     uploaded = package.layout_origin == "uploaded"
-    return LayoutItem(package.layout_origin, package.uploaded or package.layout,
+    text, problem, line = package.uploaded or package.layout, package.layout_problem, package.layout_line
+    tree = None
+    try:
+        tree = read_layout(text) if text else None
+    except BadLayout as bad:  # stored by a hub of another version
+        problem, line = bad.faults[0].reason, bad.faults[0].line
+    if tree is None:
+        objects = await doors.store.packages.objects(package.id, package.snapshot)
+        tree = automatic_layout(package.name, ((each.name, each.about.kind, len(each.about.axes)) for each in objects))
+    return LayoutItem(package.layout_origin, text, tree,
                       show_time(package.uploaded_at if uploaded else package.layout_changed),
-                      package.uploaded_by if uploaded else "", package.layout_problem, package.layout_line)
+                      package.uploaded_by if uploaded else "", problem, line)
 
 
 def _names(text: str) -> list[str] | None:

@@ -23,6 +23,9 @@ export type Filter = {
   run?: string
   rollout?: string
   service?: string
+  package?: string
+  /** Packages come with the objects that changed. */
+  data?: boolean
   /** Very long log records come cut. */
   brief?: boolean
 }
