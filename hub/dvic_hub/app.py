@@ -21,10 +21,18 @@ from dvic_hub.bus.local import LocalBus
 from dvic_hub.config import HubConfig
 from dvic_hub.domain.layout import check_layout
 from dvic_hub.loops import Loops
+from dvic_hub.notify.senders import Senders
 from dvic_hub.services.agents import AgentService
+from dvic_hub.services.alarm_probes import Probes
+from dvic_hub.services.alarm_recall import Recall
+from dvic_hub.services.alarm_rules import RuleService
+from dvic_hub.services.alarm_watch import WatchService
+from dvic_hub.services.alarms import AlarmService
 from dvic_hub.services.audit import AuditService
+from dvic_hub.services.channels import ChannelService
 from dvic_hub.services.copies import CopyService
 from dvic_hub.services.cycles import CycleService
+from dvic_hub.services.deliveries import DeliveryService
 from dvic_hub.services.enrolment import EnrolmentService
 from dvic_hub.services.files import FileService
 from dvic_hub.services.heartbeats import HeartbeatService
@@ -34,6 +42,8 @@ from dvic_hub.services.ingest import IngestService
 from dvic_hub.services.live import LiveService
 from dvic_hub.services.maintenance import MaintenanceService
 from dvic_hub.services.manifests import ManifestService
+from dvic_hub.services.notifications import NotificationService
+from dvic_hub.services.outbound_heartbeat import OutboundHeartbeat
 from dvic_hub.services.packages import PackageService
 from dvic_hub.services.people import PeopleService
 from dvic_hub.services.pushes import PushService
@@ -60,10 +70,13 @@ VERSION = importlib.metadata.version("dvic")
 
 @dataclass(frozen=True)
 class Hub:
-    """What runs. `doors` are the services; `loops` what the watchdog looks at."""
+    """What runs. `doors` are the services; `loops` what the watchdog looks at; `watching` raises alarms; `senders`:
+    connections out."""
 
     doors: Doors
     loops: Loops
+    watching: WatchService
+    senders: Senders
 
 
 HUB: web.AppKey[Hub] = web.AppKey("hub", Hub)
@@ -120,15 +133,26 @@ def _put_together(config: HubConfig, clock: Callable[[], float], store: Store, s
     shares = ShareService(store.services, cycles, audit, clock)
     hosts = HostService(store, bus, audit, config, clock, steady)
     heartbeats = HeartbeatService(store, fleet, agents, ingest, hosts, key.fingerprint, clock, steady)
+    alarms = AlarmService(store.alarms, bus, fleet, audit, config.retention_days, clock)
+    rules = RuleService(store.alarms, audit, clock)
+    watching = WatchService(bus, fleet, hosts, cycles, rules, alarms, Recall(store, fleet),
+                            Probes(store, fleet, config, store.trouble), clock, steady)
+    senders = Senders(config.url, config.ca_text(), clock)
+    channels = ChannelService(store, audit, senders.check, clock)
+    deliveries = DeliveryService(store.notices, channels, senders, audit, config.url, clock)
+    channels.on_change = deliveries.poke
+    notifications = NotificationService(store, bus, fleet, channels, deliveries, cycles.muted, config.url, clock)
     live = LiveService(bus, fleet)
     maintenance = MaintenanceService(store, config.retention_days, clock)
     doors = Doors(config=config, identity=key, clock=clock, started=clock(), version=VERSION, store=store, audit=audit,
-                  people=people, fleet=fleet, silences=silences, agents=agents, ingest=ingest, enrolment=enrolment,
-                  releases=releases, release_keys=release_keys, manifests=manifests, runs=runs, rollouts=rollouts,
-                  pushes=pushes, host_keys=host_keys, sessions=sessions, cycles=cycles, packages=packages,
-                  shares=shares, files=files,
-                  copies=copies, live=live, stomp=StompService(people, live), heartbeats=heartbeats, hosts=hosts)
+                  people=people, fleet=fleet, silences=silences, alarms=alarms, rules=rules, agents=agents,
+                  ingest=ingest, enrolment=enrolment, releases=releases, release_keys=release_keys,
+                  manifests=manifests, runs=runs, rollouts=rollouts, pushes=pushes, host_keys=host_keys,
+                  sessions=sessions, cycles=cycles, packages=packages, shares=shares, files=files, copies=copies,
+                  channels=channels, deliveries=deliveries, notifications=notifications, live=live,
+                  stomp=StompService(people, live), heartbeats=heartbeats, hosts=hosts)
     loops = Loops()
+    heartbeat = OutboundHeartbeat(config.heartbeat_url, lambda: troubles_of(loops, store), lambda: senders.http)
 
     async def watch() -> None:
         fleet.tick(clock())
@@ -150,13 +174,30 @@ def _put_together(config: HubConfig, clock: Callable[[], float], store: Store, s
         await cycles.woken(1.0)
         await cycles.turn(clock())
 
+    async def watch_rules() -> None:
+        await watching.woken(1.0)
+        await watching.turn()
+
+    async def tell_people() -> None:
+        await notifications.woken(1.0)
+        await notifications.turn()
+
+    loops.add("alarms", 0, watch_rules)
+    loops.add("telling people", 0, tell_people)
+    loops.add("heartbeat out", config.heartbeat_every, heartbeat.beat)
     loops.add("steps of services", 0, follow_steps)
     loops.add("watching nodes", 1.0, watch)
     loops.add("silences", 1.0, silences.tick)
     loops.add("runs", 0, run)
     loops.add("rollouts", 0, roll_out)
     loops.add("maintenance", 0, maintenance.turn)
-    return Hub(doors, loops)
+    return Hub(doors, loops, watching, senders)
+
+
+def troubles_of(loops: Loops, store: Store) -> list[str]:
+    """What is wrong with a hub, in words; empty when it is well."""
+    stuck, fault = loops.stuck(), store.trouble()
+    return [*(f"{name} is stuck" for name in stuck), *([str(fault)] if fault else [])]
 
 
 async def _running(application: web.Application) -> AsyncIterator[None]:
@@ -175,9 +216,19 @@ async def _running(application: web.Application) -> AsyncIterator[None]:
         await doors.copies.start()
         await doors.cycles.start()
         await doors.packages.start()
+        await doors.rules.start()
+        await doors.alarms.start()
+        await hub.watching.start()
+        hub.senders.open()
+        await doors.channels.start()
+        await doors.deliveries.start()
+        doors.notifications.start()
         doors.live.start()
         hub.loops.start()
         yield
+        hub.watching.stop()
+        doors.notifications.stop()
+        await doors.deliveries.stop()
         await doors.copies.stop()
         await doors.sessions.stop()
         await doors.pushes.stop()
@@ -186,6 +237,7 @@ async def _running(application: web.Application) -> AsyncIterator[None]:
         await doors.fleet.stop()
         await doors.hosts.stop()
     finally:
+        await hub.senders.close()
         await doors.store.close()
 
 

@@ -171,3 +171,8 @@ def _write(path: Path, data: bytes, mode: int) -> None:
         to.flush()
         os.fsync(handle)
     beside.replace(path)
+
+
+def end_of(certificate: bytes) -> float:
+    """When a certificate (DER) ends, in Unix seconds; raises ValueError for what is none."""
+    return x509.load_der_x509_certificate(certificate).not_valid_after_utc.timestamp()

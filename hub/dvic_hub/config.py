@@ -55,6 +55,10 @@ class HubConfig:
     heartbeat_timeout: int = _setting(
         30, "s", "A host with unsigned heartbeats is silent after so long without one; they come every 10 s.",
         11, 86_400)
+    heartbeat_url: str = _setting(
+        "", "URL", "An address that the hub asks (GET) again and again while it is well, so that another system can "
+        "watch it; empty: none.")
+    heartbeat_every: int = _setting(60, "s", "How often `heartbeat_url` is asked.", 10, 86_400)
     stomp_listen: str = _setting(
         "", "address:port", "Where STOMP is served over TCP, without TLS, such as `127.0.0.1:61613`; empty: nowhere.")
     embed_origins: tuple[str, ...] = _setting(
@@ -102,6 +106,10 @@ class HubConfig:
             if not re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", origin):
                 raise ConfigError(f"embed_origins: {origin!r} is no origin, such as https://www.example.org",
                                   field="embed_origins")
+        watcher = urlsplit(self.heartbeat_url)
+        if self.heartbeat_url and (watcher.scheme not in ("http", "https") or not watcher.hostname):
+            raise ConfigError(f"heartbeat_url: {self.heartbeat_url!r} is not an http or https address",
+                              field="heartbeat_url")
         for name in ("trusted_proxies", "heartbeat_networks"):
             for network in getattr(self, name):
                 try:

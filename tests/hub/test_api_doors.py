@@ -185,7 +185,11 @@ def test_each_field_alone_with_hostile_values_never_breaks_the_hub(tmp_path):
         "/api/v1/release-keys": {"x": "A" * 43, "note": "x"},
         "/api/v1/rollouts": {"selector": "x", "canary": "1", "batch": "1"},
         "/api/v1/rollouts/plan": {"selector": "x"},
+        "/api/v1/alarms/ack": {"alarms": ["x"]},
+        "/api/v1/rules/{rule}": {"kind": "metric", "settings": {"metric": "cpu.*", "above": 5}},
         "/api/v1/silences": {"selector": "x", "seconds": 3600, "reason": "x"},
+        "/api/v1/channels/{channel}": {"kind": "webhook", "options": {}, "secret": "http://127.0.0.1:1/", "on": False},
+        "/api/v1/routes/{route}": {"severity": "critical", "selector": "x", "repeat": 3600},
         "/api/v1/sessions": {"node": "x", "argv": ["true"], "cols": 80, "rows": 24},
         "/api/v1/files": {"name": "letter", "size": 9, "sha256": "0" * 64},
         "/api/v1/copies": {"selector": "x", "path": "/etc/hostname", "user": "ada"},
@@ -205,7 +209,8 @@ def test_each_field_alone_with_hostile_values_never_breaks_the_hub(tmp_path):
             path = path_of(route, "vera" if "{user}" in route.path else "x")
             for name in route.body.__struct_fields__:
                 for value in HOSTILE_VALUES:
-                    body = json.dumps({**right[route.path], name: value}).encode()
+                    good = {key: of for key, of in right[route.path].items() if key in route.body.__struct_fields__}
+                    body = json.dumps({**good, name: value}).encode()
                     status, answer = await hub.ask(route.method, path, "ada", body)
                     assert status < 500, (route.path, name, value, answer)
                     if status >= 400:

@@ -11,8 +11,14 @@ from probe_debs import make_deb
 
 from dvic_hub.api.openapi import make_document
 from dvic_hub.api.routes import ROUTES
+from dvic_hub.domain.alarm_conditions import Finding
 
 DOCUMENT = make_document(ROUTES, "1.2.3", "https://hub.example")
+
+
+async def raise_alarm(hub, node):
+    """One that is open, as a rule's watch raises it."""
+    await hub.doors.alarms.begin(hub.doors.rules.get("node-silent").rule, [Finding("node:x", "x is silent", "5", node)])
 
 
 def test_the_document_is_valid_openapi_3_1():
@@ -129,11 +135,40 @@ def test_what_the_hub_answers_is_what_the_document_says(tmp_path):
             await ask("GET", "/hosts", "vera")
             await ask("DELETE", "/hosts/{address}", "otto", address="127.0.0.1")
             await ask("DELETE", "/hosts/{address}", "otto", address="127.0.0.2")
+            await raise_alarm(hub, (await ask("GET", "/nodes/{node}", node="web-2"))["id"])
+            alarm = (await ask("GET", "/alarms", "vera", query={"open": "true"}))["items"][0]["id"]
+            await ask("GET", "/alarms/{alarm}", "vera", alarm=alarm)
+            await ask("GET", "/alarms/{alarm}", "vera", alarm="none")
+            await ask("POST", "/alarms/{alarm}/ack", "otto", alarm=alarm)
+            await ask("POST", "/alarms/ack", "otto", {"alarms": [alarm]})
+            await ask("GET", "/rules", "vera")
+            hot = {"kind": "metric", "settings": {"metric": "temp.*", "above": 60}}
+            await ask("PUT", "/rules/{rule}", "ada", hot, rule="hot")
+            await ask("PUT", "/rules/{rule}", "ada", {"kind": "metric"}, rule="hot")
+            await ask("GET", "/rules/{rule}", "vera", rule="hot")
+            await ask("PATCH", "/rules/{rule}", "ada", {"on": False}, rule="cpu-busy")
+            await ask("POST", "/rules/{rule}/reset", "ada", rule="cpu-busy")
+            await ask("DELETE", "/rules/{rule}", "ada", rule="cpu-busy")
+            await ask("DELETE", "/rules/{rule}", "ada", rule="hot")
             silence = await ask("POST", "/silences", "otto", {"selector": "web-2", "seconds": 60, "reason": "r"})
             assert (await ask("GET", "/nodes/{node}", node="web-2"))["silenced"]["id"] == silence["id"]
             await ask("GET", "/silences")
             await ask("DELETE", "/silences/{silence}", "otto", silence=silence["id"])
             await ask("DELETE", "/silences/{silence}", "otto", silence=silence["id"])
+            hook = {"kind": "webhook", "secret": "http://127.0.0.1:1/hook"}
+            await ask("PUT", "/channels/{channel}", "ada", hook, channel="hook")
+            await ask("PUT", "/channels/{channel}", "otto", hook, channel="hook")
+            await ask("PUT", "/channels/{channel}", "ada", {"kind": "email", "options": {"host": ""}}, channel="mail")
+            await ask("GET", "/channels", "otto")
+            await ask("GET", "/channels/{channel}", "otto", channel="hook")
+            tested = await ask("POST", "/channels/{channel}/test", "otto", channel="hook")
+            assert tested["state"] == "given-up" and "127.0.0.1:1 can't be reached" in tested["error"]
+            await ask("PUT", "/routes/{route}", "ada", {"severity": "critical", "channels": ["hook"]}, route="urgent")
+            await ask("GET", "/routes", "otto")
+            await ask("GET", "/deliveries", "otto")
+            await ask("DELETE", "/routes/{route}", "ada", route="urgent")
+            await ask("DELETE", "/channels/{channel}", "ada", channel="hook")
+            await ask("DELETE", "/channels/{channel}", "ada", channel="hook")
             token = await ask("POST", "/tokens", "otto", {"ttl": 60, "uses": 2, "tags": {"a": "b"}, "note": "n"})
             await ask("GET", "/tokens", "otto")
             await ask("GET", "/tokens/{token}", "otto", token=token["id"])

@@ -42,7 +42,7 @@ class MemoryServices:
             return False
         self.rows[service.name] = replace(
             self.rows[service.name], description=service.description, changed=service.changed, off=service.off,
-            components_off=service.components_off, levels=service.levels, due=service.due)
+            components_off=service.components_off, levels=service.levels, due=service.due, muted=service.muted)
         self._put(cycles)
         return True
 

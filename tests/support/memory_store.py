@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import replace
 from fnmatch import fnmatch
 
+from memory_alarms import MemoryAlarms
 from memory_packages import MemoryPackages
 from memory_rollouts import MemoryReleases, MemoryRollouts
 from memory_services import MemoryServices
@@ -415,6 +416,7 @@ class MemoryStore:
         self.runs = MemoryRuns(self)
         self.rollouts = MemoryRollouts(self)
         self.releases = MemoryReleases(self)
+        self.alarms = MemoryAlarms(self)
         self.silences = MemorySilences(self)
         self.services = MemoryServices(self)
         self.packages = MemoryPackages(self)

@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from dvic_hub.config import HubConfig
     from dvic_hub.services.agents import AgentService
+    from dvic_hub.services.alarm_rules import RuleService
+    from dvic_hub.services.alarms import AlarmService
     from dvic_hub.services.audit import AuditService
+    from dvic_hub.services.channels import ChannelService
     from dvic_hub.services.copies import CopyService
     from dvic_hub.services.cycles import CycleService
+    from dvic_hub.services.deliveries import DeliveryService
     from dvic_hub.services.enrolment import EnrolmentService
     from dvic_hub.services.files import FileService
     from dvic_hub.services.heartbeats import HeartbeatService
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
     from dvic_hub.services.ingest import IngestService
     from dvic_hub.services.live import LiveService
     from dvic_hub.services.manifests import ManifestService
+    from dvic_hub.services.notifications import NotificationService
     from dvic_hub.services.packages import PackageService
     from dvic_hub.services.people import PeopleService
     from dvic_hub.services.pushes import PushService
@@ -50,6 +55,8 @@ class Doors:
     people: PeopleService
     fleet: FleetService
     silences: SilenceService
+    alarms: AlarmService
+    rules: RuleService
     agents: AgentService
     ingest: IngestService
     enrolment: EnrolmentService
@@ -66,6 +73,9 @@ class Doors:
     cycles: CycleService
     packages: PackageService
     shares: ShareService
+    channels: ChannelService
+    deliveries: DeliveryService
+    notifications: NotificationService
     live: LiveService
     stomp: StompService
     heartbeats: HeartbeatService

@@ -34,7 +34,8 @@ _ABOUT = {"node": "The node's id or name.", "run": "The run's id.", "token": "Th
           "share": "The share's id.", "push": "The push's id.", "hostkey": "The id of a host key that is remembered.",
           "address": "An IP address.",
           "silence": "The silence's id.", "package": "The package's id, or a name that only one has.",
-          "reference": "The reference's name."}
+          "reference": "The reference's name.", "alarm": "The alarm's id.", "rule": "The rule's name.",
+          "channel": "The channel's name.", "route": "The route's name."}
 _DESCRIPTION = """Everything that the dashboard and `hubctl` can do.
 
 Send `Authorization: Bearer <token>`, a token from `POST /api/v1/login` or `POST /api/v1/api-tokens`. Roles are viewer,

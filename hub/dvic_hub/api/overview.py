@@ -6,16 +6,22 @@ goes on by itself. Thousands of nodes cost some tens of milliseconds, and nothin
 
 import base64
 import re
+from collections import Counter
 
 import msgspec
 
+from dvic_hub.api.alarms import AlarmItem, show_alarm
 from dvic_hub.api.doors import Doors
 from dvic_hub.api.params import Cursor, SelectorText, Time, show_time
 from dvic_hub.api.route import Call
 from dvic_hub.domain import glance
+from dvic_hub.domain.alarm_model import ACKNOWLEDGED, RAISED
 from dvic_hub.domain.glance import Glance
 from dvic_hub.domain.liveness import NodeView
 from dvic_hub.errors import BadRequest
+
+WORST_ALARMS = 5
+"""Alarms that are told with it."""
 
 DIGITS = 2
 """Decimals of a figure that are sent."""
@@ -42,8 +48,19 @@ class GlanceItem(msgspec.Struct, omit_defaults=True):
     history: str = ""
 
 
+class OpenAlarms(msgspec.Struct):
+    """Alarms that are not cleared: how many nobody has acknowledged, how many somebody has, how many of each severity;
+    `worst`: the few that matter most."""
+
+    raised: int
+    acknowledged: int
+    severity: dict[str, int]
+    worst: list[AlarmItem]
+
+
 class Overview(msgspec.Struct):
-    """`history_end`: the time of the last point of each history; points are `step` seconds apart."""
+    """`history_end`: the time of the last point of each history; points are `step` seconds apart. `alarms`: of the
+    whole hub, whatever the selector."""
 
     time: Time | None
     cursor: str
@@ -53,6 +70,7 @@ class Overview(msgspec.Struct):
     points: int
     history_end: Time | None
     items: list[GlanceItem]
+    alarms: OpenAlarms
 
 
 async def fleet_overview(doors: Doors, call: Call) -> Overview:
@@ -66,7 +84,14 @@ async def fleet_overview(doors: Doors, call: Call) -> Overview:
     return Overview(
         time=show_time(now), cursor=f"{number:x}.{now:x}", figures=list(glance.FIGURES), drawn=list(glance.DRAWN),
         step=glance.STEP, points=glance.POINTS, history_end=show_time(now - now % (glance.STEP * 1_000_000)),
-        items=[show_glance(view, found.get(view.id), 0 if query.cursor else now) for view in views])
+        items=[show_glance(view, found.get(view.id), 0 if query.cursor else now) for view in views],
+        alarms=_open_alarms(doors))
+
+
+def _open_alarms(doors: Doors) -> OpenAlarms:
+    states = Counter(alarm.state for alarm in doors.alarms.open())
+    return OpenAlarms(states[RAISED], states[ACKNOWLEDGED], doors.alarms.counts(),
+                      [show_alarm(doors, alarm) for alarm in doors.alarms.worst(WORST_ALARMS)])
 
 
 def show_glance(view: NodeView, one: Glance | None, now: int) -> GlanceItem:

@@ -5,7 +5,9 @@ The server, its checks and the OpenAPI document are all made from this table; a 
 
 from dvic_hub.api import (
     agent_socket,
+    alarms,
     audit,
+    channels,
     copies,
     enrolment,
     files,
@@ -24,6 +26,7 @@ from dvic_hub.api import (
     release_keys,
     releases,
     rollouts,
+    rules,
     runs,
     services,
     session_socket,
@@ -133,6 +136,27 @@ ROUTES: tuple[Route, ...] = (
           query=PageQuery, answer=hosts.HostList, description=hosts.__doc__ or ""),
     Route("DELETE", f"{API}/hosts/{{address}}", OPERATOR, hosts.forget_host, "Forget such a host", status=204),
 
+    # alarms
+    Route("GET", f"{API}/alarms", VIEWER, alarms.list_alarms, "List alarms", query=alarms.AlarmsQuery,
+          answer=alarms.AlarmList),
+    Route("POST", f"{API}/alarms/ack", OPERATOR, alarms.acknowledge_alarms, "Take care of several alarms",
+          body=alarms.SeenAlarms, answer=alarms.AlarmList, problems=(404, 409)),
+    Route("GET", f"{API}/alarms/{{alarm}}", VIEWER, alarms.show_one_alarm, "One alarm, with its changes",
+          answer=alarms.AlarmItem),
+    Route("POST", f"{API}/alarms/{{alarm}}/ack", OPERATOR, alarms.acknowledge_alarm, "Take care of an alarm",
+          answer=alarms.AlarmItem, problems=(409,)),
+    Route("GET", f"{API}/rules", VIEWER, rules.list_rules, "List the rules that raise alarms", query=PageQuery,
+          answer=rules.RuleList),
+    Route("GET", f"{API}/rules/{{rule}}", VIEWER, rules.show_one_rule, "One rule", answer=rules.RuleItem),
+    Route("PUT", f"{API}/rules/{{rule}}", ADMIN, rules.put_rule, "Make a rule, or put another in its place",
+          body=rules.WholeRule, answer=rules.RuleItem, problems=(409,)),
+    Route("PATCH", f"{API}/rules/{{rule}}", ADMIN, rules.change_rule, "Change a rule, or switch it on or off",
+          body=rules.RuleChange, answer=rules.RuleItem),
+    Route("POST", f"{API}/rules/{{rule}}/reset", ADMIN, rules.reset_rule,
+          "Put one of the hub's own rules back as it was delivered", answer=rules.RuleItem, problems=(409,)),
+    Route("DELETE", f"{API}/rules/{{rule}}", ADMIN, rules.remove_rule, "Remove a rule that people made", status=204,
+          problems=(409,)),
+
     # silences
     Route("GET", f"{API}/silences", VIEWER, silences.list_silences, "List the silences that are on",
           query=PageQuery, answer=silences.SilenceList),
@@ -140,6 +164,24 @@ ROUTES: tuple[Route, ...] = (
           body=silences.NewSilence, answer=silences.SilenceItem, status=201, problems=(409,)),
     Route("DELETE", f"{API}/silences/{{silence}}", OPERATOR, silences.end_silence, "End a silence before its time",
           status=204),
+
+    # telling people
+    Route("GET", f"{API}/channels", OPERATOR, channels.list_channels, "List the channels by which people are told",
+          query=channels.ChannelsQuery, answer=channels.ChannelList, description=channels.__doc__ or ""),
+    Route("GET", f"{API}/channels/{{channel}}", OPERATOR, channels.show_channel, "One channel",
+          answer=channels.ChannelItem),
+    Route("PUT", f"{API}/channels/{{channel}}", ADMIN, channels.put_channel, "Make or change a channel",
+          body=channels.NewChannel, answer=channels.ChannelItem, problems=(409,)),
+    Route("DELETE", f"{API}/channels/{{channel}}", ADMIN, channels.remove_channel, "Remove a channel", status=204),
+    Route("POST", f"{API}/channels/{{channel}}/test", OPERATOR, channels.test_channel,
+          "Send a test message now, and say how it went", answer=channels.DeliveryItem),
+    Route("GET", f"{API}/routes", OPERATOR, channels.list_routes, "List which alarms go to which channels",
+          query=channels.ChannelsQuery, answer=channels.RouteList),
+    Route("PUT", f"{API}/routes/{{route}}", ADMIN, channels.put_route, "Make or change a route",
+          body=channels.NewRoute, answer=channels.RouteItem, problems=(409,)),
+    Route("DELETE", f"{API}/routes/{{route}}", ADMIN, channels.remove_route, "Remove a route", status=204),
+    Route("GET", f"{API}/deliveries", OPERATOR, channels.list_deliveries, "List what was sent, and how it went",
+          query=channels.DeliveriesQuery, answer=channels.DeliveryList),
 
     # enrolment tokens
     Route("GET", f"{API}/tokens", OPERATOR, tokens.list_tokens, "List enrolment tokens",

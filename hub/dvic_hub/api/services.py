@@ -8,6 +8,7 @@ from dvic_hub.api.doors import Doors
 from dvic_hub.api.params import Cursor, Limit, Time, TimeText, page_of, read_bytes, read_time, show_time
 from dvic_hub.api.route import Call
 from dvic_hub.domain import service_description
+from dvic_hub.domain.channels import EMAIL, TELEGRAM
 from dvic_hub.domain.cycle_model import Cycle, Service, Step
 from dvic_hub.domain.service_description import MAX_COMPONENTS, MAX_DESCRIPTION_BYTES, Description, PartName
 from dvic_hub.domain.step_events import MAX_EVENT_NAME, StepEvent
@@ -74,15 +75,18 @@ class CycleResult(msgspec.Struct):
 
 
 class ServiceItem(msgspec.Struct, omit_defaults=True):
-    """`on`: whether events move it; `off`: components that are switched off. `levels`: the least level that programs
-    shall log at, of components and ("") of the whole. `state`: off, idle, or that of the newest cycle while it is open.
-    `cycle`: the newest; `recent`: how the last ones ended, newest first. `due`: when by its schedule the next is
-    expected. `counted`: events that moved nothing, by why. `description` only where one service is asked for."""
+    """`on`: whether events move it; `off`: components that are switched off. `email`, `telegram`: whether its alarms
+    are told by these. `levels`: the least level that programs shall log at, of components and ("") of the whole.
+    `state`: off, idle, or that of the newest cycle while it is open. `cycle`: the newest; `recent`: how the last ones
+    ended, newest first. `due`: when by its schedule the next is expected. `counted`: events that moved nothing, by why.
+    `description` only where one service is asked for."""
 
     name: str
     title: str
     on: bool
     off: list[str]
+    email: bool
+    telegram: bool
     levels: dict[str, str]
     state: str
     cycle: CycleItem | None
@@ -116,9 +120,11 @@ class CycleList(msgspec.Struct):
 
 
 class Switches(msgspec.Struct, forbid_unknown_fields=True):
-    """What is not named stays as it is."""
+    """What is not named stays as it is. `email`, `telegram`: whether the service's alarms are told by these."""
 
     on: bool | None = None
+    email: bool | None = None
+    telegram: bool | None = None
     components: Annotated[dict[PartName, bool], msgspec.Meta(max_length=MAX_COMPONENTS)] = {}
 
 
@@ -168,7 +174,9 @@ async def describe_service(doors: Doors, call: Call) -> ServiceItem:
 
 async def switch_service(doors: Doors, call: Call) -> ServiceItem:
     body: Switches = call.body
-    return await _shown(doors, await doors.cycles.switch(call.path["service"], body.on, body.components, call.actor))
+    media = {medium: wanted for medium in (EMAIL, TELEGRAM) if (wanted := getattr(body, medium)) is not None}
+    return await _shown(doors, await doors.cycles.switch(call.path["service"], body.on, body.components, call.actor,
+                                                         media))
 
 
 async def set_level(doors: Doors, call: Call) -> ServiceItem:
@@ -212,6 +220,7 @@ async def _shown(doors: Doors, service: Service, whole: bool = True) -> ServiceI
     state = "off" if service.off else newest.state if newest and not newest.result else "idle"
     return ServiceItem(
         name=service.name, title=service.description.title, on=not service.off, off=list(service.components_off),
+        email=EMAIL not in service.muted, telegram=TELEGRAM not in service.muted,
         levels=service.levels, state=state, cycle=shown_cycle(doors, newest) if newest else None,
         recent=[CycleResult(number, result or (newest.state if newest and newest.number == number else "running"))
                 for number, result in await doors.store.services.results(service.name, RECENT)],

@@ -78,8 +78,12 @@ class HubCollector(Collector):
         nodes = GaugeMetricFamily("dvic_nodes", "Nodes by state.", labels=["state"])
         for state, count in doors.fleet.counts().items():
             nodes.add_metric([state], count)
+        alarms = GaugeMetricFamily("dvic_alarms_open", "Alarms that are not cleared, by severity.",
+                                   labels=["severity"])
+        for severity, count in doors.alarms.counts().items():
+            alarms.add_metric([severity], count)
         return [
-            InfoMetricFamily("dvic_hub", "The hub.", {"version": doors.version}), nodes, heartbeats,
+            InfoMetricFamily("dvic_hub", "The hub.", {"version": doors.version}), nodes, heartbeats, alarms,
             GaugeMetricFamily("dvic_start_time_seconds", "When the hub was started.", doors.started),
             GaugeMetricFamily("dvic_agents_connected", "Agents that hold a WebSocket.", doors.agents.count()),
             GaugeMetricFamily("dvic_runs_active", "Runs that have not ended.", self._runs_active),

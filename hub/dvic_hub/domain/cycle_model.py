@@ -15,7 +15,8 @@ from .step_states import ERROR, IDLE, OVERDUE, RUNNING
 class Service:
     """A monitoring service as people made it. `off`: all of it; `components_off`: single ones. `levels`: the least
     level that programs shall log at, of components and ("") of the whole. `last`: the number of its newest cycle.
-    `due`: when by its schedule one is expected to begin next. `counted`: events that moved nothing, by why."""
+    `due`: when by its schedule one is expected to begin next. `counted`: events that moved nothing, by why. `muted`:
+    media (email, telegram) by which nobody is told of its alarms."""
 
     name: str
     description: Description
@@ -28,6 +29,7 @@ class Service:
     last: int = 0
     due: int = 0
     counted: dict[str, int] = field(default_factory=dict)
+    muted: tuple[str, ...] = ()
 
     @property
     def switched_off(self) -> tuple[str, ...]:

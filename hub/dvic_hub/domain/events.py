@@ -121,5 +121,16 @@ class EventsPosted:
     node: str = ""
 
 
+@dataclass(frozen=True)
+class AlarmChanged:
+    """An alarm was raised, acknowledged or cleared (`state`), or is told about again. `detail`: what it is about
+    (services.alarms)."""
+
+    alarm: str
+    node: str
+    state: str
+    detail: dict = field(default_factory=dict)
+
+
 Event = (LogsStored | RunOutputStored | SamplesStored | NodeChanged | RunChanged | RolloutChanged | HostChanged
-         | StepChanged | EventsPosted | PackageEvent)
+         | StepChanged | EventsPosted | PackageEvent | AlarmChanged)

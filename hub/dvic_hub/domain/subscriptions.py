@@ -15,6 +15,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from dvic_hub.domain.events import (
+    AlarmChanged,
     Event,
     EventsPosted,
     HostChanged,
@@ -40,7 +41,7 @@ MAX_FILTERS = 16
 MAX_CHUNK = 64 * 1024
 """Bytes of lines that are joined into one piece; a single line may be longer."""
 
-Kind = Literal["log", "run", "state", "rollout", "node", "sample", "host", "service", "event", "package"]
+Kind = Literal["log", "run", "state", "rollout", "node", "sample", "host", "service", "event", "package", "alarm"]
 KINDS: tuple[str, ...] = Kind.__args__
 """What can be subscribed to; `run` brings both the states of runs and their output, `state` their states alone."""
 
@@ -55,9 +56,9 @@ Chunk = tuple[bytes, int]
 class Filter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One thing to hear of. Empty members don't filter. `level` (least), `source`, `unit` (globs) and `grep` (text,
     capitals or not) hold for logs, `run` for runs and their output, `rollout` for rollouts, `service` for all of a
-    monitoring service (its steps, events sent to it, and the log records that are its events), `package` (id or name)
-    for packages, `selector` for all that is about a node. `brief`: very long log records come cut, with the `length`
-    that their message has. `data`: packages come with what changed."""
+    monitoring service (its steps, its alarms, events sent to it, and the log records that are its events), `package`
+    (id or name) for packages, `selector` for all that is about a node. `brief`: very long log records come cut, with
+    the `length` that their message has. `data`: packages come with what changed."""
 
     kinds: Annotated[tuple[Kind, ...], msgspec.Meta(max_length=len(KINDS))] = ()
     selector: Annotated[str, msgspec.Meta(max_length=MAX_SELECTOR)] = "all"
@@ -172,6 +173,9 @@ def happening_of(event: Event, view_of: Callable[[str], NodeView | None]) -> Hap
     if isinstance(event, EventsPosted):
         return Happening("event", "", None, {"kind": "event", "service": event.service}, event.lines,
                          service=event.service)
+    if isinstance(event, AlarmChanged):
+        line = {**event.detail, "kind": "alarm", "alarm": event.alarm, **about, "state": event.state}
+        return Happening("alarm", event.node, view, line, service=event.detail.get("service", ""))
     return Happening("node", event.node, view, {
         "kind": "node", **about, "state": event.state or (view.state if view else "")})
 
@@ -262,7 +266,7 @@ class _Compiled:
                 return False
         elif self.run and happening.kind == "run" and happening.run != self.run:
             return False
-        elif self.service and happening.kind in ("service", "event") and happening.service != self.service:
+        elif self.service and happening.kind in ("service", "event", "alarm") and happening.service != self.service:
             return False
         elif self.package and happening.kind == "package" and self.package not in (
                 happening.package.package.id, happening.package.package.name):

@@ -203,8 +203,15 @@ class CycleService:
         await self._tell_levels()
         return after
 
-    async def switch(self, name: str, on: bool | None, components: dict[str, bool], actor: Actor) -> Service:
-        """Switch a whole service (None: as it is) and single components. Raises NotFound, BadRequest."""
+    def muted(self, name: str) -> frozenset[str]:
+        """The media by which nobody is told of a service's alarms."""
+        service = self._services.get(name)
+        return frozenset(service.muted if service else ())
+
+    async def switch(self, name: str, on: bool | None, components: dict[str, bool], actor: Actor,
+                     media: dict[str, bool] | None = None) -> Service:
+        """Switch a whole service (None: as it is), single components, and media that tell of its alarms. Raises
+        NotFound, BadRequest."""
         async with self._lock:
             before = self.get(name)
             there = [component.name for component in before.description.components]
@@ -213,8 +220,12 @@ class CycleService:
                     raise BadRequest(f"{name} has no component {component}", field="components")
             off = tuple(component for component in there
                         if not components.get(component, component not in before.components_off))
-            after = replace(before, off=before.off if on is None else not on, components_off=off)
-            return await self._change(after, actor, "service.switch", {"on": on, "components": components})
+            media = media or {}
+            muted = {medium for medium in before.muted if not media.get(medium)}
+            muted |= {medium for medium, wanted in media.items() if not wanted}
+            after = replace(before, off=before.off if on is None else not on, components_off=off,
+                            muted=tuple(sorted(muted)))
+            return await self._change(after, actor, "service.switch", {"on": on, "components": components, **media})
 
     async def set_level(self, name: str, component: str, level: str, actor: Actor) -> Service:
         """The least level that programs shall log at, of one component or ("") the whole service; "": all. Raises

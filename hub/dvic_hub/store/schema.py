@@ -3,6 +3,8 @@
     names of tables   what they hold
     service, cycle    monitoring services and their cycles; step_events: what was committed and not yet applied to them
     service_share     what lets others look at one of them
+    alarm, flip       alarms and their changes; alarm_rule: rules that people changed; delivery: messages about alarms
+    channel, route    by what people are told of alarms, and which go where; told: what each was told last
     value             small settings of the hub, and the highest id that compaction or retention took away
     node ... audit    state: one row a thing
     stream            the cursor of each open stream
@@ -170,8 +172,50 @@ CREATE TABLE service_share (id TEXT PRIMARY KEY, hash BLOB NOT NULL, service TEX
 """
 """What lets others look at one monitoring service."""
 
+_ALARMS = """
+CREATE TABLE alarm (id TEXT PRIMARY KEY, rule TEXT NOT NULL, subject TEXT NOT NULL, severity TEXT NOT NULL,
+    summary TEXT NOT NULL, raised INTEGER NOT NULL, changed INTEGER NOT NULL, node TEXT NOT NULL, service TEXT NOT NULL,
+    component TEXT NOT NULL, value TEXT NOT NULL, acknowledged INTEGER NOT NULL, acknowledged_by TEXT NOT NULL,
+    cleared INTEGER NOT NULL, silenced INTEGER NOT NULL, tags TEXT NOT NULL, reason TEXT NOT NULL) WITHOUT ROWID;
+CREATE UNIQUE INDEX alarm_open ON alarm (rule, subject) WHERE cleared = 0;
+CREATE INDEX alarm_cleared ON alarm (cleared) WHERE cleared != 0;
+CREATE TABLE flip (id INTEGER PRIMARY KEY AUTOINCREMENT, alarm TEXT NOT NULL, kind TEXT NOT NULL,
+    time INTEGER NOT NULL, claimed INTEGER NOT NULL);
+CREATE INDEX flip_alarm ON flip (alarm);
+CREATE INDEX flip_unclaimed ON flip (id) WHERE claimed = 0;
+CREATE TABLE alarm_rule (name TEXT PRIMARY KEY, body TEXT NOT NULL, changed INTEGER NOT NULL,
+    changed_by TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE delivery (id TEXT PRIMARY KEY, channel TEXT NOT NULL, kind TEXT NOT NULL, alarms TEXT NOT NULL,
+    title TEXT NOT NULL, body TEXT NOT NULL, created INTEGER NOT NULL, due INTEGER NOT NULL,
+    attempts INTEGER NOT NULL, state TEXT NOT NULL, error TEXT NOT NULL, ended INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX delivery_due ON delivery (due) WHERE ended = 0;
+"""
+"""Alarms and their changes, the rules that people changed, and what is to be told."""
+
+_NOTICES = """
+ALTER TABLE delivery ADD COLUMN severity TEXT NOT NULL DEFAULT 'warning';
+ALTER TABLE delivery ADD COLUMN topic TEXT NOT NULL DEFAULT '';
+ALTER TABLE delivery ADD COLUMN thread TEXT NOT NULL DEFAULT '';
+ALTER TABLE delivery ADD COLUMN handed TEXT NOT NULL DEFAULT '[]';
+CREATE INDEX delivery_waiting ON delivery (channel, due, id) WHERE ended = 0;
+CREATE INDEX delivery_created ON delivery (created);
+CREATE INDEX alarm_raised ON alarm (rule, subject, raised);
+CREATE TABLE channel (name TEXT PRIMARY KEY, kind TEXT NOT NULL, enabled INTEGER NOT NULL, options TEXT NOT NULL,
+    secret TEXT NOT NULL, created INTEGER NOT NULL, created_by TEXT NOT NULL, changed INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE route (name TEXT PRIMARY KEY, severity TEXT NOT NULL, selector TEXT NOT NULL, services TEXT NOT NULL,
+    rules TEXT NOT NULL, channels TEXT NOT NULL, repeat INTEGER NOT NULL, recovery INTEGER NOT NULL,
+    enabled INTEGER NOT NULL, changed INTEGER NOT NULL, changed_by TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE told (channel TEXT NOT NULL, rule TEXT NOT NULL, subject TEXT NOT NULL, alarm TEXT NOT NULL,
+    state TEXT NOT NULL, time INTEGER NOT NULL, again INTEGER NOT NULL,
+    PRIMARY KEY (channel, rule, subject)) WITHOUT ROWID;
+CREATE INDEX told_subject ON told (rule, subject);
+CREATE INDEX told_again ON told (again) WHERE again != 0;
+ALTER TABLE service ADD COLUMN muted TEXT NOT NULL DEFAULT '[]';
+"""
+"""By what people are told, who is told of what, and what each was told last; media that are off for a service."""
+
 MIGRATIONS: tuple[str, ...] = (_STATE, _UPDATES, _WHO_REMOVED, _GLANCE, _TERMINALS, _SILENCES, _SERVICES, _SHARED_KEYS,
-                               _PACKAGES, _SHARES)
+                               _PACKAGES, _SHARES, _ALARMS, _NOTICES)
 """The database's user_version counts how many of these it has been through."""
 
 _DAY = """

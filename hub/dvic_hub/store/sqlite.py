@@ -10,10 +10,12 @@ import apsw
 from dvic_hub.errors import HubError
 
 from . import schema, sqlite_files
+from .sqlite_alarms import SqliteAlarms
 from .sqlite_batches import Batches
 from .sqlite_cursors import Cursors
 from .sqlite_days import Days
 from .sqlite_nodes import SqliteNodes, SqliteTokens
+from .sqlite_notices import SqliteNotices
 from .sqlite_packages import SqlitePackages
 from .sqlite_people import SqliteAudit, SqlitePeople
 from .sqlite_readers import Readers
@@ -54,6 +56,8 @@ class SqliteStore:
         self.releases = SqliteReleases(self._writer, self._readers)
         self.services = SqliteServices(self._writer, self._readers)
         self.sessions = SqliteSessions(self._writer, self._readers)
+        self.notices = SqliteNotices(self._writer, self._readers)
+        self.alarms = SqliteAlarms(self._writer, self._readers)
         self.silences = SqliteSilences(self._writer, self._readers)
         self.packages = SqlitePackages(self._writer, self._readers, self._cursors)
         self.people = SqlitePeople(self._writer, self._readers)

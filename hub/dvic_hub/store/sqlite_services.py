@@ -19,7 +19,7 @@ _STEPS = Form(lambda value: msgspec.json.encode(value).decode(), msgspec.json.De
 _NAMES = Form(JSON.write, lambda value: tuple(JSON.read(value)))
 
 SERVICES = Table("service", Service, {"description": _DESCRIPTION, "off": BOOL, "components_off": _NAMES,
-                                      "levels": JSON, "counted": JSON})
+                                      "levels": JSON, "counted": JSON, "muted": _NAMES})
 CYCLES = Table("cycle", Cycle, {"steps": _STEPS})
 SHARES = Table("service_share", Share)
 EVENTS = Table("step_events", WaitingEvents)
@@ -62,7 +62,7 @@ class SqliteServices:
     async def change(self, service: Service, cycles: list[Cycle]) -> bool:
         def job(connection: apsw.Connection) -> bool:
             changes = {name: getattr(service, name) for name in ("description", "changed", "off", "components_off",
-                                                             "levels", "due")}
+                                                             "levels", "due", "muted")}
             if not SERVICES.update(connection, changes, "name = ?", (service.name,)):
                 return False
             _put(connection, cycles)

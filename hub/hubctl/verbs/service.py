@@ -146,7 +146,7 @@ def details(service: dict, cycle: dict | None) -> list[tuple[str, object]]:
     levels = " ".join(f"{part or 'all'}={level}" for part, level in service["levels"].items())
     counted = ", ".join(f"{count} {why}" for why, count in sorted(service["counted"].items()))
     return [("service", service["name"]), ("title", service["title"]), ("state", service["state"]),
-            ("off", " ".join(service.get("off") or [])), ("levels", levels),
+            ("off", " ".join(service.get("off") or [])), ("not told by", " ".join(muted(service))), ("levels", levels),
             ("next due", clock(moment_of(service["due"])) if service["due"] else ""),
             ("nodes", service["description"].get("nodes", "all")),
             ("cycle", f"{cycle['number']} {cycle['name']}".rstrip() if cycle else "none yet"),
@@ -234,36 +234,46 @@ def delete(desk: Desk, name: str, yes: bool) -> None:
 
 _component_option = click.option("--component", "components", metavar="NAME", multiple=True,
                                  help="Only this component (may be said again).")
+_email_option = click.option("--email", is_flag=True, help="Only that its alarms are told by e-mail.")
+_telegram_option = click.option("--telegram", is_flag=True, help="Only that its alarms are told by Telegram.")
 
 
 @command.command("on")
 @click.argument("name")
 @_component_option
+@_email_option
+@_telegram_option
 @click.pass_obj
-def switch_on(desk: Desk, name: str, components: tuple[str, ...]) -> None:
-    """Switch a service on, or some of its components.
+def switch_on(desk: Desk, name: str, components: tuple[str, ...], email: bool, telegram: bool) -> None:
+    """Switch a service on, or some of its components, or by what its alarms are told.
 
     \b
     Examples:
       hubctl service on meteor
       hubctl service on meteor --component decode
+      hubctl service on meteor --email
     """
-    _switch(desk, name, components, True)
+    _switch(desk, name, components, email, telegram, True)
 
 
 @command.command("off")
 @click.argument("name")
 @_component_option
+@_email_option
+@_telegram_option
 @click.pass_obj
-def switch_off(desk: Desk, name: str, components: tuple[str, ...]) -> None:
+def switch_off(desk: Desk, name: str, components: tuple[str, ...], email: bool, telegram: bool) -> None:
     """Switch a service off, or some of its components: nothing moves them until they are switched on.
+
+    With --email or --telegram the service goes on, and nobody is told of its alarms by these.
 
     \b
     Examples:
       hubctl service off meteor
       hubctl service off meteor --component decode --component extract
+      hubctl service off meteor --email
     """
-    _switch(desk, name, components, False)
+    _switch(desk, name, components, email, telegram, False)
 
 
 @command.command()
@@ -285,8 +295,15 @@ def level(desk: Desk, name: str, level: str, component: str) -> None:
     say(f"{component or name} logs {'everything' if level == 'all' else f'from {level} on'}.")
 
 
-def _switch(desk: Desk, name: str, components: tuple[str, ...], on: bool) -> None:
-    change = {"components": dict.fromkeys(components, on)} if components else {"on": on}
-    service = desk.client().patch("services", name, body=change)
-    off = f"; off: {', '.join(service['off'])}" if service.get("off") else ""
+def _switch(desk: Desk, name: str, components: tuple[str, ...], email: bool, telegram: bool, on: bool) -> None:
+    change = {"components": dict.fromkeys(components, on)} if components else {}
+    change |= {medium: on for medium, wanted in (("email", email), ("telegram", telegram)) if wanted}
+    service = desk.client().patch("services", name, body=change or {"on": on})
+    parts = [*(service.get("off") or []), *muted(service)]
+    off = f"; off: {', '.join(parts)}" if parts else ""
     say(f"{name} is {'on' if service['on'] else 'off'}{off}.")
+
+
+def muted(service: dict) -> list[str]:
+    """The media by which nobody is told of its alarms."""
+    return [medium for medium in ("email", "telegram") if not service.get(medium, True)]
