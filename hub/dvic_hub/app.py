@@ -58,6 +58,7 @@ from dvic_hub.services.silences import SilenceService
 from dvic_hub.services.spool import Spool
 from dvic_hub.services.stomp import StompService
 from dvic_hub.services.watch import FleetService
+from dvic_hub.services.windows import WindowService
 from dvic_hub.store.port import Store
 from dvic_hub.store.sqlite import SqliteStore
 
@@ -145,8 +146,9 @@ def _put_together(config: HubConfig, clock: Callable[[], float], store: Store, s
     live = LiveService(bus, fleet)
     maintenance = MaintenanceService(store, config.retention_days, clock)
     doors = Doors(config=config, identity=key, clock=clock, started=clock(), version=VERSION, store=store, audit=audit,
-                  people=people, fleet=fleet, silences=silences, alarms=alarms, rules=rules, agents=agents,
-                  ingest=ingest, enrolment=enrolment, releases=releases, release_keys=release_keys,
+                  people=people, fleet=fleet, silences=silences,
+                  windows=WindowService(store.silences, silences, audit, clock), alarms=alarms, rules=rules,
+                  agents=agents, ingest=ingest, enrolment=enrolment, releases=releases, release_keys=release_keys,
                   manifests=manifests, runs=runs, rollouts=rollouts, pushes=pushes, host_keys=host_keys,
                   sessions=sessions, cycles=cycles, packages=packages, shares=shares, files=files, copies=copies,
                   channels=channels, deliveries=deliveries, notifications=notifications, live=live,

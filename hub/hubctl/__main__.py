@@ -20,6 +20,7 @@ VERBS = {
     "node": ("hubctl.verbs.node", "Look at, tag, rename, revoke, remove, add or enrol one node (by its name or id)."),
     "channels": ("hubctl.verbs.channels", "By what people are told of alarms: mail, Telegram, webhooks."),
     "routes": ("hubctl.verbs.routes", "Which alarms go to which channels."),
+    "windows": ("hubctl.verbs.windows", "Plan maintenance: times in which nobody is to be troubled about nodes."),
     "silences": ("hubctl.verbs.silences", "Let nobody be troubled about nodes for a time."),
     "token": ("hubctl.verbs.token", "Make, list and revoke enrolment tokens: what lets a machine join the hub."),
     "logs": ("hubctl.verbs.logs", "Read logs, or follow them as they are written."),

@@ -187,6 +187,8 @@ def test_each_field_alone_with_hostile_values_never_breaks_the_hub(tmp_path):
         "/api/v1/rollouts/plan": {"selector": "x"},
         "/api/v1/alarms/ack": {"alarms": ["x"]},
         "/api/v1/rules/{rule}": {"kind": "metric", "settings": {"metric": "cpu.*", "above": 5}},
+        "/api/v1/windows/preview": {"selector": "x", "seconds": 3600, "cron": "0 22 * * 6"},
+        "/api/v1/windows/{window}": {"selector": "x", "seconds": 3600, "cron": "0 22 * * 6"},
         "/api/v1/silences": {"selector": "x", "seconds": 3600, "reason": "x"},
         "/api/v1/channels/{channel}": {"kind": "webhook", "options": {}, "secret": "http://127.0.0.1:1/", "on": False},
         "/api/v1/routes/{route}": {"severity": "critical", "selector": "x", "repeat": 3600},

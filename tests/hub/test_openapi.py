@@ -152,6 +152,12 @@ def test_what_the_hub_answers_is_what_the_document_says(tmp_path):
             await ask("DELETE", "/rules/{rule}", "ada", rule="hot")
             silence = await ask("POST", "/silences", "otto", {"selector": "web-2", "seconds": 60, "reason": "r"})
             assert (await ask("GET", "/nodes/{node}", node="web-2"))["silenced"]["id"] == silence["id"]
+            weekly = {"selector": "web-*", "seconds": 3600, "cron": "0 22 * * 6", "zone": "Europe/Paris"}
+            await ask("POST", "/windows/preview", "vera", weekly)
+            await ask("PUT", "/windows/{window}", "otto", weekly, window="backup")
+            await ask("PUT", "/windows/{window}", "otto", {**weekly, "zone": "Mars"}, window="backup")
+            await ask("GET", "/windows", "vera")
+            await ask("DELETE", "/windows/{window}", "otto", window="backup")
             await ask("GET", "/silences")
             await ask("DELETE", "/silences/{silence}", "otto", silence=silence["id"])
             await ask("DELETE", "/silences/{silence}", "otto", silence=silence["id"])

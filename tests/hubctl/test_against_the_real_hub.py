@@ -263,3 +263,15 @@ def test_nodes_are_silenced_for_a_time_and_the_silence_is_ended(rig):
     assert "silenced until" not in rig.hubctl("nodes") and rig.hubctl("silences", "-o", "name") == ""
     [entry] = json.loads(rig.hubctl("audit", "--action", "silence.end", "-o", "json"))
     assert entry["target"] == id
+
+
+def test_maintenance_is_planned_shown_and_removed(rig):
+    weekly = ("windows", "add", "backup", "ada", "--weekly", "sat,sun 22:05", "--zone", "Europe/Paris", "--for", "4h")
+    rig.hubctl(*weekly, "--dry-run")
+    assert rig.hubctl("windows", "ls", "-o", "name") == ""
+    rig.hubctl(*weekly)
+    [window] = json.loads(rig.hubctl("windows", "ls", "-o", "json"))
+    assert (window["cron"], window["zone"], window["seconds"]) == ("5 22 * * 6,0", "Europe/Paris", 14_400)
+    assert "backup" in rig.hubctl("windows", "ls") and len(window["next"]) == 3
+    rig.hubctl("windows", "rm", "backup")
+    assert rig.hubctl("windows", "ls", "-o", "name") == ""

@@ -7,6 +7,7 @@ class MemorySilences:
     def __init__(self, store):
         self._turn = store.turn
         self.by_id: dict = {}
+        self.by_name: dict = {}
 
     async def add(self, silence, most):
         await self._turn()
@@ -28,3 +29,18 @@ class MemorySilences:
     async def remove(self, id):
         await self._turn()
         return self.by_id.pop(id, None) is not None
+
+    async def windows(self):
+        await self._turn(False)
+        return [self.by_name[name] for name in sorted(self.by_name)]
+
+    async def put_window(self, window, most):
+        await self._turn()
+        if window.name not in self.by_name and len(self.by_name) >= most:
+            return False
+        self.by_name[window.name] = window
+        return True
+
+    async def remove_window(self, name):
+        await self._turn()
+        return self.by_name.pop(name, None) is not None

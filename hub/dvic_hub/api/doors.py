@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from dvic_hub.services.silences import SilenceService
     from dvic_hub.services.stomp import StompService
     from dvic_hub.services.watch import FleetService
+    from dvic_hub.services.windows import WindowService
     from dvic_hub.store.port import Store
     from dvic_wire.signing import PrivateKey
 
@@ -57,6 +58,7 @@ class Doors:
     silences: SilenceService
     alarms: AlarmService
     rules: RuleService
+    windows: WindowService
     agents: AgentService
     ingest: IngestService
     enrolment: EnrolmentService

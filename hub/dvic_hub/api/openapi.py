@@ -35,6 +35,7 @@ _ABOUT = {"node": "The node's id or name.", "run": "The run's id.", "token": "Th
           "address": "An IP address.",
           "silence": "The silence's id.", "package": "The package's id, or a name that only one has.",
           "reference": "The reference's name.", "alarm": "The alarm's id.", "rule": "The rule's name.",
+          "window": "The window's name.",
           "channel": "The channel's name.", "route": "The route's name."}
 _DESCRIPTION = """Everything that the dashboard and `hubctl` can do.
 

@@ -40,6 +40,7 @@ from dvic_hub.api import (
     stream_socket,
     streams,
     tokens,
+    windows,
 )
 from dvic_hub.api.params import PageQuery
 from dvic_hub.api.route import Route
@@ -163,6 +164,14 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", f"{API}/silences", OPERATOR, silences.add_silence, "Let nobody be troubled about nodes for a time",
           body=silences.NewSilence, answer=silences.SilenceItem, status=201, problems=(409,)),
     Route("DELETE", f"{API}/silences/{{silence}}", OPERATOR, silences.end_silence, "End a silence before its time",
+          status=204),
+    Route("GET", f"{API}/windows", VIEWER, windows.list_windows, "List the maintenance windows",
+          query=PageQuery, answer=windows.WindowList),
+    Route("POST", f"{API}/windows/preview", VIEWER, windows.preview_window, "When a window would be on",
+          body=windows.WindowBody, answer=windows.WindowItem),
+    Route("PUT", f"{API}/windows/{{window}}", OPERATOR, windows.put_window, "Make or change a maintenance window",
+          body=windows.WindowBody, answer=windows.WindowItem, problems=(409,)),
+    Route("DELETE", f"{API}/windows/{{window}}", OPERATOR, windows.remove_window, "Remove a maintenance window",
           status=204),
 
     # telling people

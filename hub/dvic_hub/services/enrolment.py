@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from dvic_hub.domain.dependencies import check_chain
 from dvic_hub.domain.leaving import AWAY, MAX_LEAVE_REASON, read_node_leave, removed_text, sign_leave
 from dvic_hub.domain.model import BarredKey, Node, Token
 from dvic_hub.domain.naming import check_name, check_tags, free_name
@@ -252,6 +253,9 @@ class EnrolmentService:
         node = await self._node(id)
         wanted = {key: value for key, value in {**node.tags, **tags}.items() if value is not None}
         check_tags(wanted)
+        view = self._fleet.view(id)
+        if view is not None:
+            check_chain(view, wanted, self._fleet.view)
         async with self._audit.record(actor, "node.tag", node.name, {"id": id, "tags": tags}):
             return await self._changed(id, tags=wanted)
 

@@ -1,4 +1,4 @@
-"""Silences: made and ended by people, and ended by time; and which one counts for a node.
+"""Silences: made and ended by people, by maintenance windows, and by time; and which one counts for a node.
 
 The rows are the store's. They are read again each second, so that whichever hub made or ended one, all know of it, and
 one whose time has come ends without anybody; each node for which that changes anything is told as changed.
@@ -14,6 +14,7 @@ from dvic_hub.domain.liveness import REVOKED, NodeView
 from dvic_hub.domain.model import Silence
 from dvic_hub.domain.people import Actor
 from dvic_hub.domain.silences import MAX_SILENCES, Rule, SilenceOrder
+from dvic_hub.domain.windows import WINDOW_ID, silence_by
 from dvic_hub.errors import BadRequest, Conflict, NotFound
 from dvic_hub.services.audit import AuditService
 from dvic_hub.services.runs import new_id
@@ -83,6 +84,9 @@ class SilenceService:
 
     async def end(self, id: str, actor: Actor) -> None:
         """Before its time; raises NotFound."""
+        if id.startswith(WINDOW_ID):
+            raise Conflict(f"a maintenance window makes this silence: remove {id.removeprefix(WINDOW_ID)} among the "
+                           "windows", code="of-a-window")
         found = next((silence for silence in await self._on() if silence.id == id), None)
         if found is None:
             raise NotFound(f"there is no silence {id} (any more)")
@@ -93,7 +97,9 @@ class SilenceService:
     async def tick(self) -> None:
         """Take what is there as it is, and tell of each node that is silenced, or is no longer. Called each second."""
         async with self._lock:  # a reading of before must not come in last
-            if {silence.id for silence in self.all()} != await self._store.silences.ids():
+            ids, by_windows = await self._store.silences.ids(), await self._by_windows()
+            made = {one.id for one in self.all() if not one.id.startswith(WINDOW_ID)}
+            if made != ids or [one for one in self.all() if one.id.startswith(WINDOW_ID)] != _longest_first(by_windows):
                 await self._read()
 
     # ---- inside
@@ -113,7 +119,16 @@ class SilenceService:
                 on.append(row)
             else:
                 await self._store.silences.remove(row.id)
-        return on
+        return on + await self._by_windows()
+
+    async def _by_windows(self) -> list[Silence]:
+        """Of the maintenance windows that are on now."""
+        now = self._clock()
+        return [made for window in await self._store.silences.windows() if (made := silence_by(window, now))]
+
+
+def _longest_first(silences: list[Silence]) -> list[Silence]:
+    return [rule.silence for rule in rules.rules_of(silences)]
 
 
 def _looks(view: NodeView) -> Looks:

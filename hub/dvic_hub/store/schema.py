@@ -192,6 +192,12 @@ CREATE INDEX delivery_due ON delivery (due) WHERE ended = 0;
 """
 """Alarms and their changes, the rules that people changed, and what is to be told."""
 
+_WINDOWS = """
+CREATE TABLE maintenance_window (name TEXT PRIMARY KEY, selector TEXT NOT NULL, seconds INTEGER NOT NULL,
+    begin INTEGER NOT NULL, cron TEXT NOT NULL, zone TEXT NOT NULL, reason TEXT NOT NULL, created INTEGER NOT NULL,
+    created_by TEXT NOT NULL) WITHOUT ROWID;
+"""
+
 _NOTICES = """
 ALTER TABLE delivery ADD COLUMN severity TEXT NOT NULL DEFAULT 'warning';
 ALTER TABLE delivery ADD COLUMN topic TEXT NOT NULL DEFAULT '';
@@ -215,7 +221,7 @@ ALTER TABLE service ADD COLUMN muted TEXT NOT NULL DEFAULT '[]';
 """By what people are told, who is told of what, and what each was told last; media that are off for a service."""
 
 MIGRATIONS: tuple[str, ...] = (_STATE, _UPDATES, _WHO_REMOVED, _GLANCE, _TERMINALS, _SILENCES, _SERVICES, _SHARED_KEYS,
-                               _PACKAGES, _SHARES, _ALARMS, _NOTICES)
+                               _PACKAGES, _SHARES, _ALARMS, _NOTICES, _WINDOWS)
 """The database's user_version counts how many of these it has been through."""
 
 _DAY = """
