@@ -18,6 +18,8 @@ VERBS = {
     "nodes": ("hubctl.verbs.nodes", "List machines and devices."),
     "hosts": ("hubctl.verbs.hosts", "List hosts that send unsigned heartbeats."),
     "node": ("hubctl.verbs.node", "Look at, tag, rename, revoke, remove, add or enrol one node (by its name or id)."),
+    "alarms": ("hubctl.verbs.alarms", "Show what is wrong, and say that you take care of it."),
+    "rules": ("hubctl.verbs.rules", "Show and change the rules that raise alarms."),
     "silences": ("hubctl.verbs.silences", "Let nobody be troubled about nodes for a time."),
     "token": ("hubctl.verbs.token", "Make, list and revoke enrolment tokens: what lets a machine join the hub."),
     "logs": ("hubctl.verbs.logs", "Read logs, or follow them as they are written."),
