@@ -18,6 +18,8 @@ VERBS = {
     "nodes": ("hubctl.verbs.nodes", "List machines and devices."),
     "hosts": ("hubctl.verbs.hosts", "List hosts that send unsigned heartbeats."),
     "node": ("hubctl.verbs.node", "Look at, tag, rename, revoke, remove, add or enrol one node (by its name or id)."),
+    "alarms": ("hubctl.verbs.alarms", "Show what is wrong, and say that you take care of it."),
+    "rules": ("hubctl.verbs.rules", "Show and change the rules that raise alarms."),
     "channels": ("hubctl.verbs.channels", "By what people are told of alarms: mail, Telegram, webhooks."),
     "routes": ("hubctl.verbs.routes", "Which alarms go to which channels."),
     "windows": ("hubctl.verbs.windows", "Plan maintenance: times in which nobody is to be troubled about nodes."),
