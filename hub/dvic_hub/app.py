@@ -47,6 +47,7 @@ from dvic_hub.services.outbound_heartbeat import OutboundHeartbeat
 from dvic_hub.services.packages import PackageService
 from dvic_hub.services.people import PeopleService
 from dvic_hub.services.pushes import PushService
+from dvic_hub.services.quiet import QuietService
 from dvic_hub.services.release_keys import ReleaseKeyService
 from dvic_hub.services.releases import ReleaseService
 from dvic_hub.services.rollouts import RolloutService
@@ -57,6 +58,8 @@ from dvic_hub.services.shares import ShareService
 from dvic_hub.services.silences import SilenceService
 from dvic_hub.services.spool import Spool
 from dvic_hub.services.stomp import StompService
+from dvic_hub.services.telegram_commands import TelegramCommands
+from dvic_hub.services.telegram_polls import TelegramPolls
 from dvic_hub.services.watch import FleetService
 from dvic_hub.services.windows import WindowService
 from dvic_hub.store.port import Store
@@ -136,13 +139,17 @@ def _put_together(config: HubConfig, clock: Callable[[], float], store: Store, s
     heartbeats = HeartbeatService(store, fleet, agents, ingest, hosts, key.fingerprint, clock, steady)
     alarms = AlarmService(store.alarms, bus, fleet, audit, config.retention_days, clock)
     rules = RuleService(store.alarms, audit, clock)
+    quiet = QuietService(store.alarms, alarms, fleet, silences, clock)
     watching = WatchService(bus, fleet, hosts, cycles, rules, alarms, Recall(store, fleet),
-                            Probes(store, fleet, config, store.trouble), clock, steady)
+                            Probes(store, fleet, config, store.trouble), clock, steady, quiet.explains)
     senders = Senders(config.url, config.ca_text(), clock)
     channels = ChannelService(store, audit, senders.check, clock)
     deliveries = DeliveryService(store.notices, channels, senders, audit, config.url, clock)
     channels.on_change = deliveries.poke
-    notifications = NotificationService(store, bus, fleet, channels, deliveries, cycles.muted, config.url, clock)
+    notifications = NotificationService(store, bus, fleet, channels, deliveries, cycles.muted, config.url, clock,
+                                        quiet.verdict)
+    telegram = TelegramPolls(channels, store, TelegramCommands(fleet, alarms, cycles, silences, clock),
+                             lambda: senders.http, clock)
     live = LiveService(bus, fleet)
     maintenance = MaintenanceService(store, config.retention_days, clock)
     doors = Doors(config=config, identity=key, clock=clock, started=clock(), version=VERSION, store=store, audit=audit,
@@ -151,7 +158,7 @@ def _put_together(config: HubConfig, clock: Callable[[], float], store: Store, s
                   agents=agents, ingest=ingest, enrolment=enrolment, releases=releases, release_keys=release_keys,
                   manifests=manifests, runs=runs, rollouts=rollouts, pushes=pushes, host_keys=host_keys,
                   sessions=sessions, cycles=cycles, packages=packages, shares=shares, files=files, copies=copies,
-                  channels=channels, deliveries=deliveries, notifications=notifications, live=live,
+                  channels=channels, deliveries=deliveries, notifications=notifications, telegram=telegram, live=live,
                   stomp=StompService(people, live), heartbeats=heartbeats, hosts=hosts)
     loops = Loops()
     heartbeat = OutboundHeartbeat(config.heartbeat_url, lambda: troubles_of(loops, store), lambda: senders.http)
@@ -180,16 +187,21 @@ def _put_together(config: HubConfig, clock: Callable[[], float], store: Store, s
         await watching.woken(1.0)
         await watching.turn()
 
+    async def keep_quiet() -> None:
+        await silences.tick()
+        await quiet.tick()
+
     async def tell_people() -> None:
         await notifications.woken(1.0)
         await notifications.turn()
 
     loops.add("alarms", 0, watch_rules)
     loops.add("telling people", 0, tell_people)
+    loops.add("commands by Telegram", 1.0, telegram.tick)
     loops.add("heartbeat out", config.heartbeat_every, heartbeat.beat)
     loops.add("steps of services", 0, follow_steps)
     loops.add("watching nodes", 1.0, watch)
-    loops.add("silences", 1.0, silences.tick)
+    loops.add("silences", 1.0, keep_quiet)
     loops.add("runs", 0, run)
     loops.add("rollouts", 0, roll_out)
     loops.add("maintenance", 0, maintenance.turn)
@@ -228,6 +240,7 @@ async def _running(application: web.Application) -> AsyncIterator[None]:
         doors.live.start()
         hub.loops.start()
         yield
+        await doors.telegram.stop()
         hub.watching.stop()
         doors.notifications.stop()
         await doors.deliveries.stop()

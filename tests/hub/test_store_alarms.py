@@ -111,6 +111,7 @@ def test_a_silenced_alarm_speaks_again_once_and_only_while_it_is_open(every_stor
             await it.alarms.begin([SILENT, FULL], 9)
             assert await it.alarms.claim(await it.alarms.unclaimed(9), [], 8, silenced=["a1", "a2"])
             assert [one.silenced for one in await it.alarms.open()] == [True, True]
+            assert [one.id for one in await it.alarms.hushed()] == ["a1", "a2"]
             await it.alarms.clear(["a2"], 9)
             spoken = await it.alarms.speak(["a1", "a2"], 10)
             assert [(one.id, one.silenced) for one in spoken] == [("a1", False)]

@@ -79,7 +79,7 @@ def test_ten_nodes_silent_at_once_are_one_message():
 def test_the_rest_of_a_fleet_that_falls_silent_over_seconds_is_one_more_message():
     late = by_id(*(alarm(f"a{number}", f"node:n{number}") for number in range(9)))
     topic = "raised node-silent "
-    recent = History(recent={topic: T})
+    recent = History(recent={topic: (1, T)})
     plan = decide(flips(*((id, "raised") for id in late)), late, at(T + 8 * SECOND, history=recent))
     assert plan.claimed == [] and plan.wake == T + INTERVAL
     assert shown(decide(flips(*((id, "raised") for id in late)), late, at(plan.wake, history=recent)))[0] == (
@@ -88,8 +88,18 @@ def test_the_rest_of_a_fleet_that_falls_silent_over_seconds_is_one_more_message(
 
 def test_another_rule_or_service_does_not_wait_for_it():
     one = alarm(rule="step-error", subject="service:sat/decode/", service="sat")
-    plan = decide(flips(("a1", "raised")), by_id(one), at(history=History(recent={"raised step-error other": T})))
-    assert len(plan.messages) == 2
+    recent = {"raised step-error other": (9, T), "raised node-silent ": (9, T)}
+    assert len(decide(flips(("a1", "raised")), by_id(one), at(history=History(recent=recent))).messages) == 2
+
+
+def test_steps_of_a_service_are_told_at_once_until_there_are_many():
+    one = alarm(rule="step-error", subject="service:sat/decode/", service="sat")
+
+    def told_after(times: int) -> int:
+        history = History(recent={"raised step-error sat": (times, T)})
+        return len(decide(flips(("a1", "raised")), by_id(one), at(history=history)).messages)
+
+    assert [told_after(times) for times in (1, 2, 3)] == [2, 2, 0]
 
 
 def test_a_time_from_the_future_holds_nobody():

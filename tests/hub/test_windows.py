@@ -6,8 +6,11 @@ from datetime import UTC, datetime
 import pytest
 from api_hub import ApiHub
 from hub_parts import OPERATOR, with_hub
+from hypothesis import given
+from hypothesis import strategies as st
 
-from dvic_hub.domain.windows import Window, check, is_over, next_spans, silence_by
+from dvic_hub.domain.events import NodeChanged
+from dvic_hub.domain.windows import Calendar, Window, check, ended_since, is_over, next_spans, silence_by
 from dvic_hub.errors import BadRequest, Conflict, NotFound
 from dvic_hub.services.silences import SilenceService
 from dvic_hub.services.windows import WindowService
@@ -45,6 +48,28 @@ def test_one_of_each_week_keeps_to_the_clocks_of_its_zone_when_they_change():
     assert begins(window, at("2026-10-24T23:00"), 1) == ["10-24 20:00"], "the one that is on counts"
 
 
+@given(st.lists(st.integers(0, 20 * 86_400), max_size=12), st.sampled_from(["0 22 * * 6", "30 2 * * *", "0 * 25 * *"]))
+def test_a_calendar_that_is_asked_again_and_again_says_what_a_fresh_one_says(times, cron):
+    windows = [Window("w", "all", HOUR // 2, cron=cron, zone="Europe/Paris"),
+               Window("once", "all", HOUR, begin=int(at("2026-10-20T10:00") * 1e6))]
+    calendar = Calendar()
+    for offset in times:
+        now = at("2026-10-12T00:00") + offset
+        assert calendar.silences(windows, now) == [made for one in windows if (made := silence_by(one, now))]
+
+
+def test_a_night_in_which_the_clocks_are_put_forward_or_back_has_its_window_once():
+    window = Window("night", "all", HOUR, cron="30 2 * * *", zone="Europe/Paris")
+    assert begins(window, at("2026-03-28T12:00"), 2) == ["03-29 01:00", "03-30 00:30"], "at 3:00, as 2:30 is left out"
+    assert begins(window, at("2026-10-24T12:00"), 2) == ["10-25 00:30", "10-26 01:30"], "the first of the two 2:30"
+
+
+def test_what_ended_lately_is_known_also_after_a_restart():
+    window = Window("w", "all", HOUR, cron="0 */2 * * *")
+    found = ended_since(window, at("2026-11-27T10:30"), at("2026-11-27T13:30"))
+    assert [one.until for one in found] == [int(at(f"2026-11-27T{hour}:00") * 1e6) for hour in ("11", "13")]
+
+
 @pytest.mark.parametrize(("wrong", "word"), [
     ({"seconds": 59}, "60 s"), ({"seconds": 8 * 86_400}, "7 days"), ({"cron": ""}, "either"), ({"begin": 5}, "either"),
     ({"cron": "61 * * * *"}, "can't be read"), ({"cron": "0 0 30 2 *"}, "no window ever|can't be read"),
@@ -63,7 +88,7 @@ def test_a_window_that_makes_no_sense_is_refused_and_said_why(wrong, word):
 def test_while_it_is_on_its_nodes_are_silenced_and_not_before_nor_after():
     async def test(hub):
         await hub.node(0, "ada", tags={"room": "lab"})
-        await hub.node(1, "bob")
+        bob = await hub.node(1, "bob")
         silences = SilenceService(hub.store, hub.bus, hub.fleet, hub.audit, hub.clock)
         await silences.start()
         windows = WindowService(hub.store.silences, silences, hub.audit, hub.clock)
@@ -78,8 +103,10 @@ def test_while_it_is_on_its_nodes_are_silenced_and_not_before_nor_after():
         await windows.put(Window("move", "bob", HOUR, begin, reason="other racks"), OPERATOR)
         assert [silences.of(view) is not None for view in hub.fleet.views()] == [False, True], "as it was changed"
         hub.clock.now += HOUR
+        hub.events.clear()
         await silences.tick()
         assert silences.all() == [] and len(await windows.all()) == 1
+        assert {event.node for event in hub.events if isinstance(event, NodeChanged)} == {bob.id}, "its end is told"
         hub.clock.now += 86_401
         assert await windows.all() == [], "over for a day"
         with pytest.raises(NotFound):

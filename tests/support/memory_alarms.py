@@ -80,6 +80,9 @@ class MemoryAlarms:
         await self._turn(False)
         return sorted(self._open(), key=lambda one: one.id)
 
+    async def hushed(self):
+        return [one for one in await self.open() if one.silenced]
+
     async def list(self, limit, before="", query=EVERY_ALARM):
         await self._turn(False)
         found = sorted((one for one in self.by_id.values() if (not before or one.id < before) and _wanted(one, query)),

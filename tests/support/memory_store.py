@@ -435,9 +435,11 @@ class MemoryStore:
         pass
 
     async def get_value(self, key):
+        await self.turn(False)
         return self.values.get(key)
 
     async def set_value(self, key, value):
+        await self.turn()
         self.values[key] = value
 
     async def backup(self, target, progress=None):

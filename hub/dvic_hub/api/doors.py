@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from dvic_hub.services.shares import ShareService
     from dvic_hub.services.silences import SilenceService
     from dvic_hub.services.stomp import StompService
+    from dvic_hub.services.telegram_polls import TelegramPolls
     from dvic_hub.services.watch import FleetService
     from dvic_hub.services.windows import WindowService
     from dvic_hub.store.port import Store
@@ -78,6 +79,7 @@ class Doors:
     channels: ChannelService
     deliveries: DeliveryService
     notifications: NotificationService
+    telegram: TelegramPolls
     live: LiveService
     stomp: StompService
     heartbeats: HeartbeatService

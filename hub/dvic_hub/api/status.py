@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 from dvic_hub.api.doors import Doors
 from dvic_hub.api.params import Time, show_time
 from dvic_hub.api.route import Call
+from dvic_hub.services.telegram_polls import OUTCOMES
 
 PROMETHEUS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -75,6 +76,10 @@ class HubCollector(Collector):
         for outcome, count in asdict(self._doors.heartbeats.counters).items():
             heartbeats.add_metric([outcome], count)
         doors, live = self._doors, self._doors.live.counters
+        commands = CounterMetricFamily("dvic_telegram_commands", "Messages by Telegram, by what became of them.",
+                                       labels=["outcome"])
+        for outcome in OUTCOMES:
+            commands.add_metric([outcome], doors.telegram.counters[outcome])
         nodes = GaugeMetricFamily("dvic_nodes", "Nodes by state.", labels=["state"])
         for state, count in doors.fleet.counts().items():
             nodes.add_metric([state], count)
@@ -83,7 +88,7 @@ class HubCollector(Collector):
         for severity, count in doors.alarms.counts().items():
             alarms.add_metric([severity], count)
         return [
-            InfoMetricFamily("dvic_hub", "The hub.", {"version": doors.version}), nodes, heartbeats, alarms,
+            InfoMetricFamily("dvic_hub", "The hub.", {"version": doors.version}), nodes, heartbeats, alarms, commands,
             GaugeMetricFamily("dvic_start_time_seconds", "When the hub was started.", doors.started),
             GaugeMetricFamily("dvic_agents_connected", "Agents that hold a WebSocket.", doors.agents.count()),
             GaugeMetricFamily("dvic_runs_active", "Runs that have not ended.", self._runs_active),

@@ -2,13 +2,14 @@
 
 A node that is reached through another one (a gateway, a hypervisor, the radio link's near end) says so by its tag
 `behind=NAME`. Chains are allowed. While a node in the chain is silent, whatever is behind it raises no alarm of its own
-for being silent: one message names the gateway, not a hundred machines. One that is late may be silent in a moment:
-until that is known nothing behind it is raised, since those that were cut off together are not heard to the second.
+for being silent: one message names the gateway, not a hundred machines. One that is late may be silent in a moment, and
+one that was not heard since may be late: until that is known nothing behind it is raised, since those that were cut off
+together are not heard to the second, nor fall silent together where they promise other periods.
 """
 
 from collections.abc import Callable, Mapping
 
-from dvic_hub.domain.liveness import LATE, SILENT, NodeView
+from dvic_hub.domain.liveness import DEFAULT_PERIOD, LATE, LATE_AFTER, ONLINE, SILENT, NodeView
 from dvic_hub.errors import BadRequest
 
 BEHIND = "behind"
@@ -22,13 +23,14 @@ Find = Callable[[str], NodeView | None]
 
 
 def in_the_way(view: NodeView, find: Find) -> NodeView | None:
-    """The nearest node that is silent, or late, of those that `view` is behind; None when there is none."""
-    seen = {view.id}
+    """The nearest node that is silent, or may be, of those that `view` is behind; None when there is none."""
+    seen, node = {view.id}, view.node
+    alive_at = node.last_seen + (node.period or DEFAULT_PERIOD) * LATE_AFTER * 1_000_000
     for _ in range(MAX_CHAIN):
         above = find(view.tags.get(BEHIND, "")) if view.tags.get(BEHIND) else None
         if above is None or above.id in seen:
             return None
-        if above.state in (SILENT, LATE):
+        if above.state in (SILENT, LATE) or (above.state == ONLINE and above.node.last_seen <= alive_at):
             return above
         seen.add(above.id)
         view = above

@@ -9,7 +9,8 @@
   cleared before anybody was told is told to nobody.
 - Flips wait COLLECT for others like them (same kind, rule and service), so that ten nodes silent at once are one
   message. After a message of a topic the next one of it waits INTERVAL: the rest of a fleet that falls silent over some
-  seconds is one more message, not one each.
+  seconds is one more message, not one each. What a service does is told at once up to FREE times within RECENT: its
+  steps fail each for its own reason.
 - What comes and goes waits longer each time (`flap_delay`), counted from when it was told last; then its state of that
   moment is told, with how often it came.
 - What is open and nobody acknowledges is told again after `repeat` of its route. A message of which it is not known
@@ -33,6 +34,12 @@ COLLECT = SECOND * 7 // 10
 INTERVAL = 15 * SECOND
 """Microseconds between two messages of one topic: longer than the keepalives of nodes that fall silent together are
 apart."""
+
+RECENT = 60 * SECOND
+"""Microseconds for which it counts that a topic was told."""
+
+FREE = 3
+"""Messages about one service and rule within RECENT that wait for no INTERVAL."""
 
 FLAP_WINDOW = 3600 * SECOND
 """Microseconds in which the raises of a subject are counted."""
@@ -76,12 +83,12 @@ class Told:
 
 @dataclass(frozen=True)
 class History:
-    """What the store knows of some subjects. `raises`: how often each was raised within FLAP_WINDOW; `recent`: when
-    each topic was told last, where that is not long ago; `waiting`: how much waits for each channel."""
+    """What the store knows of some subjects. `raises`: how often each was raised within FLAP_WINDOW; `recent`: how
+    often each topic was told within RECENT, and when last; `waiting`: how much waits for each channel."""
 
     told: tuple[Told, ...] = ()
     raises: Mapping[Subject, int] = field(default_factory=dict)
-    recent: Mapping[str, int] = field(default_factory=dict)
+    recent: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     waiting: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -165,7 +172,7 @@ def decide(flips: Iterable[Flip], alarms: Mapping[str, Alarm], at: Situation) ->
         else:
             topics.setdefault(topic_of(last[0].kind, alarms[last[0].alarm]), []).append(group)
     for topic, groups in topics.items():
-        due = max(min(group[0].time for group in groups) + COLLECT, at.history.recent.get(topic, -INTERVAL) + INTERVAL)
+        due = max(min(group[0].time for group in groups) + COLLECT, _rests_until(topic, alarms[groups[0][0].alarm], at))
         if at.now < due <= at.now + INTERVAL:  # (a time from the future, of a clock that was set back, holds nobody)
             plan.look_again(due)
         else:
@@ -196,6 +203,14 @@ def _flapping_until(subject: Subject, at: Situation) -> int:
     """Until when nothing is told of a subject."""
     last = max((told.time for told in at.told_of(subject)), default=0)
     return last + flap_delay(at.history.raises.get(subject, 0)) if 0 < last <= at.now else 0
+
+
+def _rests_until(topic: str, alarm: Alarm, at: Situation) -> int:
+    """Until when the next message of a topic waits."""
+    times, last = at.history.recent.get(topic, (0, 0))
+    if not times or (alarm.service and times < FREE):
+        return 0
+    return last + INTERVAL
 
 
 def _tell(topic: str, groups: list[list[Flip]], alarms: Mapping[str, Alarm], at: Situation, plan: Plan) -> None:

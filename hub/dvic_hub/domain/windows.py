@@ -8,10 +8,10 @@ A window that is on is a silence like one that somebody made (domain/silences.py
 ends with it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
-from itertools import islice, pairwise
+from itertools import islice, pairwise, takewhile
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
@@ -115,11 +115,37 @@ def next_spans(window: Window, now: float, count: int) -> list[Span]:
     return list(islice(spans(window, now), count))
 
 
+class Calendar:
+    """Windows, asked again and again whether they are on: each is reckoned anew when its next occurrence is over, or
+    the clock was set back."""
+
+    def __init__(self) -> None:
+        self._known: dict[Window, tuple[float, Span | None]] = {}
+
+    def silences(self, windows: Iterable[Window], now: float) -> list[Silence]:
+        """The silences that they make at `now`."""
+        known, self._known, found = self._known, {}, []
+        for window in windows:
+            asked, span = known.get(window, (now, None))
+            if window not in known or now < asked or (span is not None and span[1] <= now * _SECOND):
+                asked, span = now, next(spans(window, now), None)
+            self._known[window] = asked, span
+            if span is not None and span[0] <= now * _SECOND:
+                found.append(_silence(window, span))
+        return found
+
+
 def silence_by(window: Window, now: float) -> Silence | None:
     """The silence that it makes at `now`; None while it is not on."""
-    span = next(spans(window, now), None)
-    if span is None or span[0] > now * _SECOND:
-        return None
+    return next(iter(Calendar().silences([window], now)), None)
+
+
+def ended_since(window: Window, since: float, now: float) -> list[Silence]:
+    """The silences that it made and that ended after `since` and until `now`."""
+    return [_silence(window, span) for span in takewhile(lambda span: span[1] <= now * _SECOND, spans(window, since))]
+
+
+def _silence(window: Window, span: Span) -> Silence:
     return Silence(WINDOW_ID + window.name, window.selector, span[1], span[0], window.created_by,
                    window.reason or f"maintenance: {window.name}")
 

@@ -10,7 +10,7 @@ import msgspec
 from dvic_hub.domain.channels import TelegramOptions
 
 from .channel import Journey, Notice, Undelivered
-from .web_post import post
+from .web_post import ANSWER_SECONDS, MAX_ANSWER, post
 
 MAX_MESSAGE = 4096
 """Characters of one message, counted as UTF-16 as Telegram does."""
@@ -38,9 +38,10 @@ class Bot:
         self._api = api
         self._http = http
 
-    async def call(self, method: str, **parameters: object) -> msgspec.Raw:
-        """The result, as JSON."""
-        status, data, _ = await post(self._http, self._base + method, parameters, self._api)
+    async def call(self, method: str, /, *, within: float = ANSWER_SECONDS, most: int = MAX_ANSWER,
+                   **parameters: object) -> msgspec.Raw:
+        """The result, as JSON. `within`, `most`: as of web_post.post."""
+        status, data, _ = await post(self._http, self._base + method, parameters, self._api, within=within, most=most)
         try:
             answer = msgspec.json.decode(data, type=BotAnswer)
         except (msgspec.DecodeError, UnicodeDecodeError):

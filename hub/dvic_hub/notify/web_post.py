@@ -14,16 +14,22 @@ MAX_ANSWER = 64 * 1024
 """Bytes that are read of an answer."""
 
 
-async def post(http: aiohttp.ClientSession, url: str, body: dict, where: str) -> tuple[int, bytes, str]:
-    """Status, the beginning of the body and Retry-After. `where` names the server in errors: the address may be a
-    secret. Raises Undelivered where there was no answer."""
+async def post(http: aiohttp.ClientSession, url: str, body: dict, where: str, *, within: float = ANSWER_SECONDS,
+               most: int = MAX_ANSWER) -> tuple[int, bytes, str]:
+    """Status, the body's first `most` bytes and Retry-After. `where` names the server in errors: the address may be a
+    secret. Raises Undelivered where there was no answer `within` so many seconds."""
     try:
-        async with asyncio.timeout(ANSWER_SECONDS), http.post(
+        async with asyncio.timeout(within), http.post(
                 url, data=msgspec.json.encode(body), headers={"Content-Type": "application/json"},
                 allow_redirects=False) as answer:
-            return answer.status, await answer.content.read(MAX_ANSWER), answer.headers.get("Retry-After", "")
+            data = bytearray()
+            async for chunk in answer.content.iter_any():
+                data += chunk
+                if len(data) >= most:
+                    break
+            return answer.status, bytes(data[:most]), answer.headers.get("Retry-After", "")
     except TimeoutError:
-        raise Undelivered(f"{where} did not answer within {ANSWER_SECONDS} s") from None
+        raise Undelivered(f"{where} did not answer within {within:g} s") from None
     except aiohttp.ClientConnectorCertificateError as error:
         raise Undelivered(f"the certificate of {where} is not accepted: {error.certificate_error}") from None
     except aiohttp.ClientConnectorError as error:

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from dvic_hub.domain.dependencies import check_chain
+from dvic_hub.domain.dependencies import BEHIND, check_chain
 from dvic_hub.domain.leaving import AWAY, MAX_LEAVE_REASON, read_node_leave, removed_text, sign_leave
 from dvic_hub.domain.model import BarredKey, Node, Token
 from dvic_hub.domain.naming import check_name, check_tags, free_name
@@ -244,9 +244,13 @@ class EnrolmentService:
         """Give a node another name; raises NotFound, Conflict `name-taken`."""
         node = await self._node(id)
         check_name(name)
-        async with self._audit.record(actor, "node.rename", node.name, {"id": id, "name": name}):
+        behind = [view for view in self._fleet.views() if view.tags.get(BEHIND, "").lower() == node.name.lower()]
+        async with self._audit.record(actor, "node.rename", node.name, {"id": id, "name": name, "behind": len(behind)}):
             self._check_free(name, id)
-            return await self._changed(id, name=name)
+            changed = await self._changed(id, name=name)
+            for view in behind:  # what is behind it stays behind it
+                await self._changed(view.id, tags={**view.tags, BEHIND: name})
+        return changed
 
     async def tag(self, id: str, tags: dict[str, str | None], actor: Actor) -> Node:
         """Set tags, or take away those whose value is None."""

@@ -14,7 +14,7 @@ from dvic_hub.domain.delivery import GIVEN_UP, MAX_WAITING, WAITING
 from dvic_hub.domain.events import AlarmChanged, Event
 from dvic_hub.domain.telling import (
     FLAP_WINDOW,
-    INTERVAL,
+    RECENT,
     History,
     Message,
     Plan,
@@ -101,7 +101,7 @@ class NotificationService:
 
     async def _situation(self, alarms: dict[str, Alarm], now: int) -> Situation:
         subjects = sorted({(alarm.rule, alarm.subject) for alarm in alarms.values()})
-        history = await self._store.notices.history(subjects, now - FLAP_WINDOW, now - INTERVAL)
+        history = await self._store.notices.history(subjects, now - FLAP_WINDOW, now - RECENT)
         return Situation(now, self._channels.routes, self._channels.channels, history, self._on_node, self._is_quiet,
                          self._muted)
 

@@ -14,12 +14,15 @@ from dvic_hub.domain.liveness import REVOKED, NodeView
 from dvic_hub.domain.model import Silence
 from dvic_hub.domain.people import Actor
 from dvic_hub.domain.silences import MAX_SILENCES, Rule, SilenceOrder
-from dvic_hub.domain.windows import WINDOW_ID, silence_by
+from dvic_hub.domain.windows import WINDOW_ID, Calendar, ended_since
 from dvic_hub.errors import BadRequest, Conflict, NotFound
 from dvic_hub.services.audit import AuditService
 from dvic_hub.services.runs import new_id
 from dvic_hub.services.watch import FleetService
 from dvic_hub.store.port import Store
+
+REMEMBERED = 3600
+"""Seconds for which a silence that ended is remembered: longer than what happened in it may wait to be told or not."""
 
 _SECOND = 1_000_000
 
@@ -38,10 +41,15 @@ class SilenceService:
         self._clock = clock
         self._rules: tuple[Rule, ...] = ()
         self._found: dict[str, tuple[Looks, Silence | None]] = {}
+        self._ended: list[tuple[Rule, int]] = []
+        self._calendar = Calendar()
         self._lock = asyncio.Lock()
 
     async def start(self) -> None:
         """Read what there is. The fleet must have started."""
+        now = self._clock()
+        self._ended = [(Rule.of(ended), ended.until) for window in await self._store.silences.windows()
+                       for ended in ended_since(window, now - REMEMBERED, now)]
         await self._read()
 
     def of(self, view: NodeView) -> Silence | None:
@@ -54,6 +62,14 @@ class SilenceService:
             known = self._found[view.id] = looks, rules.silence_of(view, self._rules)
         found = known[1]
         return found if found is not None and rules.is_on(found, self._clock()) else None
+
+    def at(self, view: NodeView, moment: float) -> Silence | None:
+        """The silence that counted for a node at a moment that is not long ago (REMEMBERED)."""
+        if (now := self.of(view)) is not None and rules.is_on(now, moment):
+            return now
+        was = [(rule, rule.silence.until) for rule in self._rules] + self._ended
+        return next((rule.silence for rule, until in was
+                     if rule.silence.created <= moment * _SECOND < until and rule.means(view)), None)
 
     def all(self) -> list[Silence]:
         """Those that are on, the one that ends last first."""
@@ -99,7 +115,8 @@ class SilenceService:
         async with self._lock:  # a reading of before must not come in last
             ids, by_windows = await self._store.silences.ids(), await self._by_windows()
             made = {one.id for one in self.all() if not one.id.startswith(WINDOW_ID)}
-            if made != ids or [one for one in self.all() if one.id.startswith(WINDOW_ID)] != _longest_first(by_windows):
+            held = [rule.silence for rule in self._rules if rule.silence.id.startswith(WINDOW_ID)]
+            if made != ids or held != _longest_first(by_windows):
                 await self._read()
 
     # ---- inside
@@ -107,6 +124,9 @@ class SilenceService:
     async def _read(self) -> None:
         """Take over what there is; what is over is forgotten."""
         before, after, views = self._rules, rules.rules_of(await self._on()), self._fleet.views()
+        now, lasting = int(self._clock() * _SECOND), [rule.silence for rule in after]
+        self._ended = [(rule, until) for rule, until in self._ended if now - until < REMEMBERED * _SECOND]
+        self._ended += [(rule, min(rule.silence.until, now)) for rule in before if rule.silence not in lasting]
         found, changed = await asyncio.to_thread(_compared, views, before, after)
         self._rules, self._found = after, found
         for view in changed:
@@ -123,8 +143,7 @@ class SilenceService:
 
     async def _by_windows(self) -> list[Silence]:
         """Of the maintenance windows that are on now."""
-        now = self._clock()
-        return [made for window in await self._store.silences.windows() if (made := silence_by(window, now))]
+        return self._calendar.silences(await self._store.silences.windows(), self._clock())
 
 
 def _longest_first(silences: list[Silence]) -> list[Silence]:

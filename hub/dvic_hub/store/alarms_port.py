@@ -71,6 +71,9 @@ class Alarms(Protocol):
     async def open(self) -> list[Alarm]:
         """Those that are not cleared, in their order."""
 
+    async def hushed(self) -> list[Alarm]:
+        """Those of them of which nobody is told."""
+
     async def list(self, limit: int, before: str = "", query: AlarmQuery = EVERY_ALARM) -> Page:
         """Newest first, those that the query wants."""
 

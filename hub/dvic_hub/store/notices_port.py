@@ -36,7 +36,7 @@ class Notices(Protocol):
         """Those of them that are there, by id."""
 
     async def history(self, subjects: Sequence[Subject], raised_since: int, told_since: int) -> History:
-        """What was told of these subjects, how often each was raised since, and when each topic was told last since."""
+        """What was told of these subjects, how often each was raised since, and how often each topic was told since."""
 
     async def told_again(self, now: int, limit: int) -> list[Told]:
         """What is to be told again by now."""

@@ -133,6 +133,10 @@ class SqliteAlarms:
     async def open(self) -> list[Alarm]:
         return await self._readers.run(lambda connection: ALARMS.select(connection, "WHERE cleared = 0 ORDER BY id"))
 
+    async def hushed(self) -> list[Alarm]:
+        return await self._readers.run(lambda connection: ALARMS.select(
+            connection, "WHERE cleared = 0 AND silenced = 1 ORDER BY id"))
+
     # ---- rules
 
     async def rules(self) -> list[RuleRow]:

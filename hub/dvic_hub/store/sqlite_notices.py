@@ -86,8 +86,9 @@ class SqliteNotices:
                 raises[rule, subject] = connection.execute(
                     "SELECT count(*) FROM alarm WHERE rule = ? AND subject = ? AND raised >= ?",
                     (rule, subject, raised_since)).get
-            recent = dict(connection.execute(
-                "SELECT topic, max(created) FROM delivery WHERE created >= ? GROUP BY topic", (told_since,)))
+            recent = {topic: (times, last) for topic, times, last in connection.execute(
+                "SELECT topic, count(DISTINCT created), max(created) FROM delivery WHERE created >= ? GROUP BY topic",
+                (told_since,))}
             waiting = dict(connection.execute("SELECT channel, count(*) FROM delivery WHERE ended = 0 "
                                               "GROUP BY channel"))
             return History(tuple(told), raises, recent, waiting)
