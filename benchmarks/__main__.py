@@ -20,7 +20,8 @@ from pathlib import Path
 from report import Figure, show
 
 HERE = Path(__file__).parent
-NAMES = ("ingest", "fanout", "journal", "agent", "connections", "heartbeats", "search", "keystroke", "startup", "fleet")
+NAMES = ("ingest", "fanout", "journal", "agent", "connections", "heartbeats", "services", "search", "keystroke",
+         "startup", "fleet", "packages")
 MARK = "<!-- below this line: written by `tox -e bench -- --write` -->\n"
 
 

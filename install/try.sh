@@ -1,10 +1,11 @@
 #!/bin/sh
 # Try DVIC on this machine: a hub, an agent enrolled at it, an executor and a small program that logs. Ctrl-C ends all of it.
 #
-#   install/try.sh [--port N] [--yes]
+#   install/try.sh [--port N] [--with PROGRAM] [--yes]
 #   install/try.sh --join TOKEN [--yes]
 #
 #   --port N       where the hub listens on 127.0.0.1 (8420)
+#   --with PROGRAM a Python program that runs beside it (examples/detector/run.sh)
 #   --join TOKEN   instead of all that, one more node of the hub that made the token
 #   --yes          ask nothing (as with CI=true)
 #
@@ -13,12 +14,13 @@ set -eu
 
 DVIC_TOP=$(cd "$(dirname "$0")/.." && pwd)
 port=8420
-yes='' join=''
-usage() { sed -n '2,11s/^# \{0,1\}//p' "$0"; }
+yes='' join='' with=''
+usage() { sed -n '2,12s/^# \{0,1\}//p' "$0"; }
 while [ $# -gt 0 ]; do
     case $1 in
         --port) port=${2:?--port needs a number}; shift ;;
         --port=*) port=${1#--port=} ;;
+        --with) with=${2:?--with needs a program}; shift ;;
         --join) join=${2:?--join needs a token}; shift ;;
         --join=*) join=${1#--join=} ;;
         --yes | -y) yes=1 ;;
@@ -42,4 +44,4 @@ if [ -z "$join" ] && "$build" --needed; then
 fi
 
 # From here on it is this very process: a signal to it ends everything.
-exec "$state/venv/bin/python" "$DVIC_TOP/install/trial" --state "$state" --port "$port" ${join:+--join "$join"}
+exec "$state/venv/bin/python" "$DVIC_TOP/install/trial" --state "$state" --port "$port" ${join:+--join "$join"} ${with:+--with "$with"}

@@ -266,7 +266,8 @@ class Agent:
 
 def make_sources(config: AgentConfig, clock: Clock, desk: RunDesk) -> Sequence[Source]:
     """What the config asks for. A source whose library is missing on this machine is left out and named once."""
-    makers = {"journal": _journal, "log_files": _log_files, "hardware": _hardware, "demos": _demos}
+    makers = {"journal": _journal, "log_files": _log_files, "hardware": _hardware, "demos": _demos,
+              "packages": _packages}
     sources: dict[str, Source] = {}
     for name, make in makers.items():
         if getattr(config, name):
@@ -300,6 +301,12 @@ def _demos(config: AgentConfig, clock: Clock, made: dict) -> Source:
 
     files = made["log_files"].files if "log_files" in made else list
     return Demos(files, _rings(config), period=config.demos_period, room=config.ring_bytes, clock=clock)
+
+
+def _packages(config: AgentConfig, clock: Clock, made: dict) -> Source:
+    from .sources.packages import Packages
+
+    return Packages(config.log_folders, config.log_levels_file.with_name("packages"), clock=clock)
 
 
 def _rings(config: AgentConfig) -> Path:

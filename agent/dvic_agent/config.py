@@ -40,7 +40,8 @@ class AgentConfig:
     there is one and nothing else is said."""
 
     log_levels_file: Path = Path("/run/dvic-agent/log_levels")
-    """Where programs look at which level they shall log (log_levels.py)."""
+    """Where programs look at which level they shall log (log_levels.py); beside it, in `packages`, at what could not be
+    used of the packages that they publish."""
 
     journal: bool = True
     journal_from: str = "start"
@@ -56,6 +57,8 @@ class AgentConfig:
     hardware_period: float = 10.0
     demos: bool = True
     demos_period: float = 10.0
+    packages: bool = True
+    """Histogram packages, in the folders of log files."""
     ring_bytes: int = 8 * 1024 * 1024
     """Room on disk for samples that the hub has not stored yet, for each of hardware and demos."""
 
@@ -109,6 +112,7 @@ KEYS = (
     Key("hardware.period", "hardware_period", float, 1, 3600),
     Key("demos.enabled", "demos", bool),
     Key("demos.period", "demos_period", float, 1, 3600),
+    Key("packages.enabled", "packages", bool),
     Key("ring_bytes", "ring_bytes", int, 64 * 1024, 1024**3),
     Key("sending.delay", "batch_delay", float, 0, 10),
     Key("sending.records", "batch_records", int, 1, 2000),

@@ -8,10 +8,11 @@ nothing: programs log as they did.
 
 import json
 import logging
-import os
 from pathlib import Path
 
 from dvic_wire.streams import LEVELS
+
+from .told_file import replace
 
 MAX_LOG_LEVELS = 1000
 """Services and components with a level of their own; of more, the first ones count."""
@@ -23,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 class LogLevels:
-    """Writes `path`; its folder is made where it is missing and may be made."""
+    """Writes `path` (told_file.py)."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -40,21 +41,9 @@ class LogLevels:
         if data == self._written or (self._written is None and not sound and not self._path.exists()):
             return
         try:
-            self._replace(data)
+            replace(self._path, data)
             self._written, self._warned = data, False
         except OSError as error:
             if not self._warned:
                 log.warning("programs are not told at which level to log: %s", error)
                 self._warned = True
-
-    def _replace(self, data: bytes) -> None:
-        if not self._path.parent.exists():  # under systemd it is there
-            self._path.parent.mkdir()
-            self._path.parent.chmod(0o755)
-        beside = self._path.with_name(f".{self._path.name}.new")
-        beside.unlink(missing_ok=True)
-        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
-        with os.fdopen(handle, "wb") as file:
-            os.fchmod(handle, 0o644)  # whatever the umask is
-            file.write(data)
-        beside.replace(self._path)

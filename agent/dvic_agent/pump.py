@@ -92,6 +92,7 @@ class Pump:
         self._woken: set[str] = set()
         self._welcome: dict[str, str] | None = None
         self._released: list[str] = []
+        self._faulty: list[tuple[str, str]] = []
         self._reading_since: float | None = None
         self._complained: dict[str, float] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -164,6 +165,7 @@ class Pump:
             last_try = self._window.faulty(stream, self._clock.steady())
             log.warning("the hub could not use a batch of %s: %s%s", stream, reason,
                         "; a gap takes the place of the record" if last_try else "")
+            self._faulty.append((stream, reason))
             self._kick.set()
 
     def stalled(self) -> bool:
@@ -177,6 +179,11 @@ class Pump:
         released, self._released = self._released, []
         for name in released:
             self._release(name)
+        faulty, self._faulty = self._faulty, []
+        for name, reason in faulty:
+            stream = self._streams[name][0] if name in self._streams else None
+            if hasattr(stream, "refused"):
+                stream.refused(reason)
         if self._welcome is not None:
             cursors, self._welcome = self._welcome, None
             for source in self._sources:
@@ -196,8 +203,8 @@ class Pump:
         for name in self._streams.keys() - found.keys():
             self._window.remove(name)
         self._streams = found
-        for name in found:
-            self._window.add(name, now)
+        for name, (stream, _) in found.items():
+            self._window.add(name, now, getattr(stream, "in_flight", 0))
 
     def _release(self, name: str) -> None:
         known = self._streams.pop(name, None)

@@ -84,6 +84,8 @@ class _Lane:
     due: float = 0.0
     epoch: int = 0
     max_records: int = 0
+    most_records: int = 0
+    most_batches: int = 0
     skip: bool = False
     rested_until: float = 0.0
 
@@ -121,11 +123,14 @@ class Window:
         return [{"stream": lane.name, "cursor": lane.held, "unacknowledged": len(lane.flight)}
                 for lane in self._lanes.values()]
 
-    def add(self, stream: str, now: float) -> None:
-        """A stream appeared. It is read soon, from the cursor that the last Welcome named, if it did."""
+    def add(self, stream: str, now: float, batches: int = 0) -> None:
+        """A stream appeared. It is read soon, from the cursor that the last Welcome named, if it did. `batches`: may be
+        under way at a time, of one record each; 0: as the limits say."""
         if stream not in self._lanes:
             held = self._unclaimed.pop(stream, "")
-            self._lanes[stream] = _Lane(stream, held, held, max_records=self._limits.records)
+            records = 1 if batches else self._limits.records
+            self._lanes[stream] = _Lane(stream, held, held, max_records=records, most_records=records,
+                                        most_batches=batches or self._limits.lane_batches)
             self.wake(stream, now)
 
     def remove(self, stream: str) -> None:
@@ -229,7 +234,7 @@ class Window:
             lane.state = ENDING
         elif then_close:
             lane.state, lane.woken = HELD, True
-        elif len(lane.flight) >= self._limits.lane_batches:
+        elif len(lane.flight) >= lane.most_batches:
             lane.state, lane.woken = HELD, lane.woken or more
         else:
             self._go_on(lane, now, more)
@@ -313,10 +318,10 @@ class Window:
         if ended:
             self.remove(lane.name)
             return True
-        lane.max_records = min(self._limits.records, lane.max_records * 2)
+        lane.max_records = min(lane.most_records, lane.max_records * 2)
         if lane.recovering:
             self._recover(lane, now)
-        elif lane.state == HELD and (not lane.flight or len(lane.flight) <= self._limits.lane_batches // 2):
+        elif lane.state == HELD and (not lane.flight or len(lane.flight) <= lane.most_batches // 2):
             self._go_on(lane, now, True)
         return False
 

@@ -51,14 +51,16 @@ class Broker:
     program: Program
     mapper: Program
     stomp_url: str
+    stomp_port: int
 
     def stop(self) -> None:
         self.program.stop()
         self.mapper.stop()
 
 
-def start(core: int | None, folder: Path) -> Broker:
-    """Start a broker with its data in `folder` and wait until it takes WebSockets. SystemExit when it can't."""
+def start(core: int | None, folder: Path, schedulers: int = 1) -> Broker:
+    """Start a broker with its data in `folder` and wait until it takes WebSockets. SystemExit when it can't.
+    `schedulers`: as many as it has cores."""
     need("rabbitmq-server", "rabbitmq-server")
     home = folder / "rabbitmq"
     home.mkdir(parents=True)
@@ -76,7 +78,8 @@ def start(core: int | None, folder: Path) -> Broker:
         "RABBITMQ_CONF_ENV_FILE": str(home / "none.conf"), "RABBITMQ_ADVANCED_CONFIG_FILE": str(home / "none.config"),
         "RABBITMQ_MNESIA_BASE": str(home / "data"), "RABBITMQ_LOG_BASE": str(home / "log"),
         "RABBITMQ_PID_FILE": str(home / "pid"),
-        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 1:1 +SDcpu 1:1 +sbwt none +sbwtdcpu none +sbwtdio none",
+        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": f"+S {schedulers}:{schedulers} +SDcpu {schedulers}:{schedulers} "
+                                               "+sbwt none +sbwtdcpu none +sbwtdio none",
     }
     mapper = start_program("epmd", [need("epmd", "erlang-base"), "-port", str(mapping), "-address", "127.0.0.1"],
                            log=home / "epmd.log", env=env)
@@ -92,7 +95,7 @@ def start(core: int | None, folder: Path) -> Broker:
         mapper.stop()
         raise
     time.sleep(1)  # the listener opens before the last of the boot steps
-    return Broker(program, mapper, f"ws://127.0.0.1:{web}/ws")
+    return Broker(program, mapper, f"ws://127.0.0.1:{web}/ws", stomp)
 
 
 def frame(command: str, headers: dict[str, str], body: bytes = b"") -> bytes:

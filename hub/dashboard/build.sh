@@ -25,7 +25,7 @@ while [ $# -gt 0 ]; do
 done
 
 static=$here/../dvic_hub/web/static
-sources=$(cd "$here" && find package-lock.json build.mjs index.html src -type f | LC_ALL=C sort | xargs cat | sha256sum)
+sources=$(cd "$here" && find package-lock.json build.mjs index.html embed.html src -type f | LC_ALL=C sort | xargs cat | sha256sum)
 sources=${sources%% *}
 built=$(cat "$static/built-from" 2>/dev/null || :)
 case $what in

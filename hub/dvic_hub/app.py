@@ -19,6 +19,7 @@ from dvic_hub.api.doors import Doors
 from dvic_hub.api.install import make_script
 from dvic_hub.bus.local import LocalBus
 from dvic_hub.config import HubConfig
+from dvic_hub.domain.layout import check_layout
 from dvic_hub.loops import Loops
 from dvic_hub.notify.senders import Senders
 from dvic_hub.services.agents import AgentService
@@ -43,6 +44,7 @@ from dvic_hub.services.maintenance import MaintenanceService
 from dvic_hub.services.manifests import ManifestService
 from dvic_hub.services.notifications import NotificationService
 from dvic_hub.services.outbound_heartbeat import OutboundHeartbeat
+from dvic_hub.services.packages import PackageService
 from dvic_hub.services.people import PeopleService
 from dvic_hub.services.pushes import PushService
 from dvic_hub.services.quiet import QuietService
@@ -52,6 +54,7 @@ from dvic_hub.services.rollouts import RolloutService
 from dvic_hub.services.run_signing import RunSigner
 from dvic_hub.services.runs import RunService
 from dvic_hub.services.sessions import SessionService
+from dvic_hub.services.shares import ShareService
 from dvic_hub.services.silences import SilenceService
 from dvic_hub.services.spool import Spool
 from dvic_hub.services.stomp import StompService
@@ -129,7 +132,9 @@ def _put_together(config: HubConfig, clock: Callable[[], float], store: Store, s
     files = FileService(spool, audit, clock)
     copies = CopyService(store, bus, fleet, agents, runs, spool, files, config, clock)
     cycles = CycleService(store.services, bus, fleet, audit, clock, agents.ask)
-    ingest = IngestService(store, bus, fleet.announce, cycles)
+    packages = PackageService(store, bus, fleet, audit, config, clock, check_layout=check_layout)
+    ingest = IngestService(store, bus, fleet.announce, cycles, packages)
+    shares = ShareService(store.services, cycles, audit, clock)
     hosts = HostService(store, bus, audit, config, clock, steady)
     heartbeats = HeartbeatService(store, fleet, agents, ingest, hosts, key.fingerprint, clock, steady)
     alarms = AlarmService(store.alarms, bus, fleet, audit, config.retention_days, clock)
@@ -152,8 +157,8 @@ def _put_together(config: HubConfig, clock: Callable[[], float], store: Store, s
                   windows=WindowService(store.silences, silences, audit, clock), alarms=alarms, rules=rules,
                   agents=agents, ingest=ingest, enrolment=enrolment, releases=releases, release_keys=release_keys,
                   manifests=manifests, runs=runs, rollouts=rollouts, pushes=pushes, host_keys=host_keys,
-                  sessions=sessions, cycles=cycles, files=files, copies=copies, channels=channels,
-                  deliveries=deliveries, notifications=notifications, telegram=telegram, live=live,
+                  sessions=sessions, cycles=cycles, packages=packages, shares=shares, files=files, copies=copies,
+                  channels=channels, deliveries=deliveries, notifications=notifications, telegram=telegram, live=live,
                   stomp=StompService(people, live), heartbeats=heartbeats, hosts=hosts)
     loops = Loops()
     heartbeat = OutboundHeartbeat(config.heartbeat_url, lambda: troubles_of(loops, store), lambda: senders.http)
@@ -164,6 +169,7 @@ def _put_together(config: HubConfig, clock: Callable[[], float], store: Store, s
         await sessions.tick(clock())
         await hosts.tick()
         await copies.tick(clock())
+        await packages.tick()
 
     async def run() -> None:
         await runs.woken(1.0)
@@ -223,6 +229,7 @@ async def _running(application: web.Application) -> AsyncIterator[None]:
         await doors.files.start()
         await doors.copies.start()
         await doors.cycles.start()
+        await doors.packages.start()
         await doors.rules.start()
         await doors.alarms.start()
         await hub.watching.start()

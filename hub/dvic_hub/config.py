@@ -10,6 +10,7 @@ There are no secrets among them: those are files of their own in `state_dir`. `d
 
 import difflib
 import ipaddress
+import re
 import tomllib
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -60,6 +61,8 @@ class HubConfig:
     heartbeat_every: int = _setting(60, "s", "How often `heartbeat_url` is asked.", 10, 86_400)
     stomp_listen: str = _setting(
         "", "address:port", "Where STOMP is served over TCP, without TLS, such as `127.0.0.1:61613`; empty: nowhere.")
+    embed_origins: tuple[str, ...] = _setting(
+        (), "origins", "Sites that may show shared monitoring services in their pages, such as `https://www.example.org`.")
     announce: bool = _setting(False, "yes or no", "Announce the hub on the local network (mDNS).")
     push_from_hub: bool = _setting(
         True, "yes or no", "Let operators enrol machines by ssh from the hub's own machine, not only from nodes.")
@@ -76,6 +79,13 @@ class HubConfig:
     copy_spool_mib: int = _setting(
         16_384, "MiB", "What files on their way may have together on the hub's disk.", 1, 16_777_216)
     copy_keep_hours: int = _setting(24, "h", "Files on their way that nobody used for so long are dropped.", 1, 8760)
+    package_last: int = _setting(20, "states", "How many of each package are kept, whatever their age.", 1, 1000)
+    package_every: int = _setting(
+        60, "s", "Of each package one state in so many seconds is kept for `package_days`.", 1, 86_400)
+    package_days: int = _setting(2, "days", "For how long those are kept. References are kept until they are removed.",
+                                 1, 3650)
+    package_mib: int = _setting(
+        2048, "MiB", "What all packages may have together, compressed; past it the oldest states go.", 16, 16_777_216)
     max_nodes: int = _setting(10_000, "nodes", "Nodes that may be enrolled.", 1, 1_000_000)
     max_agents: int = _setting(5_000, "connections", "Agents that may be connected at a time.", 1, 100_000)
     max_active_runs: int = _setting(500, "runs", "Runs that may go on at a time.", 1, 10_000)
@@ -92,6 +102,10 @@ class HubConfig:
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
             raise ConfigError(f"url: {self.url!r} is not an http or https address", field="url")
         object.__setattr__(self, "url", self.url.rstrip("/"))
+        for origin in self.embed_origins:
+            if not re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", origin):
+                raise ConfigError(f"embed_origins: {origin!r} is no origin, such as https://www.example.org",
+                                  field="embed_origins")
         watcher = urlsplit(self.heartbeat_url)
         if self.heartbeat_url and (watcher.scheme not in ("http", "https") or not watcher.hostname):
             raise ConfigError(f"heartbeat_url: {self.heartbeat_url!r} is not an http or https address",

@@ -252,6 +252,7 @@ def _next_step(status: int, code: str, context: Context) -> str:
         return f"choose a new password: hubctl login {context.url}"
     by_code = {"no-release": "look what the hub serves: hubctl release ls",
                "rollout-open": "look how it goes: hubctl updates", "not-halted": "look how it goes: hubctl updates",
+               "own-rule": "look what there is: hubctl rules", "alarm-cleared": "look what is open: hubctl alarms",
                "last-key": "hubctl release keys new, or hubctl release keys add"}
     if code in by_code:
         return by_code[code]

@@ -122,7 +122,8 @@ def state_style(state: object) -> str:
             "installing": "cyan", "confirming": "cyan", "rolling-back": "red", "rolled-back": "red",
             "ok": "green", "warning": "yellow", "error": "red", "overdue": "magenta", "idle": "dim", "waiting": "dim",
             "skipped": "dim", "off": "dim", "alive": "green", "going": "cyan", "halted": "red", "cancelling": "yellow",
-            "ended": "",
+            "ended": "", "live": "green", "gone": "dim", "raised": "red", "acknowledged": "yellow", "cleared": "green",
+            "changed": "cyan", "own": "cyan",
             }.get(str(state), "")
 
 

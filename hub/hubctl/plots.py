@@ -22,6 +22,25 @@ def sparkline(values: Sequence[float | None], width: int) -> str:
     return "".join(" " if value is None else BARS[round((value - low) * scale)] for value in cells)
 
 
+def bars(values: Sequence[float | None], width: int, height: int) -> list[str]:
+    """The values as upright bars in `height` lines of at most `width` places, from 0 (or the least, where one is below
+    it) to their greatest; neighbours that share a place are averaged.
+
+    >>> bars([1, 2, 4], 3, 2)
+    ['  █', '▄██']
+    """
+    cells = [_mean(part) for part in _parts(values, width)]
+    known = [value for value in cells if value is not None]
+    low, high = min([0.0, *known]), max(known, default=0.0)
+    steps = len(BARS) * height
+    tall = [0 if value is None or high <= low else round((value - low) / (high - low) * steps) for value in cells]
+    lines = []
+    for line in range(height - 1, -1, -1):
+        filled = [min(max(each - line * len(BARS), 0), len(BARS)) for each in tall]
+        lines.append("".join(BARS[each - 1] if each else " " for each in filled).rstrip())
+    return lines
+
+
 def number(value: float | None) -> str:
     """Three or four digits and a letter: 0.25, 12.5, 1.5k, 3.2G; nothing for no number."""
     if value is None or not math.isfinite(value):

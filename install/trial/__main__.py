@@ -53,6 +53,7 @@ def main() -> int:
     options.add_argument("--state", type=Path, required=True)
     options.add_argument("--port", type=int, default=8420)
     options.add_argument("--join", metavar="TOKEN", default="")
+    options.add_argument("--with", dest="program", type=Path, metavar="PROGRAM")
     given = options.parse_args()
     os.umask(0o022)  # what the executor reads must not be writable by a group
     for number in ENDING:
@@ -70,6 +71,8 @@ def main() -> int:
                 _say(f"{join(node, given.join, family)}      (Ctrl-C ends it)")
             else:
                 start(trial, family)
+                if given.program:
+                    family.start("program", [sys.executable, str(given.program)], trial.environ)
                 show(trial, family)
             stay(family)
     except Ended:

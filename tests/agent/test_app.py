@@ -238,6 +238,6 @@ def test_the_sources_are_those_that_the_config_asks_for(tmp_path):
         desk = RunDesk(ExecutorClient(tmp_path / "none.sock"), config.runs_dir, lambda reply: None)
         return [type(source).__name__ for source in make_sources(config, Clock(), desk)]
 
-    assert names() == ["Journal", "LogFiles", "Hardware", "Demos", "RunOutput"]
-    assert names(journal=False, hardware=False) == ["LogFiles", "Demos", "RunOutput"]
-    assert names(journal=False, log_files=False, hardware=False, demos=False) == ["RunOutput"]
+    assert names() == ["Journal", "LogFiles", "Hardware", "Demos", "Packages", "RunOutput"]
+    assert names(journal=False, hardware=False) == ["LogFiles", "Demos", "Packages", "RunOutput"]
+    assert names(journal=False, log_files=False, hardware=False, demos=False, packages=False) == ["RunOutput"]

@@ -221,3 +221,79 @@ def test_a_stream_that_gives_records_without_moving_is_refused():
 
     with pytest.raises(ValueError, match="did not move"):
         produce(Standing("a"), turn("a", cursor="5"), True, 0)
+
+
+class NewestStream:
+    """A stream of which only the newest state counts."""
+
+    in_flight = 1
+
+    def __init__(self):
+        self.name = self.source = "newest"
+        self.about = {}
+        self.state = 0
+        self.refusals = []
+
+    def read(self, cursor, max_records, max_bytes):
+        if cursor == str(self.state):
+            return Reading([], cursor)
+        return Reading([{"time": 1, "level": "info", "message": str(self.state)}], str(self.state))
+
+    def refused(self, reason):
+        self.refusals.append(reason)
+
+
+class NewestSource(ListSource):
+    def __init__(self, stream):
+        super().__init__()
+        self.stream = stream
+
+    def streams(self):
+        return [self.stream]
+
+
+def test_of_a_stream_of_states_only_the_newest_travels_while_answers_are_slow():
+    async def scene():
+        stream, frames = NewestStream(), []
+        pump = Pump([NewestSource(stream)], Window(Limits(delay=0.0)), frames.append, Clock())
+        task = asyncio.create_task(pump.run())
+        pump.opened({})
+        hub = HubMemory()
+        async with asyncio.timeout(20):
+            while not frames:
+                await asyncio.sleep(0.01)
+            for stream.state in range(1, 50):
+                pump.wake("newest")
+                await asyncio.sleep(0)
+            assert len(frames) == 1
+            while stream.state != int(hub.cursors.get(NODE, {}).get("newest", "0") or 0):
+                for frame in frames[len(hub.texts("newest")):]:
+                    for answer in hub.commit(NODE, codec.decode(frame)):
+                        pump.answered(answer)
+                await asyncio.sleep(0.01)
+        assert hub.texts("newest") == ["0", "49"]
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await pump.stop()
+    asyncio.run(scene())
+
+
+def test_what_the_hub_could_not_use_is_told_to_the_stream_and_a_gap_follows_at_once():
+    async def scene():
+        stream = NewestStream()
+        async with pumping(NewestSource(stream)) as (pump, hub):
+            await hub.until(lambda: hub.memory.texts("newest") == ["0"])
+            stream.state = 1
+            commit, first = hub.memory.commit, []
+
+            def once(node, message):
+                if not first:
+                    first.append(message)
+                    return [Problem("malformed", "its values do not fit", "newest")]
+                return commit(node, message)
+
+            hub.memory.commit = once
+            pump.wake("newest")
+            await hub.until(lambda: any("gap" in text for text in hub.memory.texts("newest")))
+            assert stream.refusals == ["its values do not fit"]
+    asyncio.run(scene())

@@ -8,7 +8,9 @@ from axe import stumbles
 from browsing import sign_in
 from hostile import LONGEST_NAME, MARKUP, assert_harmless, furnish
 from playwright.sync_api import expect
+from rig import until
 
+import dvic_log
 from dvic_hub.api.pages import PAGES
 
 pytestmark = pytest.mark.browser
@@ -26,7 +28,9 @@ TOO_WIDE = """() => {
 
 
 SHOWS = {"/enrol": MARKUP, "/tokens": MARKUP, "/updates": MARKUP, "/updates/{rollout}": MARKUP,
-         "/nodes/{node}": MARKUP, "/sessions": MARKUP[:100], "/sessions/{session}": MARKUP[:100]}
+         "/nodes/{node}": MARKUP, "/services": MARKUP, "/services/{service}": MARKUP,
+         "/histograms": MARKUP[:100], "/histograms/{package}": MARKUP[:100],
+         "/sessions": MARKUP[:100], "/sessions/{session}": MARKUP[:100]}
 """Where a hostile text must stand as it is."""
 
 
@@ -34,8 +38,21 @@ SHOWS = {"/enrol": MARKUP, "/tokens": MARKUP, "/updates": MARKUP, "/updates/{rol
 def places(rig) -> dict[str, str]:
     """An address of each page, with a hub that is full of hostile texts."""
     made = furnish(rig)
-    names = {"node": "ada", **{name: made[name] for name in ("run", "rollout", "session")}}
+    rig.request("POST", "/api/v1/services", {"name": "meteor", "title": MARKUP, "components": [{"name": "decode"}]})
+    publish_hostile(rig)
+    names = {"node": "ada", "package": "hostile", "service": "meteor",
+             **{name: made[name] for name in ("run", "rollout", "session")}}
     return {page: re.sub(r"\{(\w+)\}", lambda found: names[found[1]], page) for page in PAGES}
+
+
+def publish_hostile(rig) -> None:
+    """A package whose names, titles and labels are markup."""
+    package = dvic_log.Package("hostile", title=MARKUP[:100], directory=str(rig.folder / "ada" / "logs"))
+    axis = {"type": "category_str", "categories": [MARKUP[:60], "b"], "flow": False, "metadata": {"label": MARKUP[:60]}}
+    package.publish({MARKUP[:100]: {"uhi_schema": 1, "metadata": {"title": MARKUP[:100]}, "axes": [axis],
+                                    "storage": {"type": "int", "values": [1, 2]}},
+                     "map": [1, 2, 3], "gain": dvic_log.graph([1, 2], [1, 2], title=MARKUP[:100])})
+    until(lambda: rig.request("GET", "/api/v1/packages/hostile")[0] == 200, "the hub has the package")
 
 
 def settled(page) -> None:

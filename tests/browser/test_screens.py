@@ -3,9 +3,12 @@
 import asyncio
 import io
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import exhibition
@@ -21,18 +24,23 @@ from update_crew import Crew
 
 pytestmark = pytest.mark.browser
 
+SATELLITE = Path(__file__).parents[2] / "examples" / "satellite" / "meteor_m2.yaml"
+SIMULATION = Path(__file__).parents[2] / "examples/detector/simulation.py"
+
 MOST = 2 * 1024 * 1024
 """Bytes of all pictures together."""
 
 VIEWS = {
     "home": "/", "fleet": "/fleet", "node": "/nodes/detector-2", "logs": "/logs?since=6h", "runs": "/runs",
     "run": "/runs/{run}", "updates": "/updates", "rollout": "/updates/{rollout}",
+    "services": "/services", "service": "/services/meteor_m2",
+    "histograms": "/histograms/modules", "histograms-readout": "/histograms/readout",
     "sessions": "/sessions", "session": "/sessions/{session}", "replay": "/sessions/{replay}",
     "measurements": "/measurements?names=cpu.total&range=6h", "enrol": "/enrol", "people": "/people",
     "tokens": "/tokens", "audit": "/audit?actor=admin", "hub": "/hub", "account": "/account",
 }
-ON_A_PHONE = ("home", "fleet", "node", "logs", "rollout", "session")
-IN_THE_DARK = ("fleet", "node", "logs", "rollout")
+ON_A_PHONE = ("service", "home", "fleet", "node", "logs", "rollout", "histograms", "session")
+IN_THE_DARK = ("fleet", "node", "logs", "rollout", "histograms")
 WHO = {"/hub": "otto", "/account": "vera"}
 """Who looks, where it is not the admin: she sees the folders of whoever draws, and all the windows of this module."""
 
@@ -66,6 +74,15 @@ def rig(tmp_path_factory) -> Iterator[Rig]:
             made.request("PATCH", f"/api/v1/nodes/{name}", {"tags": {"room": "lab", "daq": ""}})
             (agent.logs / "dvic_log_readout").write_text("readout begins\n")
         yield made
+
+
+@pytest.fixture(scope="module", autouse=True)
+def detector(rig) -> None:
+    """The packages of examples/detector, after a few seconds."""
+    logs = rig.folder / "daq-1" / "logs"
+    argv = [sys.executable, str(SIMULATION), "--updates", "30", "--pause", "0.1", "--events", "1000", "--seed", "5"]
+    subprocess.run([*argv, "--directory", str(logs)], check=True, timeout=60)
+    until(lambda: len(rig.request("GET", "/api/v1/packages")[1]["items"]) == 2, "both packages are there")
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +122,35 @@ def rollout(rig, tmp_path_factory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
+def meteor(rig) -> None:
+    """The satellite of examples/, after some passes, in the middle of one."""
+    rig.hubctl("service", "create", str(SATELLITE))
+    sources = ("msu-mr", "mtvza")
+    steps = [(part, "") for part in ("connect", "check", "download")]
+    steps += [(part, source) for part in ("decode", "extract", "produce") for source in sources]
+    steps += [("load", ""), ("archive", "")]
+    now = time.time()
+    for number, (bad, last) in enumerate((("", 11), ("mtvza", 11), ("", 11), ("", 6))):
+        at, events = now - 6000 * (3 - number) - 600, []
+        for place, (component, source) in enumerate(steps[:last]):
+            about = {"component": component, "source": source, "cycle": f"pass {number + 1}"}
+            failed = component == "decode" and source == bad and bad
+            if bad and source == bad and component in ("extract", "produce") or bad and not source and place > 2:
+                continue
+            for word, seconds in (("start", 40), ("fail" if failed else "done", 33 + 7 * place)):
+                at += seconds / 2
+                if number < 3 or place < last - 1 or word == "start":
+                    events.append({**about, "step": word, "time": stamp(min(at, now - 1))})
+        status, answer = rig.request("POST", "/api/v1/services/meteor_m2/events", {"events": events})
+        assert status == 204, answer
+    until(lambda: len(rig.request("GET", "/api/v1/services/meteor_m2")[1]["recent"]) == 4, "four passes are there")
+
+
+def stamp(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()
+
+
+@pytest.fixture(scope="module")
 def pictures(screens, tmp_path_factory) -> Path:
     where = screens or tmp_path_factory.mktemp("screens")
     where.mkdir(parents=True, exist_ok=True)
@@ -112,7 +158,7 @@ def pictures(screens, tmp_path_factory) -> Path:
 
 
 @pytest.mark.parametrize("name", VIEWS)
-def test_a_view_is_drawn(open_page, pictures, request, run, rollout, name):
+def test_a_view_is_drawn(open_page, pictures, request, run, rollout, meteor, name):
     shown = request.getfixturevalue("sessions") if VIEWS[name].startswith("/sessions") else {}
     address = VIEWS[name].format(run=run, rollout=rollout, **shown)
     draw(open_page, pictures / f"{name}.png", address)
@@ -132,6 +178,9 @@ def draw(open_page, file: Path, address: str, **look) -> None:
     expect(page.get_by_text("There is nothing at this address")).to_have_count(0)
     if address.startswith("/nodes/"):
         expect(page.get_by_text("all cores").first).to_be_visible()
+    if address.startswith("/histograms/"):
+        expect(page.locator(".plot-box").first.locator("g.overlay")).to_be_attached()
+        expect(page.locator(".plot-box").nth(1).locator("g.overlay")).to_be_attached()
     if address == "/enrol":
         page.get_by_label("Tags that they get").fill("room=library")
         page.get_by_role("button", name="Make the line").click()

@@ -40,3 +40,33 @@ def test_stompjs_is_told_why_it_is_refused(open_page):
     page = open_page("/", "vera")
     page.evaluate(source())
     assert page.evaluate(CONNECT, "dvic_wrong_token").startswith("refused: ")
+
+
+SEND = """() => new Promise((done) => {
+    window.client.watchForReceipt("sent", () => done(true))
+    window.client.watchForReceipt("ready", () => {
+        const transaction = window.client.begin()
+        for (const step of ["start", "done"])
+            window.client.publish({destination: "/topic/stomped", body: step,
+                                   headers: {component: "decode", step, transaction: transaction.id}})
+        transaction.commit()
+        window.client.publish({destination: "/queue/stomped", headers: {receipt: "sent"},
+                               body: JSON.stringify({component: "archive", step: "start"})})
+    })
+    window.client.subscribe("/topic/stomped", (message) => window.heard.push(JSON.parse(message.body)),
+                            {receipt: "ready"})
+})"""
+
+
+def test_stompjs_sends_to_a_service_and_hears_its_steps_move(open_page, rig):
+    page = open_page("/", "vera")
+    page.evaluate(source())
+    status, answer = rig.request("POST", "/api/v1/services", {
+        "name": "stomped", "components": [{"name": "decode"}, {"name": "archive"}]})
+    assert status == 201, answer
+    assert page.evaluate(CONNECT, rig.api_token) == "1.2"
+    assert page.evaluate(SEND)
+    page.wait_for_function("() => heard.some((one) => one.kind === 'event' && one.message === 'done')")
+    page.wait_for_function("() => heard.some((one) => one.kind === 'service' && one.component === 'archive' "
+                           "&& one.state === 'running')")
+    page.evaluate("client.deactivate()")

@@ -45,6 +45,7 @@ def test_every_route_declares_a_role_and_only_these_are_public():
         ("POST", "/api/v1/login"), ("POST", "/api/v1/session"), ("POST", "/api/v1/enroll"),
         ("POST", "/api/v1/leave"),
         ("POST", "/api/v1/keepalive"), ("POST", "/api/v1/records"), ("GET", "/api/v1/agent"), ("GET", "/stomp"),
+        ("GET", "/api/v1/shared"),
         ("GET", "/api/v1/hub-key"), ("GET", "/api/v1/openapi.json"), ("GET", "/healthz"),
         ("GET", "/install/{secret}"), ("GET", "/apt/key.asc"), ("GET", "/apt/{index}"), ("GET", "/apt/pool/{release}"),
         ("GET", "/apt/by-hash/SHA256/{hash}")}
@@ -197,6 +198,7 @@ def test_each_field_alone_with_hostile_values_never_breaks_the_hub(tmp_path):
         "/api/v1/keepalive": {"keepalive": "a.b.c"}, "/api/v1/records": {"records": "a.b.c"},
         "/api/v1/services/{service}": {"on": True, "components": {"x": True}},
         "/api/v1/services/{service}/level": {"level": "info", "component": "x"},
+        "/api/v1/services/{service}/shares": {"note": "x"},
         "/api/v1/services/{service}/events": {"events": [{"component": "x", "step": "start"}]},
     }
 

@@ -11,7 +11,7 @@ from hub_parts import NOW, OPERATOR, Clock, key_of
 from memory_store import MemoryStore
 
 from dvic_hub.bus.local import LocalBus
-from dvic_hub.domain.events import StepChanged
+from dvic_hub.domain.events import EventsPosted, LogsStored, StepChanged
 from dvic_hub.domain.model import Node
 from dvic_hub.domain.service_description import checked
 from dvic_hub.domain.step_events import StepEvent
@@ -216,17 +216,39 @@ def test_events_that_can_not_be_read_hold_up_nothing_behind_them():
     with_hub(test)
 
 
+def test_log_records_say_whose_events_they_are_unless_the_node_may_not_speak_for_it():
+    async def test(hub):
+        ada, mallory = await hub.node(0, "ada"), await hub.node(1, "mallory")
+        await hub.service(nodes="ada")
+        await hub.log(ada, "connect start", "connect done")
+        hub.sent = 0
+        await hub.log(mallory, "connect start")
+        assert [event.services for event in hub.told if isinstance(event, LogsStored)] == [{"meteor": [0, 1]}, {}]
+    with_hub(test)
+
+
 def test_posted_events_move_steps_like_logged_ones():
     async def test(hub):
         await hub.service(nodes="none-of-them")
         now = int(NOW * 1e6)
-        await hub.cycles.post("meteor", [StepEvent("meteor", "connect", "", "", "start", "info", now, "hello")])
+        await hub.cycles.post([StepEvent("meteor", "connect", "", "", "start", "info", now, "hello")])
         await hub.turn()
         assert await hub.states() == ["running", "idle"]
+    with_hub(test)
+
+
+def test_posted_events_are_told_whole_and_kept_short_all_of_them_or_none():
+    async def test(hub):
+        await hub.service()
+        event = StepEvent("meteor", "connect", "c1", "", "start", "info", int(NOW * 1e6), "x" * 1000)
         with pytest.raises(NotFound):
-            await hub.cycles.post("venus", [])
-        with pytest.raises(BadRequest):
-            await hub.cycles.post("meteor", [None] * (limits.MAX_POSTED + 1))
+            await hub.cycles.post([event, StepEvent("venus", "connect", "", "", "start", "info", int(NOW * 1e6), "")])
+        assert await hub.store.services.waiting(9) == []
+        await hub.cycles.post([event])
+        await hub.turn()
+        (told,) = [each for each in hub.told if isinstance(each, EventsPosted)]
+        assert told.service == "meteor" and json.loads(told.lines[0])["message"] == "x" * 1000
+        assert len((await hub.store.services.cycle("meteor", 1)).steps[0].message) == 300
     with_hub(test)
 
 
@@ -360,7 +382,7 @@ def test_ten_thousand_cycles_that_never_end_leave_few_rows():
         now = int(NOW * 1e6)
         for batch in range(5):
             for part in range(2):
-                await hub.cycles.post("meteor", [
+                await hub.cycles.post([
                     StepEvent("meteor", "connect", f"c{batch}-{part}-{number}", "", "start", "info", now, "")
                     for number in range(limits.MAX_POSTED)])
             await hub.turn()

@@ -6,6 +6,7 @@ import re
 import jsonschema
 from api_hub import PASSWORD, ApiHub
 from openapi_spec_validator import OpenAPIV31SpecValidator
+from package_updates import histogram, package_message, update
 from probe_debs import make_deb
 
 from dvic_hub.api.openapi import make_document
@@ -286,7 +287,38 @@ def test_what_the_hub_answers_is_what_the_document_says(tmp_path):
             await ask("GET", "/services/{service}/cycles/{cycle}", "vera", service="meteor", cycle="x")
             await ask("PUT", "/services/{service}/level", "otto", {"level": "warning"}, service="meteor")
             await ask("PUT", "/services/{service}/level", "otto", {"level": "loud"}, service="meteor")
+            shares = "/services/{service}/shares"
+            made = await ask("POST", shares, "otto", {"note": "the public page"}, service="meteor")
+            assert (await ask("GET", shares, "otto", service="meteor"))["items"][0]["note"] == "the public page"
+            await ask("GET", shares, "vera", service="meteor")
+            await ask("DELETE", shares + "/{share}", "otto", service="meteor", share=made["id"])
+            await ask("DELETE", shares + "/{share}", "otto", service="meteor", share=made["id"])
             await ask("DELETE", "/services/{service}", "otto", service="meteor")
+            node = (await ask("GET", "/nodes/{node}", node="web-2"))["id"]
+            record = update({"adc/<b>": histogram(1, "NaN")}, layout="<package/>")
+            assert (await hub.doors.ingest.commit(node, package_message(record))).stored
+            package = (await ask("GET", "/packages", "vera", query={"node": "web-2"}))["items"][0]["id"]
+            await ask("GET", "/packages", "vera", query={"node": "nobody"})
+            await ask("GET", "/packages/{package}", "vera", package="readout")
+            await ask("GET", "/packages/{package}", "vera", package=package, query={"at": "time:1h"})
+            names = {"names": '["adc/<b>"]', "known": "0" * 32}
+            await ask("GET", "/packages/{package}/objects", "vera", package=package, query=names)
+            await ask("GET", "/packages/{package}/objects", "vera", package=package, query={"names": "adc"})
+            await ask("GET", "/packages/{package}/history", "vera", package=package, query={"since": "1h"})
+            await ask("POST", "/packages/{package}/references", "otto", {"name": "run-1"}, package=package)
+            await ask("POST", "/packages/{package}/references", "otto", {"name": "run-1"}, package=package)
+            await ask("POST", "/packages/{package}/references", "otto", {"name": "<b>"}, package=package)
+            await ask("GET", "/packages/{package}/references", "vera", package=package)
+            await ask("DELETE", "/packages/{package}/references/{reference}", "otto", package=package,
+                      reference="run-1")
+            await ask("GET", "/packages/{package}/layout", "vera", package=package)
+            await ask("PUT", "/packages/{package}/layout", "vera", {"text": "<package/>"}, package=package)
+            await ask("PUT", "/packages/{package}/layout", "otto", {"text": "<package/>"}, package=package)
+            await ask("POST", "/packages/{package}/layout/check", "vera", {"text": "<package/>"}, package=package)
+            await ask("DELETE", "/packages/{package}/layout", "otto", package=package)
+            await ask("DELETE", "/packages/{package}", "vera", package=package)
+            await ask("DELETE", "/packages/{package}", "otto", package=package)
+            await ask("GET", "/packages/{package}", "vera", package=package)
             program = await ask("POST", "/api-tokens", "vera", {"note": "ci", "ttl": 60})
             await ask("GET", "/api-tokens", "vera")
             await ask("DELETE", "/api-tokens/{token}", "vera", token=program["id"])

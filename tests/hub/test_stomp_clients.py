@@ -8,7 +8,7 @@ from collections import defaultdict
 import pytest
 import stomp
 from api_hub import PASSWORD
-from stomp_hub import publish, stomp_hub
+from stomp_hub import new_service, publish, stomp_hub
 
 CLIENTS = {"1.0": stomp.Connection10, "1.1": stomp.Connection11, "1.2": stomp.Connection12}
 
@@ -94,6 +94,37 @@ def test_stomp_py_acknowledges_in_every_version(tmp_path, version):
     played(scene, tmp_path)
 
 
+@pytest.mark.parametrize("version", [*CLIENTS, "websocket"])
+def test_a_program_for_another_broker_sends_to_a_service_and_its_front_end_hears_it(tmp_path, version):
+    async def scene(hub, node):
+        await new_service(hub)
+        front, ears = connection(hub, version)
+        await asyncio.to_thread(front.connect, "vera", hub.tokens["vera"], wait=True)
+        front.subscribe("/topic/meteor", id="1", headers={"receipt": "r1"})
+        await ears.next("receipt")
+        program, told = connection(hub, version)
+        await asyncio.to_thread(program.connect, "otto", hub.tokens["otto"], wait=True)
+        program.send("/topic/meteor", "began: ä", headers={"component": "connect", "step": "start", "receipt": "s"})
+        assert (await told.next("receipt"))[0]["receipt-id"] == "s"
+        heard = [json.loads((await ears.next("message"))[1]) for _ in range(2)]
+        assert [each["kind"] for each in heard] == ["event", "service"]
+        assert heard[0] == {**heard[0], "service": "meteor", "component": "connect", "message": "began: ä"}
+        name = program.begin()
+        for step in ("done", "start"):
+            program.send("/queue/meteor", json.dumps({"component": "connect" if step == "done" else "decode",
+                                                      "step": step}), transaction=name)
+        program.commit(name, receipt="c")
+        assert (await told.next("receipt"))[0]["receipt-id"] == "c"
+        steps = {}
+        while steps.get("decode") != "running":
+            one = json.loads((await ears.next("message"))[1])
+            steps[one["component"]] = one.get("state", steps.get(one["component"]))
+        assert steps["connect"] == "ok"
+        for client in (front, program):
+            await asyncio.to_thread(client.disconnect)
+    played(scene, tmp_path)
+
+
 def test_stomp_py_is_told_why_it_is_refused(tmp_path):
     async def scene(hub, node):
         client, ears = connection(hub, "1.2")
@@ -104,9 +135,9 @@ def test_stomp_py_is_told_why_it_is_refused(tmp_path):
         await ears.next("disconnected")
 
         client, ears = connection(hub, "1.2")
-        await asyncio.to_thread(client.connect, "vera", hub.tokens["vera"], wait=True)
+        await asyncio.to_thread(client.connect, "otto", hub.tokens["otto"], wait=True)
         client.send("/topic/meteor", "hello")
-        assert "/topic/meteor" in (await ears.next("error"))[0]["message"]
+        assert "there is no service meteor" in (await ears.next("error"))[0]["message"]
     played(scene, tmp_path)
 
 

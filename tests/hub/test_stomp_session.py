@@ -11,6 +11,9 @@ from dvic_hub.domain.stomp_session import (
     CLOSED,
     HANDSHAKE_SECONDS,
     MAX_STOMP_SUBSCRIPTIONS,
+    MAX_TRANSACTION_BYTES,
+    MAX_TRANSACTION_FRAMES,
+    MAX_TRANSACTIONS,
     MAX_UNACKNOWLEDGED,
     CheckWho,
     Deliver,
@@ -102,7 +105,7 @@ def test_a_receipt_comes_after_what_it_is_for_and_before_the_end():
 def test_an_error_names_the_receipt_that_was_asked_for_and_ends_it():
     session = opened()
     said, _ = session.receive(frame("SUBSCRIBE", id="1", destination="/queue/x", receipt="r1"))
-    assert b"receipt-id:r1\n" in said.data and b"/topic/events" in said.data
+    assert b"receipt-id:r1\n" in said.data and b"/topic/SERVICE" in said.data
     assert session.state == CLOSED and session.receive(frame("DISCONNECT")) == [] and session.refuse("again") == []
 
 
@@ -145,19 +148,72 @@ def test_one_that_acknowledges_nothing_is_full():
     assert subscribed(opened())[0].unacknowledged is None
 
 
-def test_what_is_sent_is_handed_on_and_there_are_no_transactions():
-    sent = Frame("SEND", {"destination": "/topic/meteor"}, b"hello")
-    assert opened().receive(sent) == [Deliver("/topic/meteor", sent.headers, b"hello")]
-    for command in ("BEGIN", "COMMIT", "ABORT"):
-        assert "transactions" in refused(opened().receive(frame(command, transaction="t")))
-    for command in ("SEND", "ACK"):
-        assert "transactions" in refused(opened().receive(frame(command, transaction="t", destination="d", id="1")))
+def sent(body: bytes = b"hello", **headers: str) -> Frame:
+    return Frame("SEND", {"destination": "/topic/meteor", **headers}, body)
+
+
+def begun(name: str = "t") -> StompSession:
+    session = opened()
+    assert session.receive(frame("BEGIN", transaction=name)) == []
+    return session
+
+
+def test_what_is_sent_is_handed_on_and_its_receipt_comes_behind_it():
+    delivered, receipt = opened().receive(sent(receipt="r"))
+    assert delivered == Deliver("/topic/meteor", {"destination": "/topic/meteor", "receipt": "r"}, b"hello")
+    assert receipt.data.startswith(b"RECEIPT\nreceipt-id:r\n")
+    assert "destination" in refused(opened().receive(Frame("SEND", {}, b"x")))
+
+
+def test_a_transaction_is_handed_on_as_a_whole_when_it_is_committed_and_not_at_all_when_it_is_aborted():
+    session = begun()
+    assert session.receive(frame("BEGIN", transaction="other")) == []
+    for body, name in ((b"one", "t"), (b"never", "other"), (b"two", "t")):
+        assert session.receive(sent(body, transaction=name)) == []
+    assert session.receive(frame("ABORT", transaction="other")) == []
+    *delivered, receipt = session.receive(frame("COMMIT", transaction="t", receipt="r"))
+    assert [each.body for each in delivered] == [b"one", b"two"] and receipt.data.startswith(b"RECEIPT\n")
+    assert "BEGIN comes first" in refused(session.receive(frame("COMMIT", transaction="t")))
+
+
+def test_acknowledgements_in_a_transaction_wait_for_its_commit():
+    session = begun()
+    (listen,) = subscribed(session, "client-individual")
+    listen.unacknowledged.ids.update(dict.fromkeys("12"))
+    assert session.receive(frame("ACK", id="1", transaction="t")) == []
+    assert list(listen.unacknowledged.ids) == ["1", "2"]
+    assert session.receive(frame("COMMIT", transaction="t")) == []
+    assert list(listen.unacknowledged.ids) == ["2"]
+
+
+@pytest.mark.parametrize("command", ["COMMIT", "ABORT", "SEND", "ACK", "BEGIN"])
+def test_a_transaction_has_a_name_that_is_open(command):
+    wrong = {"destination": "/topic/meteor", "id": "1"}
+    assert refused(begun().receive(frame(command, transaction="t" if command == "BEGIN" else "other", **wrong)))
+    if command not in ("SEND", "ACK"):
+        assert "transaction" in refused(begun().receive(frame(command)))
+
+
+def test_transactions_are_bounded_in_number_frames_and_bytes():
+    session = begun()
+    for number in range(1, MAX_TRANSACTIONS):
+        assert session.receive(frame("BEGIN", transaction=str(number))) == []
+    assert "MAX_TRANSACTIONS" in refused(session.receive(frame("BEGIN", transaction="more")))
+    session = begun()
+    for _ in range(MAX_TRANSACTION_FRAMES):
+        assert session.receive(sent(b"", transaction="t")) == []
+    assert "MAX_TRANSACTION_FRAMES" in refused(session.receive(sent(b"", transaction="t")))
+    session, piece = begun(), b"x" * (MAX_TRANSACTION_BYTES // 4)
+    for _ in range(4):
+        assert session.receive(sent(piece, transaction="t")) == []
+    assert "MAX_TRANSACTION_BYTES" in refused(session.receive(sent(b"x", transaction="t")))
 
 
 @given(st.lists(st.builds(Frame, st.sampled_from(sorted(COMMANDS)), st.dictionaries(
     st.sampled_from(["id", "destination", "ack", "receipt", "accept-version", "heart-beat", "transaction",
                      "message-id"]),
-    st.sampled_from(["", "1", "/topic/events", "/topic/events.log.tag:", "client", "1.2", "0,0", "x" * 200])))))
+    st.sampled_from(["", "1", "/topic/events", "/topic/events.log.tag:", "/topic/meteor", "/queue/meteor", "client",
+                     "1.2", "0,0", "x" * 200])), st.binary(max_size=20))))
 def test_no_frames_break_a_session(frames):
     session = StompSession("x", 0.0)
     for one in frames:
@@ -173,14 +229,20 @@ def test_no_frames_break_a_session(frames):
     ("/topic/events.log.tag:room=lab and web-*", {"level": "warning"},
      Filter(kinds=("log",), selector="tag:room=lab and web-*", level="warning")),
     ("/topic/events.run", {"run": "abc", "selector": "web-1", "brief": "true", "other": "x"},
-     Filter(kinds=("run",), run="abc", selector="web-1", brief=True))])
+     Filter(kinds=("run",), run="abc", selector="web-1", brief=True)),
+    ("/topic/meteor", {"level": "warning"}, Filter(kinds=("log", "service", "event"), service="meteor",
+                                                   level="warning")),
+    ("/topic/events.service.events.x", {}, Filter(kinds=("service",), service="events.x")),
+    ("/topic/events.service", {"service": "meteor"}, Filter(kinds=("service",), service="meteor"))])
 def test_destinations_are_filters_of_the_live_stream(destination, headers, wanted):
     assert filters_of(destination, headers) == (wanted,)
 
 
 @pytest.mark.parametrize("destination, headers", [
-    ("", {}), ("/topic", {}), ("/topic/eventslog", {}), ("/topic/events.", {}), ("/topic/events.secrets", {}),
-    ("/queue/events", {}), ("/topic/events.log", {"level": "loud"}), ("/topic/events.log.a", {"selector": "b"}),
+    ("", {}), ("/topic", {}), ("/topic/", {}), ("/topic/events.", {}), ("/topic/events.secrets", {}),
+    ("/queue/events", {}), ("/topic/meteor\n", {}), ("/topic/" + "x" * 65, {}), ("/topic/../etc", {}),
+    ("/topic/meteor", {"service": "other"}), ("/topic/events.service.a", {"service": "b"}),
+    ("/topic/events.log", {"level": "loud"}), ("/topic/events.log.a", {"selector": "b"}),
     ("/topic/events.log", {"brief": "perhaps"}), ("/topic/events.log", {"grep": "x" * 5000})])
 def test_other_destinations_are_refused(destination, headers):
     with pytest.raises(MalformedMessage):

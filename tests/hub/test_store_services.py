@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from batches import batch, lines
 
-from dvic_hub.domain.cycle_model import Cycle, Service, Step
+from dvic_hub.domain.cycle_model import Cycle, Service, Share, Step
 from dvic_hub.domain.model import Node
 from dvic_hub.domain.service_description import checked
 from dvic_hub.errors import BadRequest, Conflict, StoreFull
@@ -52,6 +52,35 @@ def test_changing_a_service_keeps_what_it_has_counted_and_puts_its_open_cycles(e
             assert await it.services.get("meteor") == replace(changed, last=7, counted={"old": 3})
             assert await it.services.cycle("meteor", 7) == a_cycle(7)
             assert not await it.services.change(replace(METEOR, name="venus"), [])
+
+    run(steps)
+
+
+def test_shares_are_kept_up_to_a_number_and_go_with_their_service(every_store):
+    async def steps():
+        one, two = (Share(f"{name}", b"\x00hash", "meteor", time, "ada", "n") for name, time in (("b", 1), ("a", 2)))
+        async with every_store() as it:
+            await it.services.add(METEOR)
+            assert await it.services.add_share(two, 2) and await it.services.add_share(one, 2)
+            assert not await it.services.add_share(replace(one, id="c"), 2)
+            assert await it.services.add_share(replace(one, id="c", service="aqua"), 2)
+        async with every_store() as it:
+            assert await it.services.shares("meteor") == [one, two]
+            assert await it.services.share("a") == two and await it.services.share("d") is None
+            assert await it.services.remove_share("a") and not await it.services.remove_share("a")
+            await it.services.remove("meteor")
+            assert await it.services.share("b") is None and await it.services.share("c")
+
+    run(steps)
+
+
+def test_results_are_those_of_the_newest_cycles(every_store):
+    async def steps():
+        async with every_store() as it:
+            await it.services.add(METEOR)
+            await it.services.change(METEOR, [a_cycle(1, result="ok"), a_cycle(2, result="error"), a_cycle(3)])
+            assert await it.services.results("meteor", 2) == [(3, ""), (2, "error")]
+            assert await it.services.results("aqua", 2) == []
 
     run(steps)
 

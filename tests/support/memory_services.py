@@ -14,6 +14,7 @@ class MemoryServices:
         self.passes: dict = {}
         self.events: list[WaitingEvents] = []
         self.taken = 0
+        self.shared: dict = {}
 
     async def add(self, service):
         await self._turn()
@@ -32,6 +33,7 @@ class MemoryServices:
     async def remove(self, name):
         await self._turn()
         self.passes = {key: cycle for key, cycle in self.passes.items() if key[0] != name}
+        self.shared = {id: share for id, share in self.shared.items() if share.service != name}
         return self.rows.pop(name, None) is not None
 
     async def change(self, service, cycles):
@@ -56,6 +58,9 @@ class MemoryServices:
         found = self.passes.get((service, number))
         return _copy(found) if found else None
 
+    async def results(self, service, limit):
+        return [(cycle.number, cycle.result) for cycle in (await self.cycles(service, limit)).items]
+
     async def relevant(self, names):
         await self._turn(False)
         found = {}
@@ -65,6 +70,26 @@ class MemoryServices:
             chosen = [cycle for cycle in mine if not cycle.result or (cycle.name and cycle.name in wanted)]
             found.update(((service, cycle.number), _copy(cycle)) for cycle in chosen + unnamed + mine[-1:])
         return list(found.values())
+
+    async def add_share(self, share, most):
+        if len(await self.shares(share.service)) >= most:
+            return False
+        await self._turn()
+        self.shared[share.id] = share
+        return True
+
+    async def shares(self, service):
+        await self._turn(False)
+        return sorted((share for share in self.shared.values() if share.service == service),
+                      key=lambda share: (share.created, share.id))
+
+    async def share(self, id):
+        await self._turn(False)
+        return self.shared.get(id)
+
+    async def remove_share(self, id):
+        await self._turn()
+        return self.shared.pop(id, None) is not None
 
     async def put_events(self, body):
         await self._turn()

@@ -11,6 +11,7 @@ from dataclasses import replace
 from fnmatch import fnmatch
 
 from memory_alarms import MemoryAlarms
+from memory_packages import MemoryPackages
 from memory_rollouts import MemoryReleases, MemoryRollouts
 from memory_services import MemoryServices
 from memory_silences import MemorySilences
@@ -21,10 +22,11 @@ from dvic_hub.domain.glance import EMPTY, Glance, extended, figures_of
 from dvic_hub.domain.log_levels import LevelCounter
 from dvic_hub.domain.log_search import Wanted, write_cursor
 from dvic_hub.domain.model import EVERY_RUN, Around, LogItem, Page, Series
+from dvic_hub.domain.packages import NotHeld
 from dvic_hub.domain.record_types import LEVEL_NUMBER
 from dvic_hub.errors import Conflict, StoreFull
 from dvic_wire.runs import TERMINAL
-from dvic_wire.streams import RUN_PREFIX, accept
+from dvic_wire.streams import RUN_PREFIX, Verdict, accept
 
 
 class _Table:
@@ -51,12 +53,19 @@ class MemoryStreams(_Table):
         verdict = accept(self.held.get(key, ""), batch.from_cursor, batch.to_cursor)
         if not verdict.accepted:
             return verdict
+        number = 0
+        if batch.package:
+            try:
+                number = self._store.packages.take(batch.package)
+            except NotHeld:
+                self.held.pop(key, None)
+                return Verdict(False, "")
         if batch.closed or batch.run_end is not None:
             self.held.pop(key, None)
         else:
             self.held[key] = batch.to_cursor
         self.batches.append(batch)
-        verdict = replace(verdict, number=len(self.batches))
+        verdict = replace(verdict, number=number or len(self.batches))
         if batch.steps:
             self._store.services.take(verdict.number, batch.steps)
         if batch.run_end is not None:
@@ -410,6 +419,7 @@ class MemoryStore:
         self.alarms = MemoryAlarms(self)
         self.silences = MemorySilences(self)
         self.services = MemoryServices(self)
+        self.packages = MemoryPackages(self)
         self.people = MemoryPeople(self)
         self.audit = MemoryAudit(self)
 

@@ -29,6 +29,12 @@ async def stomp_hub(folder, **settings):
             yield hub
 
 
+async def new_service(hub, name: str = "meteor", *components: str) -> None:
+    body = {"name": name, "components": [{"name": each} for each in components or ("connect", "decode")]}
+    status, answer = await hub.ask("POST", "/api/v1/services", "ada", body)
+    assert status == 201, answer
+
+
 def publish(hub, node, *messages: str) -> None:
     records = [msgspec.json.encode({"time": 1, "level": "info", "message": message}) for message in messages]
     hub.bus.publish(LogsStored(node.id, "journal", records, 2))

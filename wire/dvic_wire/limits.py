@@ -74,3 +74,24 @@ MAX_METRIC_NAME = 200
 
 MAX_DEMOS = 5000
 """Processes in one record of the demos stream."""
+
+MAX_PACKAGE_BYTES = 4 * 1024 * 1024
+"""One histogram package as its file holds it, bytes."""
+
+MAX_OBJECTS = 1000
+"""Histograms and graphs of one package."""
+
+MAX_OBJECT_BYTES = 2 * 1024 * 1024
+"""One histogram or graph, bytes of JSON."""
+
+MAX_OBJECT_NAME = 200
+"""Characters of the name of a histogram or graph; also of titles and labels."""
+
+MAX_BINS = 400_000
+"""Bins of one histogram, those for underflow and overflow among them."""
+
+MAX_POINTS = 100_000
+"""Points of one graph."""
+
+MAX_LAYOUT_BYTES = 256 * 1024
+"""A package's layout, bytes."""

@@ -13,6 +13,7 @@ Names of streams and the records that they carry:
     file:<dev>:<inode>          log records of one dvic_log file; the cursor is an offset and a fingerprint of its head
     hardware, demos             metric samples and process states, out of the ring; the cursor is <ring id>:<serial>
     run:<run id>                output and end of one run
+    package:<uid>:<hash>        histograms of one package file, the newest state of it (packages.py)
 """
 
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ HARDWARE = "hardware"
 DEMOS = "demos"
 FILE_PREFIX = "file:"
 RUN_PREFIX = "run:"
+PACKAGE_PREFIX = "package:"
 
 START = ""
 """The cursor before everything."""

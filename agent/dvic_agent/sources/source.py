@@ -33,7 +33,10 @@ class Reading:
 
 
 class Stream(Protocol):
-    """One stream: `name` on the wire, `source` as people see it, `about` (JSON) of what is known of it."""
+    """One stream: `name` on the wire, `source` as people see it, `about` (JSON) of what is known of it.
+
+    It may have two things more. `in_flight`: batches under way at a time, of one record each, for a stream of which
+    only the newest state counts; `refused(reason)`: the hub could not use its last batch."""
 
     name: str
     source: str

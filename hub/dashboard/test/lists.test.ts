@@ -31,6 +31,7 @@ function told(each: Trouble): string {
   if (each.kind === "hub") return each.text
   if (each.kind === "run") return `${each.run.id} ${each.bad}/${each.of}`
   if (each.kind === "halted") return `${each.rollout.id} halted`
+  if (each.kind === "service") return `${each.service.name} ${each.service.cycle?.state ?? ""}`
   return each.kind === "update" ? `${each.rollout.id} ${each.bad}/${each.of}` : each.node.name
 }
 

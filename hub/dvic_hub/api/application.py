@@ -24,7 +24,7 @@ def make_application(doors: Doors, routes: tuple[Route, ...] = ROUTES) -> web.Ap
     application = web.Application(middlewares=[
         naming(parse_networks(doors.config.trusted_proxies)),
         problems,
-        own_pages_only(doors.config.url),
+        own_pages_only(doors.config.url, doors.config.embed_origins),
         permitting(doors.people, cookie_name(doors.identity.fingerprint), opened),
     ])
     application[ROUTE_TABLE] = routes

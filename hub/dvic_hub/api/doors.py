@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from dvic_hub.services.live import LiveService
     from dvic_hub.services.manifests import ManifestService
     from dvic_hub.services.notifications import NotificationService
+    from dvic_hub.services.packages import PackageService
     from dvic_hub.services.people import PeopleService
     from dvic_hub.services.pushes import PushService
     from dvic_hub.services.release_keys import ReleaseKeyService
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from dvic_hub.services.rollouts import RolloutService
     from dvic_hub.services.runs import RunService
     from dvic_hub.services.sessions import SessionService
+    from dvic_hub.services.shares import ShareService
     from dvic_hub.services.silences import SilenceService
     from dvic_hub.services.stomp import StompService
     from dvic_hub.services.telegram_polls import TelegramPolls
@@ -72,6 +74,8 @@ class Doors:
     files: FileService
     copies: CopyService
     cycles: CycleService
+    packages: PackageService
+    shares: ShareService
     channels: ChannelService
     deliveries: DeliveryService
     notifications: NotificationService

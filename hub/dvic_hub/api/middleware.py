@@ -144,13 +144,16 @@ async def problems(request: web.Request, handler: Next) -> web.StreamResponse:
         return answer_problem(error, id)
 
 
-def own_pages_only(hub_url: str) -> Callable:
-    """Refuse what another site's page sends: all that can change something, and every WebSocket."""
+def own_pages_only(hub_url: str, others: tuple[str, ...] = ()) -> Callable:
+    """Refuse what another site's page sends: all that can change something, and every WebSocket. `others`: origins
+    whose pages may use routes that are shared."""
 
     @web.middleware
     async def own_pages(request: web.Request, handler: Next) -> web.StreamResponse:
         risky = request.method not in ("GET", "HEAD") or "upgrade" in request.headers
-        if risky and not origin_allowed(request.headers.get("Origin"), hub_url):
+        origin, route = request.headers.get("Origin"), getattr(request.match_info.handler, "route", None)
+        known = origin in others and route is not None and route.shared
+        if risky and not known and not origin_allowed(origin, hub_url):
             raise Forbidden(f"only the hub's own page may do this, and that one is at {hub_url}", code="origin",
                             field="Origin")
         return await handler(request)
@@ -184,6 +187,8 @@ async def add_security_headers(request: web.Request, response: web.StreamRespons
     """Signal handler for on_response_prepare."""
     for name, value in SECURITY_HEADERS.items():
         response.headers.setdefault(name, value)
+    if "frame-ancestors 'none'" not in response.headers["Content-Security-Policy"]:
+        del response.headers["X-Frame-Options"]  # it knows of no single sites
     if REQUEST_ID in request:
         response.headers["X-Request-Id"] = request[REQUEST_ID]
     response.headers["Server"] = "dvic-hub"

@@ -31,10 +31,11 @@ _ABOUT = {"node": "The node's id or name.", "run": "The run's id.", "token": "Th
           "index": "A file of the repository: InRelease, Packages.gz, ...",
           "hash": "SHA-256 of an index, in hex.", "secret": "An enrolment token.",
           "service": "The service's name.", "cycle": "The cycle's number.",
-          "push": "The push's id.", "hostkey": "The id of a host key that is remembered.",
+          "share": "The share's id.", "push": "The push's id.", "hostkey": "The id of a host key that is remembered.",
           "address": "An IP address.",
-          "silence": "The silence's id.", "window": "The window's name.", "alarm": "The alarm's id.",
-          "rule": "The rule's name.",
+          "silence": "The silence's id.", "package": "The package's id, or a name that only one has.",
+          "reference": "The reference's name.", "alarm": "The alarm's id.", "rule": "The rule's name.",
+          "window": "The window's name.",
           "channel": "The channel's name.", "route": "The route's name."}
 _DESCRIPTION = """Everything that the dashboard and `hubctl` can do.
 

@@ -54,6 +54,7 @@ class Route:
     `problems`: the statuses, besides those that every route can give, that a caller should expect.
     `content`: the media type of the answer where it is not JSON; `socket`: the answer is a WebSocket.
     `upload`: the media type of a body that the handler reads itself, piece by piece (of several: `one, other`).
+    `shared`: pages of the sites that embed_origins names may use it too.
     """
 
     method: str
@@ -70,6 +71,7 @@ class Route:
     max_body: int = DEFAULT_BODY
     socket: bool = False
     upload: str = ""
+    shared: bool = False
     description: str = ""
 
     @property

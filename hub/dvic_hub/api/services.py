@@ -11,7 +11,7 @@ from dvic_hub.domain import service_description
 from dvic_hub.domain.channels import EMAIL, TELEGRAM
 from dvic_hub.domain.cycle_model import Cycle, Service, Step
 from dvic_hub.domain.service_description import MAX_COMPONENTS, MAX_DESCRIPTION_BYTES, Description, PartName
-from dvic_hub.domain.step_events import MAX_EVENT_NAME, MAX_EVENT_TEXT, StepEvent
+from dvic_hub.domain.step_events import MAX_EVENT_NAME, StepEvent
 from dvic_hub.domain.step_states import SAID
 from dvic_hub.errors import NotFound
 from dvic_hub.services.cycles import MAX_POSTED
@@ -19,6 +19,9 @@ from dvic_wire.limits import MAX_RECORD_TEXT
 from dvic_wire.streams import LEVELS
 
 DESCRIPTION_TYPES = "application/json, application/yaml"
+
+RECENT = 20
+"""Results of cycles that are shown with a service."""
 
 MAX_EVENTS_BYTES = 4 * 1024 * 1024
 """Bytes of a body with events."""
@@ -64,12 +67,19 @@ class CycleItem(msgspec.Struct):
     steps: list[StepItem]
 
 
+class CycleResult(msgspec.Struct):
+    """A cycle in one word; one that is open may have another state than `running` where it is shown whole."""
+
+    number: int
+    state: str
+
+
 class ServiceItem(msgspec.Struct, omit_defaults=True):
     """`on`: whether events move it; `off`: components that are switched off. `email`, `telegram`: whether its alarms
     are told by these. `levels`: the least level that programs shall log at, of components and ("") of the whole.
-    `state`: off, idle, or that of the newest cycle while it is open. `cycle`: the newest. `due`: when by its schedule
-    the next is expected. `counted`: events that moved nothing, by why. `description` only where one service is asked
-    for."""
+    `state`: off, idle, or that of the newest cycle while it is open. `cycle`: the newest; `recent`: how the last ones
+    ended, newest first. `due`: when by its schedule the next is expected. `counted`: events that moved nothing, by why.
+    `description` only where one service is asked for."""
 
     name: str
     title: str
@@ -80,6 +90,7 @@ class ServiceItem(msgspec.Struct, omit_defaults=True):
     levels: dict[str, str]
     state: str
     cycle: CycleItem | None
+    recent: list[CycleResult]
     due: Time | None
     counted: dict[str, int]
     created: Time | None
@@ -181,7 +192,7 @@ async def remove_service(doors: Doors, call: Call) -> None:
 async def list_cycles(doors: Doors, call: Call) -> CycleList:
     doors.cycles.get(call.path["service"])
     page = await doors.store.services.cycles(call.path["service"], call.query.limit, call.query.cursor)
-    return CycleList([_shown_cycle(doors, cycle) for cycle in page.items], page.next)
+    return CycleList([shown_cycle(doors, cycle) for cycle in page.items], page.next)
 
 
 async def show_cycle(doors: Doors, call: Call) -> CycleItem:
@@ -190,15 +201,18 @@ async def show_cycle(doors: Doors, call: Call) -> CycleItem:
     cycle = await doors.store.services.cycle(service.name, int(number)) if plain else None
     if cycle is None:
         raise NotFound(f"there is no cycle {number} of {service.name}")
-    return _shown_cycle(doors, cycle)
+    return shown_cycle(doors, cycle)
 
 
 async def add_events(doors: Doors, call: Call) -> None:
-    name, now = call.path["service"], doors.now()
-    await doors.cycles.post(name, [
-        StepEvent(name, event.component, event.cycle, event.source, event.step, event.level,
-                  read_time(event.time, now, "time") or now, event.message[:MAX_EVENT_TEXT])
-        for event in call.body.events])
+    name, now = doors.cycles.get(call.path["service"]).name, doors.now()
+    await doors.cycles.post([step_event(name, event, now) for event in call.body.events])
+
+
+def step_event(service: str, event: NewEvent, now: int) -> StepEvent:
+    """An event that was sent, as steps take it; raises BadRequest for a time that is none."""
+    return StepEvent(service, event.component, event.cycle, event.source, event.step, event.level,
+                     read_time(event.time, now, "time") or now, event.message)
 
 
 async def _shown(doors: Doors, service: Service, whole: bool = True) -> ServiceItem:
@@ -207,13 +221,16 @@ async def _shown(doors: Doors, service: Service, whole: bool = True) -> ServiceI
     return ServiceItem(
         name=service.name, title=service.description.title, on=not service.off, off=list(service.components_off),
         email=EMAIL not in service.muted, telegram=TELEGRAM not in service.muted,
-        levels=service.levels, state=state, cycle=_shown_cycle(doors, newest) if newest else None,
+        levels=service.levels, state=state, cycle=shown_cycle(doors, newest) if newest else None,
+        recent=[CycleResult(number, result or (newest.state if newest and newest.number == number else "running"))
+                for number, result in await doors.store.services.results(service.name, RECENT)],
         due=show_time(service.due), counted=service.counted, created=show_time(service.created),
         created_by=service.created_by, changed=show_time(service.changed),
         description=service.description if whole else None)
 
 
-def _shown_cycle(doors: Doors, cycle: Cycle) -> CycleItem:
+def shown_cycle(doors: Doors, cycle: Cycle) -> CycleItem:
+    """As people are shown it."""
     now = 0 if cycle.result else doors.now()
     return CycleItem(
         number=cycle.number, name=cycle.name, state=cycle.state, started=show_time(cycle.started),

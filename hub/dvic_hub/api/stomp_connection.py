@@ -11,9 +11,10 @@ import time
 from collections.abc import AsyncIterator
 
 from dvic_hub.api.doors import Doors
+from dvic_hub.api.stomp_sending import Sending, known_service
 from dvic_hub.api.stream_socket import SocketOutlet
 from dvic_hub.domain.people import Actor
-from dvic_hub.domain.stomp_frames import Parser
+from dvic_hub.domain.stomp_frames import Frame, Parser
 from dvic_hub.domain.stomp_session import (
     OPEN,
     TICK,
@@ -27,7 +28,7 @@ from dvic_hub.domain.stomp_session import (
     Stop,
     error_frame,
 )
-from dvic_hub.errors import HubError, NotFound, NotSignedIn
+from dvic_hub.errors import HubError, NotSignedIn
 from dvic_hub.services.live import BACKLOG_BYTES, Subscription
 from dvic_hub.services.stomp import AcknowledgedOutlet, Wrap
 from dvic_wire.errors import WireError
@@ -47,6 +48,7 @@ class StompConnection:
         self._parser = Parser()
         self._listening: dict[str, Subscription] = {}
         self._actor: Actor | None = None
+        self._sending = Sending()
         self._token = ""
         self._made_login = False
 
@@ -86,13 +88,39 @@ class StompConnection:
         self._outlet.close(code, reason)
 
     async def _read(self) -> None:
-        """Take the frames that are whole."""
+        """Take the frames that are whole. What is sent in several, one behind the other, is committed as one."""
         try:
             while not self._outlet.ended.is_set() and (frame := self._parser.next()) is not None:
-                await self._do(self._session.receive(frame))
+                await self._take(frame, self._session.receive(frame))
                 self._parser.version = self._session.version
         except WireError as error:
+            await self._send()
             await self._do(self._session.refuse(str(error)))
+        await self._send()
+
+    async def _take(self, frame: Frame, steps: list[Step]) -> None:
+        if any(isinstance(step, Deliver) for step in steps):
+            try:
+                self._sending.add(self._doors, self._actor, steps)
+            except HubError as error:
+                steps = self._session.refuse(str(error), frame.headers.get("receipt", ""))
+            else:
+                if self._sending.full:
+                    await self._send()
+                return
+        await self._send()
+        await self._do(steps)
+
+    async def _send(self) -> None:
+        """Commit what was sent, then go on with what had to wait for that: its receipts."""
+        sending, self._sending = self._sending, Sending()
+        try:
+            if sending.events:
+                await self._doors.cycles.post(sending.events)
+        except HubError as error:
+            await self._do(self._session.refuse(f"what was sent is not stored: {error}"))
+        else:
+            await self._do(sending.after)
 
     async def _do(self, steps: list[Step]) -> None:
         for step in steps:
@@ -114,12 +142,11 @@ class StompConnection:
         elif isinstance(step, Stop):
             if (subscription := self._listening.pop(step.id, None)) is not None:
                 self._doors.live.unsubscribe(subscription)
-        elif isinstance(step, Deliver):
-            raise NotFound(f"nothing takes messages at {step.destination}")
         elif isinstance(step, End):
             self._outlet.close("ended", step.reason)
 
     def _listen(self, step: Listen) -> None:
+        known_service(self._doors, step.destination)
         stomp, version = self._doors.stomp, self._session.version
         if step.unacknowledged is None:
             outlet, encode = self._outlet, stomp.shared(step.id, step.destination, version, self._wrap)
@@ -140,12 +167,12 @@ class StompConnection:
             await self._do(self._session.tick(time.monotonic()))
 
     async def _recheck(self) -> None:
-        """Who is signed out hears no more."""
+        """Who is signed out hears no more, and who has another role now sends by that one."""
         while True:
             await asyncio.sleep(self._doors.live.recheck)
             try:
                 if self._token:
-                    await self._doors.people.authenticate(self._token, self._address)
+                    self._actor = await self._doors.people.authenticate(self._token, self._address)
             except NotSignedIn as error:
                 self.leave("not-signed-in", str(error))
                 return

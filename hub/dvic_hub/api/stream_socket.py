@@ -93,7 +93,7 @@ async def stream(doors: Doors, call: Call) -> web.StreamResponse:
     if transport is None:
         return socket
     outlet = SocketOutlet(transport)
-    guards = [asyncio.create_task(_end_with(socket, outlet)), asyncio.create_task(_recheck(doors, call, outlet))]
+    guards = [asyncio.create_task(end_with(socket, outlet)), asyncio.create_task(_recheck(doors, call, outlet))]
     subscription: Subscription | None = None
     try:
         async for message in socket:
@@ -138,7 +138,8 @@ def read_filters(kind: WSMsgType, data: object) -> tuple[Filter, ...]:
     return tuple(wanted)
 
 
-async def _end_with(socket: web.WebSocketResponse, outlet: SocketOutlet) -> None:
+async def end_with(socket: web.WebSocketResponse, outlet: SocketOutlet) -> None:
+    """Close the socket once its outlet has ended, and say why."""
     await outlet.ended.wait()
     code, reason = outlet.why
     await socket.close(code=_CLOSE_CODES.get(code, WSCloseCode.OK), message=reason.encode()[:100])

@@ -83,9 +83,10 @@ class LogWatch(Watch):
             del self._held[next(iter(self._held))]
         self._held[view.id] = counted  # the newest is last
         # clocks of machines may be ahead: nothing may lie in the future, or it would count for ever
-        merged = sorted(counted.times + [min(line.time, now) for line in found])
+        fresh = [min(line.time, now) for line in found]
+        merged = sorted(counted.times + fresh)
         counted.newest = max(found, key=lambda line: line.time).message
-        if raising and self._reached(merged, min(line.time for line in found)):
+        if raising and self._reached(merged, min(fresh)):
             subject = node_subject(view)
             self._hit[subject] = now
             self.conditions.bad(self._finding(view, subject, counted), now)

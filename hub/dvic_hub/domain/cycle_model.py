@@ -37,6 +37,18 @@ class Service:
         return tuple(each.name for each in self.description.components) if self.off else self.components_off
 
 
+@dataclass(frozen=True)
+class Share:
+    """What lets one look at one service only. `hash`: SHA-256 of its secret."""
+
+    id: str
+    hash: bytes
+    service: str
+    created: int
+    created_by: str
+    note: str
+
+
 class Step(msgspec.Struct, omit_defaults=True):
     """A component, for one source, in one cycle. `began`: by the hub's clock since when it could begin, or has.
     `worst`: warning or error, seen in this try, with the newest message that said so (`trouble`, its place and time).

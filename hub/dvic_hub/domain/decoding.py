@@ -26,14 +26,16 @@ from dvic_wire.limits import (
     MAX_FIELDS,
     MAX_METRIC_NAME,
     MAX_METRICS,
+    MAX_OBJECT_BYTES,
+    MAX_OBJECTS,
     MAX_RECORD_TEXT,
     MAX_RECORDS,
     MAX_STREAM_NAME,
 )
 from dvic_wire.runs import TERMINAL
-from dvic_wire.streams import DEMOS, FILE_PREFIX, HARDWARE, JOURNAL, RUN_PREFIX
+from dvic_wire.streams import DEMOS, FILE_PREFIX, HARDWARE, JOURNAL, PACKAGE_PREFIX, RUN_PREFIX
 
-from .record_types import LEVEL_NUMBER, DemoRecord, LogRecord, RunRecord, SampleRecord
+from .record_types import LEVEL_NUMBER, DemoRecord, LogRecord, PackageRecord, RunRecord, SampleRecord
 
 
 class Kind(IntEnum):
@@ -43,6 +45,7 @@ class Kind(IntEnum):
     RUN = 1
     HARDWARE = 2
     DEMOS = 3
+    PACKAGE = 4
 
 
 @dataclass(frozen=True)
@@ -81,18 +84,19 @@ class _Envelope(msgspec.Struct):
 _ENVELOPE = msgspec.json.Decoder(_Envelope)
 _RECORDS = {kind: msgspec.json.Decoder(Annotated[list[record], msgspec.Meta(max_length=MAX_RECORDS)])
             for kind, record in ((Kind.LOG, LogRecord), (Kind.RUN, RunRecord), (Kind.HARDWARE, SampleRecord),
-                                 (Kind.DEMOS, DemoRecord))}
+                                 (Kind.DEMOS, DemoRecord), (Kind.PACKAGE, PackageRecord))}
 _RAW_RECORDS = msgspec.json.Decoder(list[msgspec.Raw])
 _ONE_OF = {Kind.RUN: ("start", "out", "err", "step", "end", "gap"), Kind.HARDWARE: ("values", "facts", "gap"),
-           Kind.DEMOS: ("demos", "gap")}
+           Kind.DEMOS: ("demos", "gap"), Kind.PACKAGE: ("package", "gap")}
 _RUN_ID = re.compile(r"[a-z0-9]{12,32}\Z")
+_PACKAGE_FILE = re.compile(r"[0-9]{1,10}:[0-9a-f]{16}\Z")
 _PLACE = re.compile(r" - at (?:`key` in )?`\$\.?(.*)`\Z", re.DOTALL)
 _TOO_LONG = re.compile(r"of length <= (\d+)")
 _LENGTHS = {
     "": {MAX_STREAM_NAME: "MAX_STREAM_NAME", MAX_CURSOR: "MAX_CURSOR"},
     "records": {MAX_RECORD_TEXT: "MAX_RECORD_TEXT", MAX_FIELD_TEXT: "MAX_FIELD_TEXT", MAX_FIELDS: "MAX_FIELDS",
                 MAX_METRIC_NAME: "MAX_METRIC_NAME", MAX_METRICS: "MAX_METRICS", MAX_DEMOS: "MAX_DEMOS",
-                MAX_RECORDS: "MAX_RECORDS"},
+                MAX_RECORDS: "MAX_RECORDS", MAX_OBJECTS: "MAX_OBJECTS", MAX_OBJECT_BYTES: "MAX_OBJECT_BYTES"},
 }
 """Names of limits by their values, which is all that msgspec says: of the batch itself, and of its records."""
 
@@ -107,6 +111,8 @@ def kind_of(stream: str) -> Kind:
         return Kind.DEMOS
     if stream.startswith(RUN_PREFIX) and _RUN_ID.match(stream, len(RUN_PREFIX)):
         return Kind.RUN
+    if stream.startswith(PACKAGE_PREFIX) and _PACKAGE_FILE.match(stream, len(PACKAGE_PREFIX)):
+        return Kind.PACKAGE
     raise MalformedMessage("there is no such stream", "stream")
 
 

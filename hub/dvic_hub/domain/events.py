@@ -1,10 +1,11 @@
 """What happens inside the hub, told over the bus to whoever listens."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dvic_hub.domain.cycle_model import Change
 from dvic_hub.domain.decoding import raw_records
+from dvic_hub.domain.packages import PackageEvent
 
 
 class RawRecords(Sequence):
@@ -37,13 +38,14 @@ class RawRecords(Sequence):
 @dataclass(frozen=True)
 class LogsStored:
     """Log records of one batch were committed. `records` are raw JSON objects (bytes), as they came; `number`: the
-    batch's, which makes each record's place."""
+    batch's, which makes each record's place; `services`: which of them are events of which monitoring service."""
 
     node: str
     source: str
     records: Sequence[bytes]
     levels: int
     number: int = 0
+    services: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,15 @@ class StepChanged:
 
 
 @dataclass(frozen=True)
+class EventsPosted:
+    """Events that a program sent itself to a monitoring service were committed. `lines`: a JSON object each."""
+
+    service: str
+    lines: Sequence[bytes]
+    node: str = ""
+
+
+@dataclass(frozen=True)
 class AlarmChanged:
     """An alarm was raised, acknowledged or cleared (`state`), or is told about again. `detail`: what it is about
     (services.alarms)."""
@@ -122,4 +133,4 @@ class AlarmChanged:
 
 
 Event = (LogsStored | RunOutputStored | SamplesStored | NodeChanged | RunChanged | RolloutChanged | HostChanged
-         | StepChanged | AlarmChanged)
+         | StepChanged | EventsPosted | PackageEvent | AlarmChanged)

@@ -5,6 +5,7 @@ Times are whole microseconds since 1970 (UTC); 0 means never.
 
 from dataclasses import dataclass, field
 
+from dvic_hub.domain.packages import PackageChange
 from dvic_wire.runs import QUEUED, RunSpec
 from dvic_wire.signing import PublicKey, SharedKey
 from dvic_wire.updates import PENDING
@@ -379,12 +380,10 @@ class IncomingBatch:
     levels: int
     """Bit i set: a record of level LEVELS[i] is in it."""
     frame: bytes = b""
-    run_end: dict | None = None
-    """Of a run's last batch: the `end` record's content; the run node's state is committed with it."""
-    run_start: int = 0
-    """Time of a run's `start` record in this batch: the run node becomes running with it."""
-    facts: dict | None = None
-    """The newest facts of a hardware batch: they become the node's."""
+    run_end: dict | None = None  # of a run's last batch: its `end`; the run node's state is committed with it
+    run_start: int = 0  # time of a run's `start` in this batch: the run node becomes running with it
+    facts: dict | None = None  # the newest of a hardware batch: they become the node's
+    package: PackageChange | None = None  # what a batch of a package's stream says
     steps: bytes = b""
     """Events of monitoring services in this batch (domain/step_events.py); they wait in the store to be applied."""
 

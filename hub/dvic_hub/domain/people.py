@@ -119,16 +119,16 @@ def new_token_id() -> str:
     return "".join(secrets.choice(_ID_LETTERS) for _ in range(12))
 
 
-def token_text(id: str, secret: str) -> str:
+def token_text(id: str, secret: str, prefix: str = TOKEN_PREFIX) -> str:
     """What the person gets, once."""
-    return f"{TOKEN_PREFIX}_{id}_{secret}"
+    return f"{prefix}_{id}_{secret}"
 
 
-def split_token(text: str) -> tuple[str, str] | None:
+def split_token(text: str, kind: str = TOKEN_PREFIX) -> tuple[str, str] | None:
     """The id and the secret of a token's text; None when it can't be one."""
     prefix, _, rest = text.partition("_")
     id, _, secret = rest.partition("_")
-    if prefix != TOKEN_PREFIX or not _TOKEN_ID.match(id) or not _TOKEN_SECRET.match(secret):
+    if prefix != kind or not _TOKEN_ID.match(id) or not _TOKEN_SECRET.match(secret):
         return None
     return id, secret
 

@@ -16,8 +16,12 @@ from dvic_wire.limits import (
     MAX_FIELDS,
     MAX_METRIC_NAME,
     MAX_METRICS,
+    MAX_OBJECT_BYTES,
+    MAX_OBJECT_NAME,
+    MAX_OBJECTS,
     MAX_RECORD_TEXT,
 )
+from dvic_wire.packages import MAX_SERIAL
 from dvic_wire.streams import LEVELS
 
 MAX_TIME = 253_402_300_799_999_999
@@ -31,6 +35,9 @@ Whole = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 Name = Annotated[str, Meta(max_length=MAX_FIELD_TEXT)]
 Text = Annotated[str, Meta(max_length=MAX_RECORD_TEXT)]
 Base64 = Annotated[str, Meta(max_length=8 * MAX_RECORD_TEXT)]
+Title = Annotated[str, Meta(max_length=MAX_OBJECT_NAME)]
+Serial = Annotated[int, Meta(ge=0, le=MAX_SERIAL)]
+Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$")]
 MetricName = Annotated[str, Meta(max_length=MAX_METRIC_NAME)]
 
 
@@ -130,6 +137,38 @@ class RunRecord(_Record):
     step: RunStep | UnsetType = UNSET
     end: RunEnd | UnsetType = UNSET
     binary: Base64 | UnsetType = UNSET
+    gap: GapMark | UnsetType = UNSET
+    level: Name | UnsetType = UNSET
+    message: Name | UnsetType = UNSET
+
+
+class PackageEntry(_Record):
+    """An object of a package; `data` is its JSON as text, and not there where the hub has it."""
+
+    name: Title
+    hash: Digest
+    data: Annotated[str, Meta(max_length=MAX_OBJECT_BYTES)] | UnsetType = UNSET
+
+
+class PackageUpdate(_Record):
+    """`layout` only where it is another than before; `layout_hash` is empty where there is none."""
+
+    schema: int
+    name: Title
+    instance: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+    serial: Serial
+    objects: Annotated[list[PackageEntry], Meta(max_length=MAX_OBJECTS)]
+    title: Title = ""
+    skipped: Serial = 0
+    layout_hash: Annotated[str, Meta(pattern=r"^([0-9a-f]{32})?$")] = ""
+    layout: Text | UnsetType = UNSET
+
+
+class PackageRecord(_Record):
+    """Of a stream `package:...`: exactly one of `package` and `gap`."""
+
+    time: Time
+    package: PackageUpdate | UnsetType = UNSET
     gap: GapMark | UnsetType = UNSET
     level: Name | UnsetType = UNSET
     message: Name | UnsetType = UNSET

@@ -46,6 +46,7 @@ class StepEvents(msgspec.Struct):
     events: list[StepEvent]
 
 
+_TOLD = ("component", "cycle", "source", "step", "level", "time", "message")
 _JSON = msgspec.json.Decoder(StepEvents)
 written = msgspec.json.encode
 
@@ -53,6 +54,18 @@ written = msgspec.json.encode
 def read(body: bytes) -> StepEvents:
     """What `written` wrote."""
     return _JSON.decode(body)
+
+
+def told(event: StepEvent) -> bytes:
+    """An event that was sent, as subscribers are told it: a JSON object without its service."""
+    return msgspec.json.encode({name: getattr(event, name) for name in _TOLD})
+
+
+def cut(event: StepEvent) -> StepEvent:
+    """It, with as much of its message as a step keeps."""
+    if len(event.message) <= MAX_EVENT_TEXT:
+        return event
+    return msgspec.structs.replace(event, message=event.message[:MAX_EVENT_TEXT])
 
 
 class Watcher:

@@ -4,6 +4,8 @@
     asked    -> open       it may come in: CONNECTED
     any      -> closed     ERROR, DISCONNECT
 
+What stands in a transaction waits for its COMMIT, in bounds, and is then one list of steps, or none.
+
 Whatever is wrong ends the connection with one ERROR frame that says why, as STOMP wants it. Topics keep nothing: what
 was not acknowledged is not sent again, and NACK counts as "done with". A subscriber that acknowledges too little counts
 as slow (`Unacknowledged.full`).
@@ -15,7 +17,7 @@ from dataclasses import dataclass, field
 from dvic_hub.domain.stomp_frames import VERSIONS, Frame, write_frame
 from dvic_hub.domain.stomp_topics import filters_of
 from dvic_hub.domain.subscriptions import Filter
-from dvic_wire.errors import MalformedMessage, WireError
+from dvic_wire.errors import LimitExceeded, MalformedMessage, WireError
 
 WAITING = "waiting"
 ASKED = "asked"
@@ -27,6 +29,15 @@ MAX_STOMP_SUBSCRIPTIONS = 16
 
 MAX_UNACKNOWLEDGED = 1000
 """Messages that a subscription with acknowledgements may leave open; further events are missed meanwhile."""
+
+MAX_TRANSACTIONS = 8
+"""Transactions that one STOMP connection may have open."""
+
+MAX_TRANSACTION_FRAMES = 1000
+"""Frames in one of them."""
+
+MAX_TRANSACTION_BYTES = 1024 * 1024
+"""Bytes of the bodies in one of them."""
 
 MAX_STOMP_ID = 128
 """Characters of a subscription's or a receipt's id."""
@@ -119,6 +130,23 @@ class Unacknowledged:
         return True
 
 
+@dataclass(eq=False)
+class Transaction:
+    """What waits for its COMMIT."""
+
+    frames: list[Frame] = field(default_factory=list)
+    size: int = 0
+
+    def add(self, frame: Frame) -> None:
+        """Raises LimitExceeded."""
+        self.size += len(frame.body)
+        if len(self.frames) >= MAX_TRANSACTION_FRAMES:
+            raise LimitExceeded("MAX_TRANSACTION_FRAMES", MAX_TRANSACTION_FRAMES, len(self.frames) + 1)
+        if self.size > MAX_TRANSACTION_BYTES:
+            raise LimitExceeded("MAX_TRANSACTION_BYTES", MAX_TRANSACTION_BYTES, self.size)
+        self.frames.append(frame)
+
+
 class StompSession:
     """`name` is what the hub calls itself; times are seconds of a clock that only grows."""
 
@@ -134,6 +162,7 @@ class StompSession:
         self._expect_every = 0.0
         self._next_beat = 0.0
         self._subscriptions: dict[str, Unacknowledged | None] = {}
+        self._transactions: dict[str, Transaction] = {}
 
     def heard(self, now: float) -> None:
         """Bytes came, whatever they were."""
@@ -200,17 +229,51 @@ class StompSession:
             return self._subscribe(frame)
         if frame.command == "UNSUBSCRIBE":
             return self._unsubscribe(frame)
-        if frame.command in ("ACK", "NACK"):
-            self._settle(frame)
+        if frame.command in ("SEND", "ACK", "NACK"):
+            _needed(frame, "destination" if frame.command == "SEND" else self._message_id)
+            if "transaction" not in frame.headers:
+                return self._carry_out(frame)
+            self._transaction(frame).add(frame)
             return []
-        if frame.command == "SEND":
-            if "transaction" in frame.headers:
-                raise MalformedMessage("this hub has no transactions", "transaction")
-            return [Deliver(_needed(frame, "destination"), frame.headers, frame.body)]
         if frame.command == "DISCONNECT":
             self.state = CLOSED
             return [End("disconnected")]
-        raise MalformedMessage("this hub has no transactions", frame.command)
+        return self._transact(frame)
+
+    @property
+    def _message_id(self) -> str:
+        """The header that names what is acknowledged."""
+        return "id" if self.version == "1.2" else "message-id"
+
+    def _carry_out(self, frame: Frame) -> list[Step]:
+        """SEND, ACK or NACK, now."""
+        if frame.command == "SEND":
+            return [Deliver(frame.headers["destination"], frame.headers, frame.body)]
+        id = frame.headers[self._message_id]
+        if not any(one is not None and one.settle(id) for one in self._subscriptions.values()):
+            raise MalformedMessage("no such message waits for it", frame.command)
+        return []
+
+    def _transact(self, frame: Frame) -> list[Step]:
+        """BEGIN, COMMIT or ABORT."""
+        name = _id(frame, "transaction")
+        if frame.command == "BEGIN":
+            if name in self._transactions:
+                raise MalformedMessage("a transaction has this name already", "transaction")
+            if len(self._transactions) >= MAX_TRANSACTIONS:
+                raise LimitExceeded("MAX_TRANSACTIONS", MAX_TRANSACTIONS, len(self._transactions) + 1)
+            self._transactions[name] = Transaction()
+            return []
+        transaction = self._transaction(frame)
+        del self._transactions[name]
+        frames = transaction.frames if frame.command == "COMMIT" else ()
+        return [step for each in frames for step in self._carry_out(each)]
+
+    def _transaction(self, frame: Frame) -> Transaction:
+        name = _id(frame, "transaction")
+        if name not in self._transactions:
+            raise MalformedMessage("there is no such transaction: BEGIN comes first", "transaction")
+        return self._transactions[name]
 
     def _connect(self, frame: Frame) -> list[Step]:
         if self.state != WAITING:
@@ -246,13 +309,6 @@ class StompSession:
             raise MalformedMessage("there is no subscription with this id", "id")
         del self._subscriptions[id]
         return [Stop(id)]
-
-    def _settle(self, frame: Frame) -> None:
-        if "transaction" in frame.headers:
-            raise MalformedMessage("this hub has no transactions", "transaction")
-        id = _needed(frame, "id" if self.version == "1.2" else "message-id")
-        if not any(one is not None and one.settle(id) for one in self._subscriptions.values()):
-            raise MalformedMessage("no such message waits for it", frame.command)
 
 
 def error_frame(reason: str, version: str, receipt: str = "") -> bytes:

@@ -5,8 +5,8 @@ and the record as it came behind them. A `Picker` takes from it what a subscript
 everyone, when the event as a whole decides; single lines only where level, unit or text decide.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from fnmatch import translate
 from re import IGNORECASE
 from re import compile as regex
@@ -17,6 +17,7 @@ import msgspec
 from dvic_hub.domain.events import (
     AlarmChanged,
     Event,
+    EventsPosted,
     HostChanged,
     LogsStored,
     RolloutChanged,
@@ -27,6 +28,9 @@ from dvic_hub.domain.events import (
 )
 from dvic_hub.domain.liveness import NodeView
 from dvic_hub.domain.long_records import brief
+from dvic_hub.domain.package_lines import about as about_package
+from dvic_hub.domain.package_lines import with_data
+from dvic_hub.domain.packages import PackageEvent
 from dvic_wire import selectors
 from dvic_wire.limits import MAX_SELECTOR
 from dvic_wire.streams import LEVELS
@@ -37,7 +41,7 @@ MAX_FILTERS = 16
 MAX_CHUNK = 64 * 1024
 """Bytes of lines that are joined into one piece; a single line may be longer."""
 
-Kind = Literal["log", "run", "state", "rollout", "node", "sample", "host", "service", "alarm"]
+Kind = Literal["log", "run", "state", "rollout", "node", "sample", "host", "service", "event", "package", "alarm"]
 KINDS: tuple[str, ...] = Kind.__args__
 """What can be subscribed to; `run` brings both the states of runs and their output, `state` their states alone."""
 
@@ -51,9 +55,10 @@ Chunk = tuple[bytes, int]
 
 class Filter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One thing to hear of. Empty members don't filter. `level` (least), `source`, `unit` (globs) and `grep` (text,
-    capitals or not) hold for logs, `run` for runs and their output, `rollout` for rollouts, `service` for steps of
-    monitoring services and their alarms, `selector` for all that is about a node. `brief`: very long log records come
-    cut, with the `length` that their message has."""
+    capitals or not) hold for logs, `run` for runs and their output, `rollout` for rollouts, `service` for all of a
+    monitoring service (its steps, its alarms, events sent to it, and the log records that are its events), `package`
+    (id or name) for packages, `selector` for all that is about a node. `brief`: very long log records come cut, with
+    the `length` that their message has. `data`: packages come with what changed."""
 
     kinds: Annotated[tuple[Kind, ...], msgspec.Meta(max_length=len(KINDS))] = ()
     selector: Annotated[str, msgspec.Meta(max_length=MAX_SELECTOR)] = "all"
@@ -64,7 +69,9 @@ class Filter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     run: Annotated[str, msgspec.Meta(max_length=32)] = ""
     rollout: Annotated[str, msgspec.Meta(max_length=32)] = ""
     service: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    package: Annotated[str, msgspec.Meta(max_length=64)] = ""
     brief: bool = False
+    data: bool = False
 
 
 class _Peek(msgspec.Struct, gc=False):
@@ -92,8 +99,11 @@ class Happening:
     run: str = ""
     rollout: str = ""
     service: str = ""
+    package: PackageEvent | None = None
     levels: int = 0
     number: int = 0
+    services: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    _with_data: list[Chunk] | None = None
     _lines: list[bytes] | None = None
     _chunks: list[Chunk] | None = None
     _peeked: list[_Peek] | None = None
@@ -117,6 +127,12 @@ class Happening:
             self._chunks = join_lines(self.lines)
         return self._chunks
 
+    def chunks_with_data(self) -> list[Chunk]:
+        """Of a package: its line with the objects that changed; made once for everyone too."""
+        if self._with_data is None:
+            self._with_data = [(with_data(self.lines[0], self.package), 1)]
+        return self._with_data
+
     def peeked(self) -> list[_Peek]:
         if self._peeked is None:
             self._peeked = [_PEEK.decode(line) for line in self.lines]
@@ -135,9 +151,11 @@ def happening_of(event: Event, view_of: Callable[[str], NodeView | None]) -> Hap
         return Happening("host", "", None, {"kind": "host", "address": event.address, "state": event.state})
     view = view_of(event.node) if event.node else None
     about = {"node": view.name if view else event.node, "node_id": event.node}
+    if isinstance(event, PackageEvent):
+        return Happening("package", event.node, view, about_package(event, about["node"]), package=event)
     if isinstance(event, LogsStored):
         return Happening("log", event.node, view, {"kind": "log", **about, "source": event.source}, event.records,
-                         source=event.source, levels=event.levels, number=event.number)
+                         source=event.source, levels=event.levels, number=event.number, services=event.services)
     if isinstance(event, RunOutputStored):
         return Happening("run", event.node, view, {"kind": "output", "run": event.run, **about}, event.records,
                          run=event.run, number=event.number)
@@ -152,6 +170,9 @@ def happening_of(event: Event, view_of: Callable[[str], NodeView | None]) -> Hap
     if isinstance(event, StepChanged):
         line = {"kind": "service", "service": event.service, **asdict(event.change)}
         return Happening("service", "", None, line, service=event.service)
+    if isinstance(event, EventsPosted):
+        return Happening("event", "", None, {"kind": "event", "service": event.service}, event.lines,
+                         service=event.service)
     if isinstance(event, AlarmChanged):
         line = {**event.detail, "kind": "alarm", "alarm": event.alarm, **about, "state": event.state}
         return Happening("alarm", event.node, view, line, service=event.detail.get("service", ""))
@@ -193,6 +214,11 @@ class Picker:
         for part in self._parts:
             if not part.concerns(happening):
                 continue
+            if happening.package is not None:
+                if part.data:
+                    return happening.chunks_with_data()
+                wanted = {0}
+                continue
             if part.takes_all(happening):
                 return happening.chunks()
             some = part.lines(happening)
@@ -217,7 +243,9 @@ class _Compiled:
         self.run = wanted.run
         self.rollout = wanted.rollout
         self.service = wanted.service
+        self.package = wanted.package
         self.brief = wanted.brief
+        self.data = wanted.data
         self.selector = selectors.parse(wanted.selector or "all")
         self.everyone = isinstance(self.selector, selectors.All)
         self.levels = _ALL_LEVELS & -(1 << _LEVEL_NUMBER[wanted.level]) if wanted.level else _ALL_LEVELS
@@ -234,24 +262,34 @@ class _Compiled:
         if happening.kind == "log":
             if not happening.levels & self.levels or (self.source and not self.source(happening.source)):
                 return False
+            if self.service and self.service not in happening.services:
+                return False
         elif self.run and happening.kind == "run" and happening.run != self.run:
             return False
-        elif self.service and happening.kind in ("service", "alarm") and happening.service != self.service:
+        elif self.service and happening.kind in ("service", "event", "alarm") and happening.service != self.service:
+            return False
+        elif self.package and happening.kind == "package" and self.package not in (
+                happening.package.package.id, happening.package.package.name):
             return False
         elif self.rollout and happening.kind == "rollout" and happening.rollout != self.rollout:
             return False
         return self.everyone or not happening.node or self._names(happening)
 
     def takes_all(self, happening: Happening) -> bool:
-        return happening.kind != "log" or not (self.grep or self.unit or happening.levels & ~self.levels)
+        if happening.kind != "log":
+            return True
+        if self.service and len(happening.services[self.service]) != len(happening.records):
+            return False
+        return not (self.grep or self.unit or happening.levels & ~self.levels)
 
     def lines(self, happening: Happening) -> set[int]:
         """The indexes of the lines that pass."""
-        peeked = happening.peeked()
-        found = range(len(peeked))
+        found = happening.services[self.service] if self.service else range(len(happening.records))
         if happening.levels & ~self.levels:
+            peeked = happening.peeked()
             found = [index for index in found if peeked[index].level in self.names]
         if self.unit:
+            peeked = happening.peeked()
             found = [index for index in found if self.unit(peeked[index].unit)]
         if self.grep:
             messages = happening.lowered()

@@ -19,7 +19,7 @@ from dvic_hub.bus.port import Bus
 from dvic_hub.domain import step_events
 from dvic_hub.domain.cycle_model import Cycle, Service, WaitingEvents
 from dvic_hub.domain.cycles import Book
-from dvic_hub.domain.events import StepChanged
+from dvic_hub.domain.events import EventsPosted, StepChanged
 from dvic_hub.domain.people import Actor
 from dvic_hub.domain.schedule import next_after
 from dvic_hub.domain.service_description import Description
@@ -95,17 +95,28 @@ class CycleService:
 
     # ---- events in
 
-    def found(self, node: str, records: list, source: str) -> bytes:
-        """The events of services among the log records of one batch, as they are stored with it."""
+    def found(self, node: str, records: list, source: str) -> tuple[bytes, dict[str, list[int]]]:
+        """The events of services among the log records of one batch, as they are stored with it, and the places of
+        those that the node may speak for."""
         events = self._watcher.found(records, source)
-        return step_events.written(StepEvents(node, self._now(), events)) if events else b""
+        if not events:
+            return b"", {}
+        places: dict[str, list[int]] = {}
+        for event in events:
+            places.setdefault(event.service, []).append(event.index)
+        told = {name: found for name, found in places.items() if self._may_speak(name, node)}
+        return step_events.written(StepEvents(node, self._now(), events)), told
 
-    async def post(self, name: str, events: list[StepEvent]) -> None:
-        """Events that a program sent itself. Raises NotFound. (They are data like log lines, and in no audit.)"""
-        self.get(name)
-        if len(events) > MAX_POSTED:
-            raise BadRequest(f"at most {MAX_POSTED} events at a time", code="limit", limit=MAX_POSTED, field="events")
-        await self._store.put_events(step_events.written(StepEvents("", self._now(), events)))
+    async def post(self, events: list[StepEvent]) -> None:
+        """Events that programs sent themselves, in one transaction; subscribers are told them as they are. Raises
+        NotFound. (They are data like log lines, and in no audit.)"""
+        sent: dict[str, list[bytes]] = {}
+        for event in events:
+            sent.setdefault(self.get(event.service).name, []).append(step_events.told(event))
+        kept = [step_events.cut(event) for event in events]
+        await self._store.put_events(step_events.written(StepEvents("", self._now(), kept)))
+        for name, lines in sent.items():
+            self._bus.publish(EventsPosted(name, lines))
         self.wake()
 
     def wake(self) -> None:

@@ -31,6 +31,9 @@ from dvic_wire.signing import Jws, Purpose, verify
 BATCH = 512
 """Heartbeats verified in one go of a thread, and stored in one transaction."""
 
+GATHER_SECONDS = 0.05
+"""For how long heartbeats are collected, where fewer than BATCH wait: each batch costs a thread's turn and a commit."""
+
 MAX_WAITING_BEATS = 8192
 """Signed heartbeats that wait to be verified; further ones are dropped."""
 
@@ -104,6 +107,8 @@ class HeartbeatService:
     async def turn(self) -> None:
         """Wait for heartbeats, and take a batch of them."""
         await self._some.wait()
+        if len(self._waiting) < BATCH:
+            await asyncio.sleep(GATHER_SECONDS)
         batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
         if not self._waiting:
             self._some.clear()

@@ -5,7 +5,7 @@ answered so, and the node, whose sources can be read again, comes back later.
 """
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -15,9 +15,11 @@ from dvic_hub.bus.port import Bus
 from dvic_hub.domain.decoding import DecodedBatch, Kind, decode_batch
 from dvic_hub.domain.events import LogsStored, RawRecords, RunChanged, RunOutputStored, SamplesStored
 from dvic_hub.domain.model import IncomingBatch
+from dvic_hub.domain.packages import PackageChange
 from dvic_hub.errors import StoreError, StoreFull
 from dvic_hub.services.room import Room
 from dvic_hub.store.port import Store
+from dvic_wire.errors import LimitExceeded, MalformedMessage
 from dvic_wire.messages import Ack
 from dvic_wire.runs import RUNNING
 
@@ -36,22 +38,37 @@ log = logging.getLogger(__name__)
 class Steps(Protocol):
     """Who knows which records are events of monitoring services (CycleService)."""
 
-    def found(self, node: str, records: list, source: str) -> bytes:
-        """The events among log records, as they are to be stored with them; b"" for none."""
+    def found(self, node: str, records: list, source: str) -> tuple[bytes, Mapping[str, Sequence[int]]]:
+        """The events among log records, as they are to be stored with them (b"": none), and whose they are: of each
+        service the places of its records."""
 
     def wake(self) -> None:
         """Events were stored."""
+
+
+class Packages(Protocol):
+    """Who knows what becomes of histogram packages (PackageService)."""
+
+    def change(self, node: str, batch: DecodedBatch) -> PackageChange:
+        """What a batch says of a package; raises MalformedMessage, LimitExceeded."""
+
+    def stored(self, change: PackageChange, number: int) -> None:
+        """It is on the disk, as the snapshot of this number."""
+
+    def refused(self, node: str, stream: str, reason: str) -> None:
+        """A batch of this stream could not be used."""
 
 
 class IngestService:
     """`announce` tells everyone that a node's row changed (FleetService.announce)."""
 
     def __init__(self, store: Store, bus: Bus, announce: Callable[[str], Awaitable[object]] | None = None,
-                 steps: Steps | None = None) -> None:
+                 steps: Steps | None = None, packages: Packages | None = None) -> None:
         self._store = store
         self._bus = bus
         self._announce = announce
         self._steps = steps
+        self._packages = packages
         self._warned_full = False
         self.room = Room(MAX_WAITING_BYTES)
         """To be taken by who hands batches over, before they are inflated."""
@@ -68,12 +85,14 @@ class IngestService:
         """
         try:
             decoded = decode_batch(data)
+            batch = self._incoming(node, decoded, frame)
         except Exception:
             self.malformed += 1
             raise
-        batch = incoming(node, decoded, frame)
+        services: Mapping[str, Sequence[int]] = {}
         if self._steps and decoded.kind is Kind.LOG:
-            batch = replace(batch, steps=self._steps.found(node, decoded.records, decoded.source))
+            steps, services = self._steps.found(node, decoded.records, decoded.source)
+            batch = replace(batch, steps=steps)
         try:
             verdict = await self._store.streams.commit(batch)
         except StoreFull:
@@ -86,12 +105,26 @@ class IngestService:
             return Ack(decoded.stream, verdict.cursor, stored=False, closed=verdict.closed)
         self.records += batch.count
         self.batches += 1
-        self._tell(node, decoded, batch, verdict.number)
+        self._tell(node, decoded, batch, verdict.number, services)
+        if batch.package:
+            self._packages.stored(batch.package, verdict.number)
         if batch.steps:
             self._steps.wake()
         if batch.facts and self._announce:
             await self._announce(node)
         return Ack(decoded.stream, verdict.cursor, closed=verdict.closed)
+
+    def _incoming(self, node: str, decoded: DecodedBatch, frame: bytes) -> IncomingBatch:
+        batch = incoming(node, decoded, frame)
+        if decoded.kind is not Kind.PACKAGE:
+            return batch
+        if self._packages is None:
+            raise MalformedMessage("nobody takes packages here", "stream")
+        try:
+            return replace(batch, package=self._packages.change(node, decoded))
+        except (MalformedMessage, LimitExceeded) as error:
+            self._packages.refused(node, decoded.stream, str(error))
+            raise
 
     def _not_stored(self, decoded: DecodedBatch, reason: str, retry: int) -> Ack:
         if not self._warned_full:
@@ -99,13 +132,14 @@ class IngestService:
             self._warned_full = True
         return Ack(decoded.stream, decoded.from_cursor, stored=False, reason=reason, retry=retry)
 
-    def _tell(self, node: str, decoded: DecodedBatch, batch: IncomingBatch, number: int) -> None:
+    def _tell(self, node: str, decoded: DecodedBatch, batch: IncomingBatch, number: int,
+              services: Mapping[str, Sequence[int]]) -> None:
         publish, records = self._bus.publish, RawRecords(decoded.records_json)
         if batch.count and decoded.kind is Kind.LOG:
-            publish(LogsStored(node, decoded.source, records, decoded.levels, number))
+            publish(LogsStored(node, decoded.source, records, decoded.levels, number, services))
         elif batch.count and decoded.kind is Kind.RUN:
             publish(RunOutputStored(node, decoded.run, records, number))
-        elif batch.count:
+        elif batch.count and decoded.kind is not Kind.PACKAGE:
             publish(SamplesStored(node, decoded.stream, records))
         if batch.run_end:
             publish(RunChanged(decoded.run, node, batch.run_end["state"], dict(batch.run_end)))

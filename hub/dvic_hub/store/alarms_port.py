@@ -1,4 +1,4 @@
-"""What a store promises of alarms, and of when nobody is told of them; a part of port.Store, by the same rules."""
+"""The part of a store's promises (port.py) that is about alarms, and when nobody is to be troubled by them."""
 
 from __future__ import annotations
 

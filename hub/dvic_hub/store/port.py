@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from dvic_hub.domain.blocks import Key
-from dvic_hub.domain.cycle_model import Cycle, Service, WaitingEvents
+from dvic_hub.domain.cycle_model import Cycle, Service, Share, WaitingEvents
 from dvic_hub.domain.glance import Glance
 from dvic_hub.domain.keepalive import Seen
 from dvic_hub.domain.model import (
@@ -41,6 +41,7 @@ from dvic_hub.domain.model import (
     Token,
     User,
 )
+from dvic_hub.domain.packages import ObjectChange, Package, PackageObject, Reference, Snapshot
 from dvic_hub.errors import HubError
 from dvic_wire.streams import Verdict
 
@@ -243,7 +244,7 @@ class Services(Protocol):
         """By name."""
 
     async def remove(self, name: str) -> bool:
-        """With its cycles."""
+        """With its cycles and shares."""
 
     async def change(self, service: Service, cycles: list[Cycle]) -> bool:
         """Its description and switches, and its open cycles as they are with these, all at once; False when it is not
@@ -254,9 +255,22 @@ class Services(Protocol):
 
     async def cycle(self, service: str, number: int) -> Cycle | None: ...
 
+    async def results(self, service: str, limit: int) -> list[tuple[int, str]]:
+        """The number and the result of the newest cycles, newest first; "" of those that are open."""
+
     async def relevant(self, names: Mapping[str, Set[str]]) -> list[Cycle]:
         """Of each service its open cycles, those that have one of these names, the newest, and the last one that ended
         without a name."""
+
+    async def add_share(self, share: Share, most: int) -> bool:
+        """False, and nothing has changed, when its service has `most` already."""
+
+    async def shares(self, service: str) -> list[Share]:
+        """Oldest first."""
+
+    async def share(self, id: str) -> Share | None: ...
+
+    async def remove_share(self, id: str) -> bool: ...
 
     async def put_events(self, body: bytes) -> None:
         """Events that came without a batch: they wait as those of batches do (IncomingBatch.steps)."""
@@ -269,6 +283,45 @@ class Services(Protocol):
         """Write what came of `applied` (of services `last`, `due` and `counted`) and take them
         away, all at once; False, and nothing has changed, when some are gone already. Of a service that was removed
         nothing is written. The newest `keep` cycles of each stay."""
+
+
+class Packages(Protocol):
+    """Histogram packages; updates come with batches (IncomingBatch.package). `number` is that of a snapshot."""
+
+    async def all(self) -> list[Package]: ...
+    async def ids(self) -> frozenset[str]: ...
+
+    async def objects(self, id: str, number: int) -> list[PackageObject]:
+        """The objects of a snapshot, in the publisher's order."""
+
+    async def data(self, id: str, number: int, names: list[str] | None, known: Set[str]) -> list[ObjectChange]:
+        """The objects themselves, without those whose hash is in `known`; `names` None: all."""
+
+    async def snapshot(self, id: str, number: int) -> Snapshot | None: ...
+
+    async def snapshot_at(self, id: str, time: int) -> Snapshot | None:
+        """The newest that was stored at or before `time`."""
+
+    async def history(self, id: str, since: int, until: int, limit: int, before: str = "") -> Page:
+        """Snapshots, newest first; `until` 0: no end."""
+
+    async def references(self, id: str) -> list[Reference]: ...
+
+    async def add_reference(self, reference: Reference, most: int) -> None:
+        """Raises Conflict when the name is taken or there are `most`, NotFound when the snapshot is gone."""
+
+    async def remove_reference(self, id: str, name: str) -> bool: ...
+
+    async def upload_layout(self, id: str, text: str, now: int, by: str) -> bool:
+        """"" takes it back. False when there is no such package."""
+
+    async def remove(self, id: str) -> bool:
+        """With its history. What its file holds now does not come back; its next update does."""
+
+    async def prune(self, before: int, gone_before: int, most_bytes: int) -> int:
+        """Drop snapshots from before `before` that are no references, packages whose file is gone since before
+        `gone_before`, and, while all data is more than `most_bytes`, the oldest snapshots, a bounded piece of work.
+        Returns how many went."""
 
 
 class People(Protocol):
@@ -306,6 +359,7 @@ class Store(Protocol):
     alarms: Alarms
     notices: Notices
     silences: Silences
+    packages: Packages
     people: People
     audit: Audit
 

@@ -2,12 +2,14 @@
 
     names of tables   what they hold
     service, cycle    monitoring services and their cycles; step_events: what was committed and not yet applied to them
+    service_share     what lets others look at one of them
     alarm, flip       alarms and their changes; alarm_rule: rules that people changed; delivery: messages about alarms
     channel, route    by what people are told of alarms, and which go where; told: what each was told last
     value             small settings of the hub, and the highest id that compaction or retention took away
     node ... audit    state: one row a thing
     stream            the cursor of each open stream
     latest, demo      newest hardware sample of a node, newest state of each of its demo processes
+    package ...       histogram packages: the newest state, snapshots, objects by the time in which they were so
     glance            what a list of all nodes shows of one (domain/glance.py)
     day               which days there are; a day that is not listed here is being taken away
     string_D          texts of day D as numbers: nodes, sources, streams
@@ -139,6 +141,37 @@ _SHARED_KEYS = """
 ALTER TABLE node ADD COLUMN secret BLOB NOT NULL DEFAULT x'';
 """
 
+_PACKAGES = """
+CREATE TABLE package (id TEXT PRIMARY KEY, node TEXT NOT NULL, stream TEXT NOT NULL, name TEXT NOT NULL,
+    title TEXT NOT NULL, owner TEXT NOT NULL, uid INTEGER NOT NULL, path TEXT NOT NULL, instance TEXT NOT NULL,
+    serial INTEGER NOT NULL, skipped INTEGER NOT NULL, time INTEGER NOT NULL, received INTEGER NOT NULL,
+    gone INTEGER NOT NULL, problem TEXT NOT NULL, snapshot INTEGER NOT NULL, kept INTEGER NOT NULL,
+    layout TEXT NOT NULL, layout_hash TEXT NOT NULL, layout_changed INTEGER NOT NULL, layout_problem TEXT NOT NULL,
+    layout_line INTEGER NOT NULL, uploaded TEXT NOT NULL, uploaded_at INTEGER NOT NULL,
+    uploaded_by TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX package_node ON package (node);
+CREATE TABLE package_snapshot (number INTEGER PRIMARY KEY AUTOINCREMENT, package TEXT NOT NULL, instance TEXT NOT NULL,
+    serial INTEGER NOT NULL, skipped INTEGER NOT NULL, time INTEGER NOT NULL, received INTEGER NOT NULL,
+    kept INTEGER NOT NULL, objects INTEGER NOT NULL);
+CREATE INDEX package_snapshot_number ON package_snapshot (package, number);
+CREATE INDEX package_snapshot_short ON package_snapshot (package, number) WHERE kept = 0;
+CREATE TABLE package_object (id INTEGER PRIMARY KEY, package TEXT NOT NULL, until INTEGER NOT NULL,
+    since INTEGER NOT NULL, name TEXT NOT NULL, hash TEXT NOT NULL, position INTEGER NOT NULL, about TEXT NOT NULL,
+    data BLOB NOT NULL);
+CREATE INDEX package_object_until ON package_object (package, until, since);
+CREATE TABLE package_reference (package TEXT NOT NULL, name TEXT NOT NULL, snapshot INTEGER NOT NULL,
+    time INTEGER NOT NULL, note TEXT NOT NULL, created INTEGER NOT NULL, created_by TEXT NOT NULL,
+    PRIMARY KEY (package, name)) WITHOUT ROWID;
+"""
+"""Histogram packages; an object is kept once for all snapshots since `since` and before `until` (0: it still is), its
+`data` by zstd."""
+
+_SHARES = """
+CREATE TABLE service_share (id TEXT PRIMARY KEY, hash BLOB NOT NULL, service TEXT NOT NULL, created INTEGER NOT NULL,
+    created_by TEXT NOT NULL, note TEXT NOT NULL) WITHOUT ROWID;
+"""
+"""What lets others look at one monitoring service."""
+
 _ALARMS = """
 CREATE TABLE alarm (id TEXT PRIMARY KEY, rule TEXT NOT NULL, subject TEXT NOT NULL, severity TEXT NOT NULL,
     summary TEXT NOT NULL, raised INTEGER NOT NULL, changed INTEGER NOT NULL, node TEXT NOT NULL, service TEXT NOT NULL,
@@ -188,7 +221,7 @@ ALTER TABLE service ADD COLUMN muted TEXT NOT NULL DEFAULT '[]';
 """By what people are told, who is told of what, and what each was told last; media that are off for a service."""
 
 MIGRATIONS: tuple[str, ...] = (_STATE, _UPDATES, _WHO_REMOVED, _GLANCE, _TERMINALS, _SILENCES, _SERVICES, _SHARED_KEYS,
-                               _ALARMS, _NOTICES, _WINDOWS)
+                               _PACKAGES, _SHARES, _ALARMS, _NOTICES, _WINDOWS)
 """The database's user_version counts how many of these it has been through."""
 
 _DAY = """

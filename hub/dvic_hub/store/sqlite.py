@@ -16,6 +16,7 @@ from .sqlite_cursors import Cursors
 from .sqlite_days import Days
 from .sqlite_nodes import SqliteNodes, SqliteTokens
 from .sqlite_notices import SqliteNotices
+from .sqlite_packages import SqlitePackages
 from .sqlite_people import SqliteAudit, SqlitePeople
 from .sqlite_readers import Readers
 from .sqlite_releases import SqliteReleases
@@ -58,6 +59,7 @@ class SqliteStore:
         self.notices = SqliteNotices(self._writer, self._readers)
         self.alarms = SqliteAlarms(self._writer, self._readers)
         self.silences = SqliteSilences(self._writer, self._readers)
+        self.packages = SqlitePackages(self._writer, self._readers, self._cursors)
         self.people = SqlitePeople(self._writer, self._readers)
         self.audit = SqliteAudit(self._writer, self._readers)
 

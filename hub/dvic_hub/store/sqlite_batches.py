@@ -13,9 +13,11 @@ import msgspec
 from dvic_hub.domain import glance
 from dvic_hub.domain.decoding import Kind, decode_records, kind_of
 from dvic_hub.domain.model import IncomingBatch
+from dvic_hub.domain.packages import NotHeld
 from dvic_wire.runs import DISPATCHED, QUEUED, RUNNING, TERMINAL
-from dvic_wire.streams import RUN_PREFIX, Verdict
+from dvic_wire.streams import RUN_PREFIX, START, Verdict
 
+from . import sqlite_package_rows
 from .codecs import Codec
 from .sqlite_cursors import Cursors
 from .sqlite_days import Days
@@ -58,8 +60,13 @@ class Batches:
         if kind is Kind.LOG:
             number = self._take(connection, kind, batch) if batch.count else 0
         else:
-            with connection:  # a savepoint: all that the batch changes, or nothing
-                number = self._write(connection, kind, batch)
+            try:
+                with connection:  # a savepoint: all that the batch changes, or nothing
+                    number = self._write(connection, kind, batch)
+            except NotHeld:
+                self._cursors.end(connection, batch)
+                self.refused += 1
+                return Verdict(False, START)
         ended = batch.closed or batch.run_end is not None
         self._cursors.move(batch, msgspec.json.encode(batch.about).decode() if batch.about else "", ended)
         self._group_batches += 1
@@ -106,6 +113,8 @@ class Batches:
     def _write(self, connection: apsw.Connection, kind: Kind, batch: IncomingBatch) -> int:
         """What is not logs comes seldom, and goes into the database at once. Returns the number of output of a run."""
         number = 0
+        if kind is Kind.PACKAGE:
+            return sqlite_package_rows.write(connection, batch.package)
         if kind is Kind.RUN:
             _move_run(connection, batch)
             if batch.count:

@@ -4,7 +4,7 @@ Read from the database when a node is first heard of, then kept: the writer is t
 changes counts for the batches behind it at once, and for good only when the group is on the disk.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import apsw
 
@@ -59,6 +59,13 @@ class Cursors:
         """Nobody wants the batch's stream any more; raises NotFound for a node that was removed."""
         if self._load(connection, batch.node).pop(batch.stream, None):
             self._changed[batch.node, batch.stream] = None
+
+    def put_before(self, connection: apsw.Connection, node: str, stream: str, mark: str) -> None:
+        """Put a mark before the cursor of an open stream, which its source understands; may be done twice."""
+        held = self._load(connection, node).get(stream)
+        if held and not held.cursor.startswith(mark):
+            marked = replace(held, cursor=mark + held.cursor)
+            self._nodes[node][stream] = self._changed[node, stream] = marked
 
     def flush(self, connection: apsw.Connection) -> None:
         """Write what changed."""

@@ -9,6 +9,7 @@ from dvic_hub.domain.keepalive import Seen
 from dvic_hub.domain.model import BarredKey, Node, Token
 from dvic_hub.errors import Conflict
 
+from . import sqlite_package_rows
 from .rows import BIG, JSON, Table
 from .sqlite_cursors import Cursors
 from .sqlite_readers import Readers
@@ -61,6 +62,7 @@ class SqliteNodes:
             self._cursors.forget(id)
             for table in ("stream", "latest", "glance", "demo", "run_node"):
                 connection.execute(f"DELETE FROM {table} WHERE node = ?", (id,))  # noqa: S608
+            sqlite_package_rows.remove_of_node(connection, id)
             return NODES.delete(connection, "id = ?", (id,)) > 0
 
         return await self._writer.run(job)

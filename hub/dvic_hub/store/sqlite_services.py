@@ -5,7 +5,7 @@ from collections.abc import Mapping, Set
 import apsw
 import msgspec
 
-from dvic_hub.domain.cycle_model import Cycle, Service, Step, WaitingEvents
+from dvic_hub.domain.cycle_model import Cycle, Service, Share, Step, WaitingEvents
 from dvic_hub.domain.model import Page
 from dvic_hub.domain.service_description import Description
 from dvic_hub.errors import BadRequest, Conflict
@@ -21,6 +21,7 @@ _NAMES = Form(JSON.write, lambda value: tuple(JSON.read(value)))
 SERVICES = Table("service", Service, {"description": _DESCRIPTION, "off": BOOL, "components_off": _NAMES,
                                       "levels": JSON, "counted": JSON, "muted": _NAMES})
 CYCLES = Table("cycle", Cycle, {"steps": _STEPS})
+SHARES = Table("service_share", Share)
 EVENTS = Table("step_events", WaitingEvents)
 
 NAMES_A_QUERY = 500
@@ -53,6 +54,7 @@ class SqliteServices:
     async def remove(self, name: str) -> bool:
         def job(connection: apsw.Connection) -> bool:
             CYCLES.delete(connection, "service = ?", (name,))
+            SHARES.delete(connection, "service = ?", (name,))
             return SERVICES.delete(connection, "name = ?", (name,)) > 0
 
         return await self._writer.run(job)
@@ -81,6 +83,11 @@ class SqliteServices:
             connection, "WHERE service = ? AND number = ?", (service, number)))
         return found[0] if found else None
 
+    async def results(self, service: str, limit: int) -> list[tuple[int, str]]:
+        return await self._readers.run(lambda connection: connection.execute(
+            "SELECT number, result FROM cycle WHERE service = ? ORDER BY number DESC LIMIT ?",
+            (service, limit)).fetchall())
+
     async def relevant(self, names: Mapping[str, Set[str]]) -> list[Cycle]:
         def read(connection: apsw.Connection) -> list[Cycle]:
             found: dict[tuple[str, int], Cycle] = {}
@@ -98,6 +105,26 @@ class SqliteServices:
             return list(found.values())
 
         return await self._readers.run(read)
+
+    async def add_share(self, share: Share, most: int) -> bool:
+        def job(connection: apsw.Connection) -> bool:
+            if len(SHARES.select(connection, "WHERE service = ?", (share.service,))) >= most:
+                return False
+            SHARES.insert(connection, [share])
+            return True
+
+        return await self._writer.run(job)
+
+    async def shares(self, service: str) -> list[Share]:
+        return await self._readers.run(lambda connection: SHARES.select(
+            connection, "WHERE service = ? ORDER BY created, id", (service,)))
+
+    async def share(self, id: str) -> Share | None:
+        found = await self._readers.run(lambda connection: SHARES.select(connection, "WHERE id = ?", (id,)))
+        return found[0] if found else None
+
+    async def remove_share(self, id: str) -> bool:
+        return await self._writer.run(lambda connection: SHARES.delete(connection, "id = ?", (id,)) > 0)
 
     async def put_events(self, body: bytes) -> None:
         await self._writer.run(lambda connection: connection.execute(

@@ -6,11 +6,11 @@ It is looked at again at most once a second, when something is logged. No file, 
 is written. Nothing here raises.
 """
 
-import json
 import os
 import time
 
 from .lines import LEVELS
+from .told import ToldFile
 
 PATH = "/run/dvic-agent/log_levels"
 """Where the agent keeps it; the environment variable DVIC_LOG_LEVELS names another place."""
@@ -31,7 +31,7 @@ class Levels:
         self._path = path
         self._clock = clock
         self._look_at = 0.0
-        self._seen = None
+        self._file = ToldFile(MAX_FILE)
         self._least = {}
 
     def wanted(self, service, component, level):
@@ -51,18 +51,9 @@ class Levels:
             return True
 
     def _look(self):
-        path = self._path or os.environ.get("DVIC_LOG_LEVELS") or PATH
         try:
-            status = os.stat(path)
-            seen = (path, status.st_ino, status.st_mtime_ns, status.st_size)
-            if seen == self._seen:
-                return
-            handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe there must hold up nobody
-            try:
-                told = json.loads(os.read(handle, MAX_FILE).decode("utf-8"))
-            finally:
-                os.close(handle)
-            self._least = {name: _RANK[level] for name, level in told.items() if level in _RANK}
-            self._seen = seen
+            told = self._file.news(self._path or os.environ.get("DVIC_LOG_LEVELS") or PATH)
+            if told is not None:
+                self._least = {name: _RANK[level] for name, level in told.items() if level in _RANK}
         except Exception:
-            self._least, self._seen = {}, None
+            self._least = {}

@@ -19,13 +19,18 @@ export function apiUrl(path: string, query: Query = {}): URL {
   return url
 }
 
-/** Ask the hub; throws Problem. `path` counts from /api/v1/; its parts must be encoded (`part`). */
-export async function ask<T = void>(method: string, path: string, options: { query?: Query; body?: unknown; signal?: AbortSignal } = {}): Promise<T> {
+/** Ask the hub; throws Problem. `path` counts from /api/v1/; its parts must be encoded (`part`). `text`: a body as somebody wrote
+ * it, JSON or YAML. */
+export async function ask<T = void>(method: string, path: string, options: { query?: Query; body?: unknown; text?: string; signal?: AbortSignal } = {}): Promise<T> {
   const headers: Record<string, string> = { Accept: "application/json" }
   const init: RequestInit = { method, credentials: "same-origin", headers }
   if (options.body !== undefined) {
     init.body = JSON.stringify(options.body)
     headers["Content-Type"] = "application/json"
+  }
+  if (options.text !== undefined) {
+    init.body = options.text
+    headers["Content-Type"] = "application/yaml"
   }
   if (options.signal) init.signal = options.signal
   let answer: Response

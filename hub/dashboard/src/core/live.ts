@@ -22,6 +22,10 @@ export type Filter = {
   grep?: string
   run?: string
   rollout?: string
+  service?: string
+  package?: string
+  /** Packages come with the objects that changed. */
+  data?: boolean
   /** Very long log records come cut. */
   brief?: boolean
 }

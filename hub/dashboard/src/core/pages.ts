@@ -2,8 +2,8 @@
 // The same list stands in hub/dvic_hub/api/pages.py, which serves the document at each of them (a test compares them).
 
 export const PAGES = [
-  "/", "/fleet", "/hosts", "/measurements", "/nodes/{node}", "/logs", "/runs", "/runs/{run}", "/updates", "/updates/{rollout}", "/sessions",
-  "/sessions/{session}", "/enrol", "/people", "/tokens", "/audit", "/hub", "/account",
+  "/", "/fleet", "/hosts", "/measurements", "/nodes/{node}", "/logs", "/runs", "/runs/{run}", "/updates", "/updates/{rollout}", "/histograms", "/histograms/{package}", "/sessions",
+  "/sessions/{session}", "/services", "/services/{service}", "/enrol", "/people", "/tokens", "/audit", "/hub", "/account",
 ] as const
 
 export type Page = (typeof PAGES)[number]

@@ -5,6 +5,7 @@
 
 import { millis } from "./format.ts"
 import { type Rollout, sums } from "./rollouts.ts"
+import { isTrouble, type Service } from "./services.ts"
 import { isSilenced } from "./silences.ts"
 import type { HubStatus, Node } from "./types.ts"
 
@@ -18,11 +19,12 @@ export type RunShort = { id: string; argv: string[]; script: string; created: st
 export type Trouble =
   | { kind: "hub"; text: string }
   | { kind: "conflict" | "silent" | "late"; node: Node }
+  | { kind: "service"; service: Service }
   | { kind: "halted"; rollout: Rollout }
   | { kind: "run"; run: RunShort; bad: number; of: number }
   | { kind: "update"; rollout: Rollout; bad: number; of: number }
 
-export type Known = { nodes: readonly Node[]; runs: readonly RunShort[]; rollouts: readonly Rollout[]; hub: HubStatus | null }
+export type Known = { nodes: readonly Node[]; services?: readonly Service[]; runs: readonly RunShort[]; rollouts: readonly Rollout[]; hub: HubStatus | null }
 
 /** Nodes of a run that ended badly, and all of them. */
 export function badEnds(run: Pick<RunShort, "counts">): { bad: number; of: number } {
@@ -35,13 +37,14 @@ export function badEnds(run: Pick<RunShort, "counts">): { bad: number; of: numbe
   return { bad, of }
 }
 
-export function troublesOf({ nodes, runs, rollouts, hub }: Known, now: number): Trouble[] {
+export function troublesOf({ nodes, services = [], runs, rollouts, hub }: Known, now: number): Trouble[] {
   const found: Trouble[] = []
   if (hub?.trouble) found.push({ kind: "hub", text: hub.trouble })
   for (const node of nodes) if (node.conflict && node.state !== "revoked") found.push({ kind: "conflict", node })
   const loud = nodes.filter((node) => !node.conflict && !isSilenced(node, now))
   const silent = loud.filter((node) => node.state === "silent")
   for (const node of silent.sort((one, other) => millis(other.last_seen) - millis(one.last_seen))) found.push({ kind: "silent", node })
+  for (const service of services) if (isTrouble(service)) found.push({ kind: "service", service })
   for (const rollout of rollouts) if (rollout.state === "halted") found.push({ kind: "halted", rollout })
   for (const run of runs) {
     const { bad, of } = badEnds(run)

@@ -9,6 +9,7 @@ import { visible } from "../core/harmless.ts"
 import { now } from "../core/now.ts"
 import { addressOf } from "../core/pages.ts"
 import { usePolled, useTurns } from "../core/polled.ts"
+import { type Service, wrongSteps } from "../core/services.ts"
 import type { Rollout } from "../core/rollouts.ts"
 import { STATES } from "../core/selector.ts"
 import { may } from "../core/session.ts"
@@ -22,6 +23,7 @@ import { Silenced, SilencesDialog } from "../ui/silences.tsx"
 
 const EVERY_MS = 15_000
 const TURN_MS = 1000
+const SERVICES_TURN_MS = 2000
 const RUNS = 50
 const ROLLOUTS = 30
 const SHOWN = 8
@@ -29,11 +31,12 @@ const HUSHED = 30
 
 type Kind = Trouble["kind"]
 /** Where the rest of a kind is listed. */
-const LISTED: Partial<Record<Kind, string>> = { run: addressOf("/runs", {}, { state: "failed" }), halted: addressOf("/updates"), update: addressOf("/updates") }
+const LISTED: Partial<Record<Kind, string>> = { run: addressOf("/runs", {}, { state: "failed" }), halted: addressOf("/updates"), update: addressOf("/updates"), service: addressOf("/services") }
 const KINDS: readonly { kind: Kind; many: (count: number) => string; query: string }[] = [
   { kind: "hub", many: () => "", query: "" },
   { kind: "conflict", many: (count) => `${count} more keys are used twice`, query: "" },
   { kind: "silent", many: (count) => `${count} more are silent`, query: "state:silent" },
+  { kind: "service", many: (count) => `${count} more services went wrong`, query: "" },
   { kind: "halted", many: (count) => `${count} more updates are halted`, query: "" },
   { kind: "run", many: (count) => `${count} more runs failed`, query: "" },
   { kind: "update", many: (count) => `${count} more updates failed`, query: "" },
@@ -46,7 +49,8 @@ export function Home() {
   const turn = useTurns(["state", "rollout"], TURN_MS).value
   const runs = usePolled<List<RunShort>>("runs", { state: "failed", limit: RUNS }, EVERY_MS, turn)
   const rollouts = usePolled<List<Rollout>>("rollouts", { limit: ROLLOUTS }, EVERY_MS, turn)
-  const troubles = useComputed(() => troublesOf({ nodes: nodes.value, runs: runs.value?.items ?? [], rollouts: rollouts.value?.items ?? [], hub: hub.value }, now.value))
+  const services = usePolled<List<Service>>("services", { limit: 1000 }, EVERY_MS, useTurns(["service"], SERVICES_TURN_MS).value)
+  const troubles = useComputed(() => troublesOf({ nodes: nodes.value, services: services.value?.items ?? [], runs: runs.value?.items ?? [], rollouts: rollouts.value?.items ?? [], hub: hub.value }, now.value))
   if (!loaded.value) return <Waiting />
   if (!nodes.value.length) {
     return (
@@ -125,6 +129,7 @@ function keyOf(trouble: Trouble): string {
   switch (trouble.kind) {
     case "hub": return "hub"
     case "run": return trouble.run.id
+    case "service": return trouble.service.name
     case "halted": case "update": return trouble.rollout.id
     default: return trouble.node.id
   }
@@ -144,6 +149,15 @@ function Line(props: { trouble: Trouble }): ComponentChildren {
       <li>
         <span class="state-silent">✕ run</span> <a href={addressOf("/runs/{run}", { run: run.id })}><code>{shortened(commandOf(run)) || run.id}</code></a>{" "}
         failed on {ofThem(bad, of)}, {run.created_by}, <Ago time={run.created} />
+      </li>
+    )
+  }
+  if (trouble.kind === "service") {
+    const { name, cycle } = trouble.service
+    return (
+      <li>
+        <span class="state-silent">✕ service</span> <a href={addressOf("/services/{service}", { service: name }, { cycle: String(cycle?.number ?? "") })}>{name}</a>:{" "}
+        {shortened((cycle ? wrongSteps(cycle) : []).join(", "))}, <Ago time={cycle?.ended ?? cycle?.started} />
       </li>
     )
   }

@@ -94,7 +94,8 @@ function Whole(props: { entry: LogEntry }) {
   )
 }
 
-function Around(props: { name: LineName; source: string; go: (name: LineName) => void }) {
+/** The lines before and after a record. `source`: of the record; "" where it is not known yet. */
+export function Around(props: { name: LineName; source: string; go: (name: LineName) => void }) {
   const { name } = props
   const before = useSignal(FIRST_LINES)
   const after = useSignal(FIRST_LINES)

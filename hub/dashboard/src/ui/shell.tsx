@@ -19,8 +19,10 @@ const WAYS: readonly Way[] = [
   { page: "/", name: "Home", key: "g h", role: "viewer" },
   { page: "/fleet", name: "Fleet", key: "g f", role: "viewer" },
   { page: "/logs", name: "Logs", key: "g l", role: "viewer" },
+  { page: "/services", name: "Services", key: "g v", role: "viewer" },
   { page: "/runs", name: "Runs", key: "g r", role: "viewer" },
   { page: "/updates", name: "Updates", key: "g u", role: "viewer" },
+  { page: "/histograms", name: "Histograms", key: "g i", role: "viewer" },
   { page: "/sessions", name: "Sessions", key: "g s", role: "viewer" },
   { page: "/enrol", name: "Enrol", key: "g e", role: "operator" },
   { page: "/people", name: "People", key: "g p", role: "admin" },
@@ -30,7 +32,7 @@ const WAYS: readonly Way[] = [
 
 /** Where the first segment of the address leads, so that a node's page lights up Fleet. */
 const HOME_OF: Partial<Record<Page, Page>> = {
-  "/hosts": "/fleet", "/measurements": "/fleet", "/nodes/{node}": "/fleet", "/runs/{run}": "/runs", "/updates/{rollout}": "/updates", "/sessions/{session}": "/sessions", "/tokens": "/account",
+  "/hosts": "/fleet", "/measurements": "/fleet", "/nodes/{node}": "/fleet", "/runs/{run}": "/runs", "/updates/{rollout}": "/updates", "/histograms/{package}": "/histograms", "/sessions/{session}": "/sessions", "/services/{service}": "/services", "/tokens": "/account",
 }
 
 function Lost() {
