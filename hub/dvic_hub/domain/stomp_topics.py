@@ -2,7 +2,7 @@
 
     /topic/events                          everything that the live stream offers
     /topic/events.log                      one kind of it: log, run, state, rollout, node, sample, host,
-                                           service
+                                           service, alarm
     /topic/events.log.tag:room=lab         of the nodes that a selector names (or in the header `selector`)
 
 Headers of SUBSCRIBE narrow it further, as the members of a filter of the live stream do: selector, level, source, unit,
