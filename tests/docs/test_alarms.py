@@ -19,7 +19,8 @@ def shown(value: object) -> str:
 def default_rules() -> list[str]:
     rows = ["| rule | severity | raised when | kind | settings |", "| --- | --- | --- | --- | --- |"]
     for rule in DEFAULTS:
-        settings = ", ".join(f"{name} {shown(value)}" for name, value in rule.settings.items() if value not in ("", "*"))
+        said = {name: value for name, value in rule.settings.items() if value not in ("", "*")}
+        settings = ", ".join(f"{name} {shown(value)}" for name, value in said.items())
         rows.append(f"| `{rule.name}` | {rule.severity} | {rule.title} | {rule.kind} | {settings} |")
     return rows
 
