@@ -103,9 +103,11 @@ class LogWatch(CalmWatch):
 
     def _finding(self, view: NodeView, counted: _Counted) -> Finding:
         level, count = self.rule.text("level"), self.count
-        what = f"{count} records or more" if count > 1 else "a record"
-        which = f" of level {level}{' or worse' * (level != LEVELS[-1])}" if level else ""
         like = f" like {self.rule.text('pattern')}" if self._pattern else ""
-        within = f" within {spelled(self.window // SECOND)}" if count > 1 else ""
-        text = f"{what}{which}{like} of {view.name}{within}: {counted.newest[:_EXCERPT]}"
+        if count == 1:
+            text = f"{level or 'a record'}{like} on {view.name}: {counted.newest[:_EXCERPT]}"
+        else:
+            which = f" of level {level}{' or worse' * (level != LEVELS[-1])}" if level else ""
+            within = spelled(self.window // SECOND)
+            text = f"{count} records or more{which}{like} on {view.name} within {within}: {counted.newest[:_EXCERPT]}"
         return Finding(node_subject(view), plain(text), str(count), view.id)
