@@ -196,7 +196,7 @@ async def service(hub):
 
 
 async def step(hub, word, message="", cycle="c1"):
-    await hub.doors.cycles.post("meteor", [StepEvent("meteor", "decode", cycle, "", word, "error" if word == "fail" else
+    await hub.doors.cycles.post([StepEvent("meteor", "decode", cycle, "", word, "error" if word == "fail" else
                                                      "info", int(hub.clock.now * S), message)])
     await hub.doors.cycles.turn(hub.clock.now)
 
