@@ -3,6 +3,7 @@
 import { useComputed, useSignal } from "@preact/signals"
 import type { ComponentChildren } from "preact"
 import type { List } from "../core/api.ts"
+import { alarmSummary, newsOf } from "../core/alarms.ts"
 import { loaded, nodes } from "../core/fleet.ts"
 import { count, number } from "../core/format.ts"
 import { visible } from "../core/harmless.ts"
@@ -16,6 +17,7 @@ import { may } from "../core/session.ts"
 import { isSilenced } from "../core/silences.ts"
 import { commandOf, hushed, type RunShort, type Trouble, troublesOf } from "../core/trouble.ts"
 import type { HubStatus } from "../core/types.ts"
+import { OpenAlarms } from "../ui/alarms_told.tsx"
 import { Ago, StateBadge } from "../ui/badges.tsx"
 import { Empty, Waiting } from "../ui/notices.tsx"
 import { useTitle } from "../ui/shell.tsx"
@@ -62,12 +64,15 @@ export function Home() {
     )
   }
   const found = troubles.value
+  const silenced = new Set(nodes.value.filter((node) => isSilenced(node, now.value)).map((node) => node.id))
+  const { raised, worst } = newsOf(alarmSummary.value, new Set(found.map(subjectOf)), (alarm) => silenced.has(alarm.node_id))
   return (
     <>
-      <h1 class={found.length ? "headline" : "headline well"}>{found.length ? `${count(found.length, "thing needs", "things need")} a look` : "All is well"}</h1>
+      <h1 class={found.length || raised ? "headline" : "headline well"}>{found.length ? `${count(found.length, "thing needs", "things need")} a look` : raised ? `${count(raised, "alarm is", "alarms are")} raised` : "All is well"}</h1>
       <Figures active={hub.value?.runs_active ?? 0} />
+      <OpenAlarms worst={worst} />
       {found.length > 0 && (
-        <ul class="wrong">
+        <ul class="wrong" aria-label="What is wrong">
           {KINDS.map(({ kind, many, query }) => {
             const some = found.filter((each) => each.kind === kind)
             const rest = some.length - SHOWN
@@ -132,6 +137,17 @@ function keyOf(trouble: Trouble): string {
     case "service": return trouble.service.name
     case "halted": case "update": return trouble.rollout.id
     default: return trouble.node.id
+  }
+}
+
+/** As an alarm of the same would name it. */
+function subjectOf(trouble: Trouble): string {
+  switch (trouble.kind) {
+    case "hub": return "hub"
+    case "run": return `run:${trouble.run.id}`
+    case "service": return `service:${trouble.service.name}`
+    case "halted": case "update": return `rollout:${trouble.rollout.id}`
+    default: return `node:${trouble.node.id}`
   }
 }
 

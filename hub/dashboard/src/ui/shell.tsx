@@ -11,6 +11,7 @@ import { addressOf, type Page } from "../core/pages.ts"
 import { go, place } from "../core/router.ts"
 import { may, me, signOut } from "../core/session.ts"
 import type { Role } from "../core/types.ts"
+import { AlarmCount, useAlarmSummary } from "./alarms_told.tsx"
 import { Dialog, Overlay } from "./dialogs.tsx"
 
 type Way = { page: Page; name: string; key: string; role: Role }
@@ -19,6 +20,7 @@ const WAYS: readonly Way[] = [
   { page: "/", name: "Home", key: "g h", role: "viewer" },
   { page: "/fleet", name: "Fleet", key: "g f", role: "viewer" },
   { page: "/logs", name: "Logs", key: "g l", role: "viewer" },
+  { page: "/alarms", name: "Alarms", key: "g m", role: "viewer" },
   { page: "/services", name: "Services", key: "g v", role: "viewer" },
   { page: "/runs", name: "Runs", key: "g r", role: "viewer" },
   { page: "/updates", name: "Updates", key: "g u", role: "viewer" },
@@ -32,7 +34,7 @@ const WAYS: readonly Way[] = [
 
 /** Where the first segment of the address leads, so that a node's page lights up Fleet. */
 const HOME_OF: Partial<Record<Page, Page>> = {
-  "/hosts": "/fleet", "/measurements": "/fleet", "/nodes/{node}": "/fleet", "/runs/{run}": "/runs", "/updates/{rollout}": "/updates", "/histograms/{package}": "/histograms", "/sessions/{session}": "/sessions", "/services/{service}": "/services", "/tokens": "/account",
+  "/hosts": "/fleet", "/measurements": "/fleet", "/nodes/{node}": "/fleet", "/runs/{run}": "/runs", "/updates/{rollout}": "/updates", "/histograms/{package}": "/histograms", "/sessions/{session}": "/sessions", "/services/{service}": "/services", "/alarms/{alarm}": "/alarms", "/channels": "/alarms", "/tokens": "/account",
 }
 
 function Lost() {
@@ -64,6 +66,7 @@ export function Shell(props: { children: ComponentChildren }) {
     ...ways.map((way) => ({ key: way.key, does: `go to ${way.name}`, action: () => go(addressOf(way.page)) })),
   ]
   useKeys(mine)
+  useAlarmSummary()
   const at = place.value?.page
   const current = at ? (HOME_OF[at] ?? at) : undefined
   useEffect(() => { open.value = false }, [place.value])
@@ -75,7 +78,7 @@ export function Shell(props: { children: ComponentChildren }) {
         <a class="brand" href={addressOf("/")}>DVIC</a>
         <nav class={open.value ? "open" : ""} aria-label="Main">
           {ways.map((way) => (
-            <a key={way.page} href={addressOf(way.page)} {...(current === way.page ? { "aria-current": "page" as const } : {})}>{way.name}</a>
+            <a key={way.page} href={addressOf(way.page)} {...(current === way.page ? { "aria-current": "page" as const } : {})}>{way.name}{way.page === "/alarms" && <AlarmCount />}</a>
           ))}
         </nav>
         <div class="who">
