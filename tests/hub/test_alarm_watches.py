@@ -353,7 +353,7 @@ def test_a_step_that_fails_in_each_cycle_is_one_alarm_until_it_is_ok():
     step(failed, "error", component="load")
     [finding] = failed.conditions.due(T)
     assert (finding.subject, finding.summary, finding.service, finding.component) == (
-        "service:meteor/decode/msu", "meteor: decode (msu) failed: no carrier !", "meteor", "decode")
+        "service:meteor/decode/msu", "meteor: decode (msu) failed: no carrier", "meteor", "decode")
     raise_due(failed)
     for state in ("idle", "waiting", "running", "skipped", "error"):
         step(failed, state, 2)

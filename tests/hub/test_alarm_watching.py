@@ -61,11 +61,12 @@ class Hub:
         await self.doors.fleet.announce(key.node_id)
         return key.node_id
 
-    async def bring(self, node, stream, *records):
+    async def bring(self, node, stream, *records, source="journal"):
         """Records of a node, as its agent sends them."""
         cursor = self.store.streams.held.get((node, stream), "")
         ack = await self.doors.ingest.commit(node, message(stream, list(records), cursor, f"{len(cursor) + 1:09}."
-                                                           f"{self.clock.now}.{len(self.store.streams.batches)}"))
+                                                           f"{self.clock.now}.{len(self.store.streams.batches)}",
+                                                           source=source))
         assert ack.stored
 
     async def log(self, node, *texts, level="critical", at=None):
@@ -183,6 +184,32 @@ def test_a_demo_that_ended_is_told_by_what_its_node_brings(tmp_path):
         await hub.bring(ada, "demos", {"time": now, "demos": [{**told, "state": "ended", "since": now}]})
         await hub.turn(61)
         assert hub.open() == [("demo-ended", f"node:{ada} demo shower")]
+
+    with_hub(tmp_path, test)
+
+
+async def started_again_and_again(hub, node, file):
+    """Four programs of one name, each started a second after the one before has ended."""
+    for number in range(4):
+        since = int(hub.clock.now * S)
+        told = {"file": f"{file}-{number}", "name": "step", "pid": 7 + number}
+        await hub.bring(node, "demos", {"time": since, "demos": [{**told, "state": "alive", "since": since}]})
+        ended = since + 5 * S
+        await hub.bring(node, "demos", {"time": ended, "demos": [{**told, "state": "ended", "since": ended}]})
+        await hub.turn(6)
+
+
+def test_programs_of_steps_come_and_go_and_others_that_do_are_told(tmp_path):
+    async def test(hub):
+        ada, bob = await hub.node(0, "ada"), await hub.node(1, "bob")
+        await service(hub)
+        for number in range(4):
+            fields = {"service": "meteor", "component": "decode"}
+            record = {**log(int(NOW * S), "info", "part 1"), "fields": fields}
+            await hub.bring(ada, f"file:{number}", record, source=f"dvic_log_step-{number}")
+        await started_again_and_again(hub, ada, "/tmp/dvic_log_step")
+        await started_again_and_again(hub, bob, "/tmp/dvic_log_step")
+        assert hub.open() == [("demo-restarts", f"node:{bob} demo step")]
 
     with_hub(tmp_path, test)
 

@@ -46,7 +46,8 @@ class StepWatch(Watch):
     def _finding(self, subject: str, service: str, component: str, source: str, message: str) -> Finding:
         step = f"{component} ({source})" if source else component
         text = f"{service}: {step} {'failed' if self.rule.kind == 'step-error' else 'is overdue'}"
-        return Finding(subject, plain(f"{text}: {message}" if message else text), service=service,
+        said = message.strip().partition("\n")[0]  # of a traceback that follows, the log has the rest
+        return Finding(subject, plain(f"{text}: {said}" if said else text), service=service,
                        component=component)
 
 

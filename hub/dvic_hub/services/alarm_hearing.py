@@ -2,6 +2,7 @@
 what no rule can want is passed over before it is taken apart; nothing here waits.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
@@ -16,6 +17,9 @@ from dvic_hub.domain.events import HostChanged, LogsStored, NodeChanged, Samples
 from dvic_hub.domain.hosts import Host
 from dvic_hub.domain.liveness import REMOVED, NodeView
 from dvic_wire.streams import DEMOS
+
+MAX_STEP_PROGRAMS = 10_000
+"""Log files that are remembered as those of a service's steps; the one that told longest ago makes room."""
 
 MAX_KNOWN_METRICS = 20_000
 """Names of measurements for which it is remembered which rules want them; then they are learned anew."""
@@ -44,6 +48,7 @@ class Hearing:
         self._host_of = host_of
         self._watches: list[Watch] = []
         self._metrics: dict[str, tuple[Watch, ...]] = {}
+        self._step_programs: OrderedDict[tuple[str, str], None] = OrderedDict()
         self.listen_for(())
         self.first_batch = 0
         """The number of the first batch of logs that was heard, 0 for none yet."""
@@ -77,6 +82,8 @@ class Hearing:
         """Whether something came of it that need not wait for the next second."""
         self.first_batch = self.first_batch or event.number
         self.last_batch = max(self.last_batch, event.number)
+        if event.services:
+            self._remember(event.node, event.source)
         wanting = [watch for watch in self._logs if watch.wants(event.source, event.levels)]
         view = self._view_of(event.node) if wanting else None
         wanting = [watch for watch in wanting if watch.means(view)] if view else []
@@ -132,9 +139,19 @@ class Hearing:
     def _hear_demos(self, view: NodeView, records: Iterable[bytes], now: int) -> None:
         meant = [watch for watch in self._demos if watch.means(view)]
         for record in records if meant else ():
-            told = _DEMOS.decode(record).demos
+            told = [demo for demo in _DEMOS.decode(record).demos or ()
+                    if (view.id, demo.get("file", "").rpartition("/")[2]) not in self._step_programs]
             for watch in meant if told else ():
                 watch.demos(view, told, now)
+
+    def _remember(self, node: str, source: str) -> None:
+        """A log file tells of a service's steps: these say when something is wrong. Its program begins and ends as the
+        work comes, which is no sign of trouble."""
+        key = node, source
+        self._step_programs[key] = None
+        self._step_programs.move_to_end(key)
+        if len(self._step_programs) > MAX_STEP_PROGRAMS:
+            self._step_programs.popitem(last=False)
 
     def _learn(self, name: str) -> tuple[Watch, ...]:
         if len(self._metrics) >= MAX_KNOWN_METRICS:
