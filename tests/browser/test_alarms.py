@@ -12,7 +12,7 @@ pytestmark = pytest.mark.browser
 @pytest.fixture(autouse=True)
 def watched(rig):
     """A rule for what these tests log, with nothing raised when a test begins."""
-    rule = {"kind": "log", "severity": "critical", "selector": "all", "settings": {"pattern": "on fire", "window": 3600}}
+    rule = {"kind": "log", "severity": "critical", "settings": {"pattern": "on fire", "window": 3600}}
     assert rig.request("PUT", "/api/v1/rules/fire", rule)[0] in (200, 201)
     yield
     assert rig.request("DELETE", "/api/v1/rules/fire")[0] == 204
@@ -74,7 +74,7 @@ def test_a_channel_is_added_tested_and_never_tells_its_secret(open_page, rig):
     dialog = page.get_by_role("dialog", name="Add a channel")
     dialog.get_by_label("Name").fill("bell")
     dialog.get_by_label("Kind").select_option("webhook")
-    dialog.get_by_label("Address").fill("http://127.0.0.1:9/secret-path")
+    dialog.get_by_role("textbox", name="Address").fill("http://127.0.0.1:9/secret-path")
     dialog.get_by_role("button", name="Add").click()
     row = page.get_by_role("table", name="Channels").get_by_role("row").filter(has_text="bell")
     expect(row).to_be_visible()
@@ -97,10 +97,10 @@ def test_a_rule_is_changed_by_the_form_of_its_kind_and_reset_and_others_may_only
     page = open_page("/rules", "anna")
     page.get_by_role("button", name="Change disk-high").click()
     dialog = page.get_by_role("dialog", name="Change disk-high")
-    dialog.get_by_label("above").fill("77")
+    dialog.get_by_label("above").fill("92")
     dialog.get_by_role("button", name="Change").click()
     row = page.get_by_role("table", name="Rules").get_by_role("row").filter(has_text="disk-high")
-    expect(row).to_contain_text("above 77")
+    expect(row).to_contain_text("above 92")
     expect(row).to_contain_text("changed by anna")
     row.get_by_role("button", name="Reset disk-high").click()
     page.get_by_role("dialog").get_by_role("button", name="Reset").click()
@@ -119,3 +119,22 @@ def test_a_rule_is_changed_by_the_form_of_its_kind_and_reset_and_others_may_only
     page = open_page("/rules", "otto")
     expect(page.get_by_role("table", name="Rules")).to_contain_text("disk-high")
     expect(page.get_by_role("button", name=re.compile("Change|Add|Turn"))).to_have_count(0)
+
+
+def test_a_window_is_planned_after_a_look_at_when_it_comes(open_page, rig):
+    page = open_page("/alarms", "otto")
+    page.get_by_role("button", name="Add a window").click()
+    dialog = page.get_by_role("dialog", name="Add a window")
+    dialog.get_by_label("Name").fill("patches")
+    dialog.get_by_label("Of nodes").fill("ada")
+    dialog.get_by_role("combobox", name="When").select_option("weekly")
+    dialog.get_by_label("Day").select_option("Tuesday")
+    dialog.get_by_label("By the clocks of").fill("Europe/Rome")
+    dialog.get_by_role("button", name="When is that?").click()
+    expect(dialog.get_by_role("list", name="Next times").get_by_role("listitem")).to_have_count(3)
+    dialog.get_by_role("button", name="Add").click()
+    expect(page.get_by_role("region", name="Maintenance windows")).to_contain_text("0 3 * * 2 (Europe/Rome)")
+    assert [each["name"] for each in rig.request("GET", "/api/v1/windows")[1]["items"]] == ["patches"]
+    page.get_by_role("button", name="Remove the window patches").click()
+    page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+    expect(page.get_by_text("None is planned")).to_be_visible()

@@ -28,7 +28,7 @@ TOO_WIDE = """() => {
 
 
 SHOWS = {"/enrol": MARKUP, "/tokens": MARKUP, "/updates": MARKUP, "/updates/{rollout}": MARKUP,
-         "/nodes/{node}": MARKUP, "/services": MARKUP, "/services/{service}": MARKUP,
+         "/nodes/{node}": MARKUP, "/services": MARKUP, "/services/{service}": MARKUP, "/rules": MARKUP[:100],
          "/histograms": MARKUP[:100], "/histograms/{package}": MARKUP[:100],
          "/sessions": MARKUP[:100], "/sessions/{session}": MARKUP[:100]}
 """Where a hostile text must stand as it is."""
@@ -47,7 +47,8 @@ def places(rig) -> dict[str, str]:
 
 def raise_hostile(rig) -> str:
     """The id of an alarm whose text is markup."""
-    rig.request("PUT", "/api/v1/rules/markup", {"kind": "log", "title": MARKUP[:100], "settings": {"pattern": "hostile"}})
+    rule = {"kind": "log", "title": MARKUP[:100], "settings": {"pattern": "hostile"}}
+    rig.request("PUT", "/api/v1/rules/markup", rule)
     with (rig.folder / "ada" / "logs" / "dvic_log_hostile").open("a") as log:
         log.write(f"hostile {MARKUP}\n")
     found = "/api/v1/alarms?rule=markup"

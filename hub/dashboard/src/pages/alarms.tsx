@@ -17,6 +17,7 @@ import { say } from "../ui/dialogs.tsx"
 import { Empty, ErrorBox, Waiting } from "../ui/notices.tsx"
 import { type Column, Rows } from "../ui/rows.tsx"
 import { useTitle } from "../ui/shell.tsx"
+import { WindowsPart } from "../ui/windows_part.tsx"
 import { useTyping } from "../ui/typing.ts"
 import "../styles/alarms.css"
 import "../styles/forms.css"
@@ -46,6 +47,7 @@ export function Alarms() {
       </div>
       <Filters show={text("show")} filter={filter} />
       <Listed key={JSON.stringify(filter)} filter={filter} />
+      <WindowsPart />
     </div>
   )
 }
