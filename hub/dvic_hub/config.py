@@ -11,6 +11,7 @@ There are no secrets among them: those are files of their own in `state_dir`. `d
 import difflib
 import ipaddress
 import re
+import ssl
 import tomllib
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -151,6 +152,10 @@ def _read_ca(path: str) -> str:
         raise ConfigError(f"ca_file: {path} can't be read: {error}", field="ca_file") from None
     if "-----BEGIN CERTIFICATE-----" not in text or "PRIVATE KEY" in text:
         raise ConfigError(f"ca_file: {path} must hold certificates (PEM) and nothing secret", field="ca_file")
+    try:
+        ssl.create_default_context(cadata=text)
+    except ssl.SSLError as error:
+        raise ConfigError(f"ca_file: {path} holds no certificate that can be used: {error}", field="ca_file") from None
     return text
 
 

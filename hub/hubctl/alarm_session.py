@@ -5,15 +5,12 @@
 What changed while the connection was broken is told when it is back.
 """
 
-import asyncio
-import sys
 from collections.abc import Iterable
 
+from .changes_session import ChangesSession
 from .client import Client
-from .errors import NotReachable
 from .harmless import one_line
-from .output import JSONL, Screen, json_line, say, state_style
-from .stream import LiveStream, Lost, Subscribed
+from .output import JSONL, json_line, state_style
 from .times import clock, moment_of, to_rfc3339
 
 FIELDS = ("id", "state", "severity", "rule", "subject", "summary", "value", "node", "node_id", "service", "component",
@@ -26,37 +23,15 @@ SLACK = 5.0
 """Seconds before a break from which on changes are asked for again."""
 
 
-class AlarmSession:
+class AlarmSession(ChangesSession):
     """`wanted`: the query of GET alarms; `lines`: how many of those that there are; `form`: for people, or jsonl."""
 
     def __init__(self, client: Client, wanted: dict[str, str], lines: int, form: str):
-        self._client = client
+        super().__init__(client, {"kinds": ["alarm"]}, form)
         self._wanted = wanted
         self._lines = lines
-        self._form = form
-        self._screen = Screen.of(sys.stdout)
         self._told: dict[str, tuple] = {}
         self._seen_until = 0.0
-
-    async def follow(self) -> None:
-        """Goes on until it is cancelled, or raises what ends the stream."""
-        async with LiveStream(self._client.context, [{"kinds": ["alarm"]}]) as stream:
-            while True:
-                item = await stream.next()
-                if isinstance(item, dict):
-                    self._write(of_event(event) for event in (item, *stream.ready()) if event.get("kind") == "alarm")
-                elif isinstance(item, Lost) and item.broken:
-                    say(f"-- The connection to the hub is lost: {item.reason}. Trying again ...")
-                else:
-                    if isinstance(item, Subscribed) and item.again:
-                        say("-- Connected again.")
-                    await self._catch_up()
-
-    async def _catch_up(self) -> None:
-        try:
-            self._write(reversed(await asyncio.to_thread(self._standing)))
-        except NotReachable:
-            return  # it is just coming back: the stream breaks too, and this is asked again
 
     def _standing(self) -> list[dict]:
         """Those that there are, and after a break also those that were cleared in it."""
@@ -66,10 +41,11 @@ class AlarmSession:
             query.pop("open", None)
         found = [of_item(alarm) for alarm in self._client.items("alarms", limit=lines, **query)]
         self._seen_until = self._client.hub_now()
-        return found
+        return found[::-1]
 
-    def _write(self, alarms: Iterable[dict]) -> None:
-        for alarm in alarms:
+    def _write(self, events: Iterable[dict]) -> None:
+        for event in events:
+            alarm = {**event, "id": event["alarm"]} if "alarm" in event else event
             news = (alarm.get("state"), alarm.get("silenced"))
             if not self._wants(alarm) or self._told.get(alarm.get("id")) == news:
                 continue
@@ -95,11 +71,6 @@ class AlarmSession:
                  self._screen.paint(state.ljust(12), state_style(state)), one_line(str(alarm.get("summary") or "")),
                  f"({who or why})" if who or why else "")
         return "  ".join(part for part in parts if part).rstrip()
-
-
-def of_event(event: dict) -> dict:
-    """A live event as one change."""
-    return {**event, "id": event.get("alarm")}
 
 
 def of_item(alarm: dict) -> dict:

@@ -6,15 +6,12 @@ It begins with how things stand. What changed while the connection was broken is
 stand then.
 """
 
-import asyncio
-import sys
 from collections.abc import Iterable
 
+from .changes_session import ChangesSession
 from .client import Client
-from .errors import NotReachable
 from .harmless import one_line
-from .output import JSONL, Screen, json_line, say, state_style
-from .stream import LiveStream, Lost, Subscribed
+from .output import JSONL, json_line, state_style
 from .times import clock, moment_of
 
 FIELDS = ("service", "cycle", "component", "source", "state", "time", "message")
@@ -24,35 +21,13 @@ BEGIN = ("idle", "waiting")
 """States that a step is in before anything has happened."""
 
 
-class ServiceSession:
+class ServiceSession(ChangesSession):
     """`name` "": all services. `form`: lines for people, or jsonl."""
 
     def __init__(self, client: Client, name: str, form: str):
-        self._client = client
+        super().__init__(client, {"kinds": ["service"], "service": name}, form)
         self._name = name
-        self._form = form
-        self._screen = Screen.of(sys.stdout)
         self._told: dict[tuple, tuple] = {}
-
-    async def follow(self) -> None:
-        """Goes on until it is cancelled, or raises what ends the stream."""
-        async with LiveStream(self._client.context, [{"kinds": ["service"], "service": self._name}]) as stream:
-            while True:
-                item = await stream.next()
-                if isinstance(item, dict):
-                    self._write(event for event in (item, *stream.ready()) if event.get("kind") == "service")
-                elif isinstance(item, Lost) and item.broken:
-                    say(f"-- The connection to the hub is lost: {item.reason}. Trying again ...")
-                else:
-                    if isinstance(item, Subscribed) and item.again:
-                        say("-- Connected again.")
-                    await self._catch_up()
-
-    async def _catch_up(self) -> None:
-        try:
-            self._write(await asyncio.to_thread(self._standing))
-        except NotReachable:
-            return  # it is just coming back: the stream breaks too, and this is asked again
 
     def _standing(self) -> list[dict]:
         """The newest cycle of each service as events, without what has not begun."""

@@ -125,3 +125,37 @@ def test_a_reason_is_text_and_all_of_it_suits_a_phone_and_everybody(open_page, r
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     assert stumbles(page) == []
     assert page.evaluate("window.harmed ?? null") is None
+
+
+def test_maintenance_is_planned_with_a_look_at_when_it_comes_and_is_shown_and_removed(open_page, rig):
+    page = open_page("/fleet?q=carl&view=table", "otto")
+    page.get_by_role("button", name="Maintenance").click()
+    page.get_by_role("button", name="Plan maintenance").click()
+    dialog = page.get_by_role("dialog", name="Plan maintenance")
+    dialog.get_by_label("Name").fill("backup")
+    expect(dialog.get_by_label("Nodes")).to_have_value("carl")
+    dialog.get_by_label("When").select_option("each week")
+    dialog.get_by_label("Sat").check()
+    dialog.get_by_label("By the clocks of").fill("Mars/Olympus")
+    expect(dialog.get_by_role("status")).to_contain_text("there is no time zone Mars/Olympus")
+    dialog.get_by_label("By the clocks of").fill("Europe/Paris")
+    expect(dialog.get_by_role("status").get_by_role("listitem")).to_have_count(3)
+    assert stumbles(page) == []
+    dialog.get_by_role("button", name="Plan").click()
+    expect(page.get_by_role("dialog")).to_contain_text("Sat at 22:00 Europe/Paris, for 4 h")
+    assert [one["cron"] for one in rig.request("GET", "/api/v1/windows")[1]["items"]] == ["0 22 * * 6"]
+    assert stumbles(page) == []
+    page.get_by_role("button", name="Remove backup").click()
+    expect(page.get_by_role("dialog")).to_contain_text("No maintenance is planned.")
+
+
+def test_what_a_node_is_behind_stands_on_its_page_and_on_the_other_s(open_page, rig):
+    assert rig.request("PATCH", "/api/v1/nodes/ada", {"tags": {"behind": "carl"}})[0] == 200
+    page = open_page("/nodes/ada", "vera")
+    facts = page.locator(".node-facts")
+    expect(facts).to_contain_text("carl ○ silent")
+    facts.get_by_role("link", name="carl").click()
+    facts.get_by_role("link", name="1 node").click()
+    expect(page.get_by_role("link", name="ada")).to_be_visible()
+    assert rig.request("PATCH", "/api/v1/nodes/carl", {"tags": {"behind": "ada"}})[0] == 400
+    rig.request("PATCH", "/api/v1/nodes/ada", {"tags": {"behind": None}})

@@ -214,7 +214,7 @@ def test_so_many_records_within_a_time_are_raised_and_cleared_after_a_calm_one()
     assert due(many, T + 100 * S) == []
     many.lines(view(), lines(129, message="the \x07 last"), T + 129 * S)
     [finding] = many.conditions.due(T + 129 * S)
-    assert finding.summary == "3 records or more of level error or worse of ada within 1 min: the   last"
+    assert finding.summary == "3 records or more of level error or worse on ada within 1 min: the   last"
     raise_due(many, T + 129 * S)
     many.lines(view(), lines(150), T + 150 * S)  # still three within a minute
     many.tick(T + 210 * S)
@@ -230,7 +230,8 @@ def test_a_text_is_looked_for_by_re2_in_the_units_and_files_that_are_named():
     oom.lines(view(), lines(0, message="all well", unit="kernel"), T)
     assert due(oom) == []
     oom.lines(view(), lines(0, message="Out of memory: killed", unit="kernel"), T)
-    assert due(oom) == ["node:n-ada"]
+    assert [finding.summary for finding in oom.conditions.due(T)] == [
+        "a record like (?i)out of memory on ada: Out of memory: killed"]
 
 
 def test_what_an_unplugged_machine_brings_later_is_no_flood_and_what_is_a_year_old_does_not_count():

@@ -11,7 +11,7 @@ from memory_store import MemoryStore
 from dvic_hub.app import HUB, build_app
 from dvic_hub.config import HubConfig
 from dvic_hub.domain.alarm_rules import Rule
-from dvic_hub.domain.events import AlarmChanged, NodeChanged, RunChanged
+from dvic_hub.domain.events import AlarmChanged, NodeChanged, RolloutChanged, RunChanged
 from dvic_hub.domain.model import Node, Run, RunNode
 from dvic_hub.domain.service_description import checked
 from dvic_hub.domain.step_events import StepEvent
@@ -29,7 +29,8 @@ class Hub:
 
     def __init__(self, folder, store=None, clock=None):
         self.folder, self.store, self.clock = folder, store or MemoryStore(), clock or Clock()
-        self.hub = build_app(HubConfig(state_dir=folder), self.clock, store=self.store, steady=self.clock)[HUB]
+        config = HubConfig(state_dir=folder, heartbeat_networks=("127.0.0.0/8",))
+        self.hub = build_app(config, self.clock, store=self.store, steady=self.clock)[HUB]
         self.doors, self.told = self.hub.doors, []
         self.doors.live.bus.subscribe(lambda event: isinstance(event, AlarmChanged) and self.told.append(
             (event.detail["rule"], event.state)))
@@ -195,7 +196,7 @@ async def service(hub):
 
 
 async def step(hub, word, message="", cycle="c1"):
-    await hub.doors.cycles.post("meteor", [StepEvent("meteor", "decode", cycle, "", word, "error" if word == "fail" else
+    await hub.doors.cycles.post([StepEvent("meteor", "decode", cycle, "", word, "error" if word == "fail" else
                                                      "info", int(hub.clock.now * S), message)])
     await hub.doors.cycles.turn(hub.clock.now)
 
@@ -285,6 +286,44 @@ def test_a_run_that_ended_while_the_hub_was_killed_is_told_by_the_next_one(tmp_p
         hub = await hub.restarted()
         await hub.turn()
         assert hub.open() == [("run-failed", "run:r1")]
+
+    with_hub(tmp_path, test)
+
+
+def test_an_update_that_did_not_hold_is_told_until_one_does(tmp_path):
+    async def test(hub):
+        ada = await hub.node(0, "ada")
+        publish = hub.doors.live.bus.publish
+        publish(RolloutChanged("u1", ada, "rolled-back", {"reason": "no word from the agent"}))
+        publish(RolloutChanged("u1", "", "ended"))
+        await hub.turn()
+        [alarm] = hub.doors.alarms.open()
+        assert alarm.summary == "the update of ada did not hold: no word from the agent (rollout u1)"
+        publish(RolloutChanged("u2", ada, "updated"))
+        await hub.turn()
+        assert hub.open() == []
+
+    with_hub(tmp_path, test)
+
+
+def test_a_host_that_only_says_thump_is_told_when_it_is_silent_heard_again_or_forgotten(tmp_path):
+    async def test(hub):
+        hosts = hub.doors.hosts
+        for _ in range(2):
+            assert hosts.hear("127.0.0.1")
+            await hub.turn(40)
+            await hosts.tick()
+            await hub.turn(1)
+            assert hub.open() == [("host-silent", "host:127.0.0.1")]
+            assert hosts.hear("127.0.0.1")
+            await hub.turn(1)
+            assert hub.open() == []
+        await hub.turn(40)
+        await hosts.tick()
+        await hub.turn(1)
+        await hosts.forget("127.0.0.1", OPERATOR)
+        await hub.turn(31)
+        assert hub.open() == [] and hub.over()[-1] == ("host-silent", "the host was forgotten")
 
     with_hub(tmp_path, test)
 

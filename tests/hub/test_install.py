@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 from api_hub import ApiHub
+from private_authority import PrivateAuthority
 
 from dvic_hub.api.install import install_command, make_script, refusing_script
 
@@ -56,8 +57,7 @@ def test_a_token_of_another_hub_or_cut_off_gets_no_script(tmp_path):
 
 
 def test_with_a_private_authority_command_and_script_carry_its_certificates(tmp_path):
-    ca = tmp_path / "ca.pem"
-    ca.write_text("-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n")
+    ca = PrivateAuthority(tmp_path).ca
 
     async def test(hub):
         _, made = await hub.ask("POST", "/api/v1/tokens", "otto", {})

@@ -273,5 +273,6 @@ def test_maintenance_is_planned_shown_and_removed(rig):
     [window] = json.loads(rig.hubctl("windows", "ls", "-o", "json"))
     assert (window["cron"], window["zone"], window["seconds"]) == ("5 22 * * 6,0", "Europe/Paris", 14_400)
     assert "backup" in rig.hubctl("windows", "ls") and len(window["next"]) == 3
+    assert "5 22 * * 6,0 Europe/Paris" in rig.hubctl("windows", "show", "backup")
     rig.hubctl("windows", "rm", "backup")
     assert rig.hubctl("windows", "ls", "-o", "name") == ""

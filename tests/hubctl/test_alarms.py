@@ -44,7 +44,7 @@ def test_alarms_are_listed_looked_at_and_acknowledged(tmp_path, stranger):
         assert json.loads(await hubctl("alarms", "ls", "--node", "web-2", "-o", "json"))[0]["id"] == busy.id
         assert f"Acknowledged by ada: {silent.summary}" in await hubctl("alarms", "ack", silent.id[-8:])
         shown = await hubctl("alarms", "show", silent.id)
-        assert "acknowledged by ada" in shown and "raised  (not told yet)" in shown
+        assert "acknowledged by ada" in shown and "raised" in shown
         assert f"Acknowledged by ada: {busy.summary}" in await hubctl("alarms", "ack", "--all")
         await hub.doors.alarms.clear("node-silent", {silent.subject: "it was found"})
         assert "it was found" in await hubctl("alarms", "show", silent.id)

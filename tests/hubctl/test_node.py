@@ -34,6 +34,17 @@ def test_a_tag_has_a_key_and_a_value(hubctl, tag):
     assert hubctl("node", "tag", "web-1", tag).returncode == 2
 
 
+def test_a_node_is_behind_another_one_that_there_is(hubctl, hub):
+    hub.add_node("gw-3")
+    assert hubctl("node", "behind", "web-1", "gw-3").stderr == "web-1 is behind gw-3.\n"
+    assert hub.nodes[0]["tags"] == {"room": "lab", "behind": "gw-3"}
+    assert hubctl("node", "behind", "web-1", "nobody").returncode != 0
+    for wrong in ((), ("gw-3", "--nothing")):
+        assert hubctl("node", "behind", "web-1", *wrong).returncode == 2
+    assert hubctl("node", "behind", "web-1", "--nothing").stderr == "web-1 is behind nothing.\n"
+    assert hub.nodes[0]["tags"] == {"room": "lab"}
+
+
 def test_rename(hubctl, hub):
     assert hubctl("node", "rename", "web-1", "web-9").returncode == 0
     assert hub.nodes[0]["name"] == "web-9"

@@ -417,6 +417,7 @@ class MemoryStore:
         self.rollouts = MemoryRollouts(self)
         self.releases = MemoryReleases(self)
         self.alarms = MemoryAlarms(self)
+        self.notices = None  # what tells people is tried with the real store, see telling_parts.py
         self.silences = MemorySilences(self)
         self.services = MemoryServices(self)
         self.packages = MemoryPackages(self)

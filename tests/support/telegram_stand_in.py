@@ -60,11 +60,11 @@ class TelegramStandIn:
 
     # ---- for tests
 
-    def say(self, chat: int | str, text: str, user: str = "olga") -> int:
+    def say(self, chat: int | str, text: str, user: str = "olga", date: float = 1_763_632_800) -> int:
         """A person writes to the bot; returns the update's number."""
         number = next(self._numbers)
         self._add({"update_id": number, "message": {
-            "message_id": number, "date": 1_763_632_800, "text": text,
+            "message_id": number, "date": int(date), "text": text,
             "from": {"id": 7, "is_bot": False, "first_name": user, "username": user},
             "chat": {"id": int(chat), "type": "private" if int(chat) > 0 else "group"}}})
         return number

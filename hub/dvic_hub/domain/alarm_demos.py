@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .alarm_conditions import Finding, plain, spelled
-from .alarm_watch import SECOND, Watch, globbed, node_subject
+from .alarm_watch import SECOND, CalmWatch, Watch, globbed, node_subject
 from .liveness import NodeView
 
 MAX_NODE_DEMOS = 500
@@ -90,12 +90,7 @@ class EndedWatch(_DemoWatch):
                 self.conditions.good(subject, "its log file is gone")
 
 
-class RestartsWatch(_DemoWatch):
-    def __init__(self, *args, **options) -> None:
-        super().__init__(*args, **options)
-        self._count, self._window = int(self.rule.number("count")), int(self.rule.number("window") * SECOND)
-        self._hit: dict[str, int] = {}
-
+class RestartsWatch(_DemoWatch, CalmWatch):
     def _told(self, view: NodeView, name: str, program: _Program, file: str, state: str, since: int, now: int) -> None:
         if state == _ALIVE and program.alive.get(file) != since:
             known = file in program.alive
@@ -113,20 +108,9 @@ class RestartsWatch(_DemoWatch):
         if not ended or since - ended > RESTART_GAP * SECOND:
             return
         program.restarts.append(min(since, now))
-        while len(program.restarts) > self._count:
+        while len(program.restarts) > self.count:
             program.restarts.popleft()
-        if len(program.restarts) == self._count and program.restarts[-1] - program.restarts[0] <= self._window:
-            subject = self._subject(view, name)
-            self._hit[subject] = now
-            within = spelled(self._window // SECOND)
-            text = f"{name} on {view.name} was started again {self._count} times within {within}"
-            self.conditions.bad(Finding(subject, plain(text), str(self._count), view.id), now)
-
-    def tick(self, now: int) -> None:
-        for subject in list(self.conditions.open):
-            hit = self._hit.setdefault(subject, now)
-            if hit > now:
-                self._hit[subject] = now
-            elif now - hit > self._window:
-                self.conditions.good(subject)
-                self._hit.pop(subject)
+        if len(program.restarts) == self.count and program.restarts[-1] - program.restarts[0] <= self.window:
+            within = spelled(self.window // SECOND)
+            text = f"{name} on {view.name} was started again {self.count} times within {within}"
+            self.enough(Finding(self._subject(view, name), plain(text), str(self.count), view.id), now)

@@ -13,7 +13,7 @@ import msgspec
 from dvic_wire.streams import LEVELS
 
 from .alarm_conditions import Finding, plain, spelled
-from .alarm_watch import SECOND, Watch, globbed, node_subject
+from .alarm_watch import SECOND, CalmWatch, globbed, node_subject
 from .line_patterns import Pattern
 from .liveness import NodeView
 
@@ -45,7 +45,7 @@ class _Counted:
     newest: str = ""
 
 
-class LogWatch(Watch):
+class LogWatch(CalmWatch):
     def __init__(self, *args, **options) -> None:
         super().__init__(*args, **options)
         rule = self.rule
@@ -56,10 +56,8 @@ class LogWatch(Watch):
         self._pattern = Pattern(rule.text("pattern")) if rule.text("pattern") else None
         self._source, self._unit = globbed(rule.text("source")), globbed(rule.text("unit"))
         self._any_unit = rule.text("unit") in ("", "*")
-        self._count, self._window = int(rule.number("count")), int(rule.number("window") * SECOND)
-        self._most = max(1, min(MAX_LOG_NODES, MAX_TIMES // self._count))
+        self._most = max(1, min(MAX_LOG_NODES, MAX_TIMES // self.count))
         self._held: dict[str, _Counted] = {}
-        self._hit: dict[str, int] = {}
 
     def wants(self, source: str, levels: int) -> bool:
         """Whether a batch can hold anything that counts."""
@@ -67,13 +65,13 @@ class LogWatch(Watch):
 
     def lines(self, view: NodeView, lines: Iterable[LogLine], now: int) -> None:
         """Records of one source that `wants` let through."""
-        self._count_in(view, lines, now, raising=True)
+        self._take_in(view, lines, now, raising=True)
 
     def remember(self, view: NodeView, lines: Iterable[LogLine], now: int) -> None:
         """Records that were heard before a restart: they raise nothing, and count with those to come."""
-        self._count_in(view, lines, now, raising=False)
+        self._take_in(view, lines, now, raising=False)
 
-    def _count_in(self, view: NodeView, lines: Iterable[LogLine], now: int, raising: bool) -> None:
+    def _take_in(self, view: NodeView, lines: Iterable[LogLine], now: int, raising: bool) -> None:
         found = [line for line in lines if line.level in self._names and line.time > now - OLDEST * SECOND
                  and (self._any_unit or self._unit(line.unit)) and self._matches(line.message)]
         if not found:
@@ -87,24 +85,12 @@ class LogWatch(Watch):
         merged = sorted(counted.times + fresh)
         counted.newest = max(found, key=lambda line: line.time).message
         if raising and self._reached(merged, min(fresh)):
-            subject = node_subject(view)
-            self._hit[subject] = now
-            self.conditions.bad(self._finding(view, subject, counted), now)
-        counted.times = merged[-self._count:]
-
-    def tick(self, now: int) -> None:
-        for subject in list(self.conditions.open):
-            hit = self._hit.setdefault(subject, now)
-            if hit > now:
-                self._hit[subject] = now
-            elif now - hit > self._window:
-                self.conditions.good(subject)
-                self._hit.pop(subject)
+            self.enough(self._finding(view, counted), now)
+        counted.times = merged[-self.count:]
 
     def gone(self, node: str) -> None:
         super().gone(node)
         self._held.pop(node, None)
-        self._hit.pop(f"node:{node}", None)
 
     def _matches(self, message: str) -> bool:
         return self._pattern is None or self._pattern.match(message) is not None
@@ -112,14 +98,16 @@ class LogWatch(Watch):
     def _reached(self, times: list[int], since: int) -> bool:
         """Whether there are as many as the rule counts near enough to one another, the last of them not before `since`:
         what was enough before is not enough again."""
-        return any(times[place] >= since and times[place] - times[place - self._count + 1] <= self._window
-                   for place in range(self._count - 1, len(times)))
+        return any(times[place] >= since and times[place] - times[place - self.count + 1] <= self.window
+                   for place in range(self.count - 1, len(times)))
 
-    def _finding(self, view: NodeView, subject: str, counted: _Counted) -> Finding:
-        level, count = self.rule.text("level"), self._count
-        what = f"{count} records or more" if count > 1 else "a record"
-        which = f" of level {level}{' or worse' * (level != LEVELS[-1])}" if level else ""
+    def _finding(self, view: NodeView, counted: _Counted) -> Finding:
+        level, count = self.rule.text("level"), self.count
         like = f" like {self.rule.text('pattern')}" if self._pattern else ""
-        within = f" within {spelled(self._window // SECOND)}" if count > 1 else ""
-        return Finding(subject, plain(f"{what}{which}{like} of {view.name}{within}: {counted.newest[:_EXCERPT]}"),
-                       str(count), view.id)
+        if count == 1:
+            text = f"{level or 'a record'}{like} on {view.name}: {counted.newest[:_EXCERPT]}"
+        else:
+            which = f" of level {level}{' or worse' * (level != LEVELS[-1])}" if level else ""
+            within = spelled(self.window // SECOND)
+            text = f"{count} records or more{which}{like} on {view.name} within {within}: {counted.newest[:_EXCERPT]}"
+        return Finding(node_subject(view), plain(text), str(count), view.id)

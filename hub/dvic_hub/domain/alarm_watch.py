@@ -11,7 +11,7 @@ from re import compile as regex
 
 from dvic_wire import selectors
 
-from .alarm_conditions import Conditions
+from .alarm_conditions import Conditions, Finding
 from .alarm_model import Alarm
 from .alarm_rules import KINDS, Rule
 from .hosts import Host
@@ -82,6 +82,26 @@ class Watch:
 
     def tick(self, now: int) -> None:
         """What follows from the time being `now`. Called each second."""
+
+
+class CalmWatch(Watch):
+    """Of a rule that counts within its `window`: cleared when there were not enough for as long as that."""
+
+    def __init__(self, rule: Rule, opened: Iterable[Alarm] = ()) -> None:
+        super().__init__(rule, opened)
+        self.count, self.window = int(rule.number("count")), int(rule.number("window") * SECOND)
+        self._hit: dict[str, int] = {}
+
+    def enough(self, finding: Finding, now: int) -> None:
+        """There are as many as the rule counts, now."""
+        self._hit[finding.subject] = now
+        self.conditions.bad(finding, now)
+
+    def tick(self, now: int) -> None:
+        self._hit = {subject: min(hit, now) for subject, hit in self._hit.items() if self.conditions.knows(subject)}
+        for subject in list(self.conditions.open):
+            if now - self._hit.setdefault(subject, now) > self.window:
+                self.conditions.good(subject)
 
 
 def node_subject(view: NodeView, rest: str = "") -> str:

@@ -4,7 +4,7 @@
                                            events, and the events that programs sent to it
     /topic/events                          everything that the live stream offers
     /topic/events.log                      one kind of it: log, run, state, rollout, node, sample, host, service, event,
-                                           package
+                                           package, alarm
     /topic/events.log.tag:room=lab         of the nodes that a selector names (or in the header `selector`)
     /topic/events.service.SERVICE          of `service` and `event`: of one service
 

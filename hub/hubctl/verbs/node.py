@@ -1,4 +1,4 @@
-"""hubctl node show | tag | untag | rename | revoke | remove | add; enrolling by ssh is in node_enroll.py"""
+"""hubctl node show | tag | untag | behind | rename | revoke | remove | add; enrolling by ssh is in node_enroll.py"""
 
 import json
 import os
@@ -131,6 +131,29 @@ def untag(desk: Desk, node: str, keys: tuple[str, ...]) -> None:
     """
     found = desk.client().patch("nodes", node, body={"tags": dict.fromkeys(keys)})
     say(f"{found['name']}: {tags_text(found) or 'no tags'}")
+
+
+@command.command()
+@node_argument
+@click.argument("gateway", type=NodeName(), required=False)
+@click.option("--nothing", is_flag=True, help="It is reached directly.")
+@click.pass_obj
+def behind(desk: Desk, node: str, gateway: str | None, nothing: bool) -> None:
+    """Say what a node is reached through. While GATEWAY is silent, the node raises no alarm for being silent.
+
+    It is the tag `behind`: hubctl nodes 'tag:behind=gw-3' shows what is behind gw-3. Chains are allowed.
+
+    \b
+    Examples:
+      hubctl node behind web-1 gw-3
+      hubctl node behind web-1 --nothing
+    """
+    if bool(gateway) == nothing:
+        raise Usage("what is it behind?", "name the node that it is reached through, or say --nothing")
+    client = desk.client()
+    above = client.get("nodes", gateway)["name"] if gateway else None
+    found = client.patch("nodes", node, body={"tags": {"behind": above}})
+    say(f"{found['name']} is behind {above}." if above else f"{found['name']} is behind nothing.")
 
 
 @command.command()

@@ -106,6 +106,8 @@ def end(desk: Desk, id: str) -> None:
       hubctl silences end 0mb3
     """
     client = desk.client()
+    if id.startswith("window:"):
+        raise Refused("a maintenance window makes this silence", f"remove it: hubctl windows rm {id[7:]}")
     found = [silence["id"] for silence in client.items("silences") if silence["id"].startswith(id)]
     if len(found) != 1:
         raise Refused(f"{len(found) or 'no'} silences begin with {id}", "look: hubctl silences ls")

@@ -1,4 +1,4 @@
-"""hubctl windows ls | add | rm"""
+"""hubctl windows ls | show | add | rm"""
 
 import re
 
@@ -6,7 +6,7 @@ import click
 
 from hubctl.errors import Refused
 from hubctl.options import Desk, ListingGroup, NodeSelector, Span, output_option
-from hubctl.output import JSON, JSONL, NAME, TABLE, YAML, Listing, say, show_list, show_value
+from hubctl.output import JSON, JSONL, NAME, TABLE, YAML, Listing, say, show_details, show_list, show_value
 from hubctl.tables import Column
 from hubctl.times import clock, moment_of, span
 
@@ -38,6 +38,10 @@ def next_text(window: dict) -> str:
     if window["on"]:
         return f"on, until {clock(moment_of(window['next'][0]['end']))}"
     return clock(moment_of(window["next"][0]["begin"])) if window["next"] else "over"
+
+
+def span_text(each: dict) -> str:
+    return f"{clock(moment_of(each['begin']))} to {clock(moment_of(each['end']))}"
 
 
 def cron_of(weekly: str) -> str:
@@ -81,6 +85,31 @@ def list_windows(desk: Desk, form: str) -> None:
 
 @command.command()
 @click.argument("name")
+@output_option(TABLE, JSON, JSONL, YAML)
+@click.pass_obj
+def show(desk: Desk, name: str, form: str) -> None:
+    """One maintenance window, and when it comes next.
+
+    \b
+    Examples:
+      hubctl windows show backup
+    """
+    found = next((window for window in desk.client().items("windows") if window["name"] == name), None)
+    if found is None:
+        raise Refused(f"there is no maintenance window {name}", "look: hubctl windows ls")
+    if form != TABLE:
+        show_value(found, form)
+        return
+    show_details([
+        ("name", found["name"]), ("nodes", found["selector"]), ("when", when_text(found)),
+        ("lasts", span(found["seconds"])), ("now", "on" if found["on"] else "not on"),
+        *(("next", span_text(each)) for each in found["next"]), ("reason", found["reason"]),
+        ("planned by", f"{found['created_by']}, {clock(moment_of(found['created']))}"),
+    ])
+
+
+@command.command()
+@click.argument("name")
 @click.argument("selector", type=NodeSelector())
 @click.option("--for", "seconds", type=Span(), required=True, metavar="SPAN", help="How long each time: 30m, 4h, 2d.")
 @click.option("--begin", default="", metavar="TIME", help="Once, from then: 2026-12-01T22:00:00Z.")
@@ -116,7 +145,7 @@ def add(desk: Desk, name: str, selector: str, seconds: int, begin: str, weekly: 
         say(f"{'It would be' if dry_run else 'Planned:'} {name}, {span(seconds)} each time. Next:" if window["cron"]
             else f"{'It would be' if dry_run else 'Planned:'} {name}, once:")
         for each in window["next"]:
-            say(f"  {clock(moment_of(each['begin']))} to {clock(moment_of(each['end']))}")
+            say(f"  {span_text(each)}")
 
 
 @command.command()

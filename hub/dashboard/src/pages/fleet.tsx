@@ -21,6 +21,7 @@ import { Empty, Waiting } from "../ui/notices.tsx"
 import { SelectorInput } from "../ui/selector_input.tsx"
 import { useTitle } from "../ui/shell.tsx"
 import { SilencesDialog } from "../ui/silences.tsx"
+import { WindowsDialog } from "../ui/windows.tsx"
 import { VirtualTable } from "../ui/table.tsx"
 import { columnsOf, titleOf } from "./fleet_columns.tsx"
 import { Bulk } from "./fleet_actions.tsx"
@@ -148,6 +149,7 @@ export function Fleet() {
   const { typed, query, found } = useFound()
   const busy = useSignal(false)
   const silences = useSignal(false)
+  const windows = useSignal(false)
   const { sort, rows } = useOrder(found, busy)
   const choice = useChoice(rows)
   const columns = useSignal(readColumns(recall(MEMORY)))
@@ -186,6 +188,7 @@ export function Fleet() {
   return (
     <div class="fleet">
       {silences.value && <SilencesDialog close={() => { silences.value = false }} />}
+      {windows.value && <WindowsDialog selector={query.value === "all" || /\bstate:/.test(query.value) ? "" : query.value} close={() => { windows.value = false }} />}
       <div class="bar">
         <h1>Fleet</h1>
         <SelectorInput label="Search nodes" search value={typed.value} change={(text) => { typed.value = text }} placeholder="name, tag:room=lab, state:silent, not ..." />
@@ -208,6 +211,7 @@ export function Fleet() {
               <span role="status">{found.value.length === nodes.value.length ? count(nodes.value.length, "node") : `${number(found.value.length)} of ${count(nodes.value.length, "node")}`}</span>
               {query.value !== typed.value.trim() && query.value !== "all" && <span> as <code>{query.value}</code></span>}
               <States found={found.value} pick={(text) => { typed.value = text }} silences={() => { silences.value = true }} />
+              <button type="button" class="plain faint" title="planned times in which nobody is troubled about nodes" onClick={() => { windows.value = true }}>Maintenance</button>
               {(unproved.value?.items.length ?? 0) > 0 && <a href={addressOf("/hosts")}>hosts with unsigned heartbeats</a>}
             </>
           )}

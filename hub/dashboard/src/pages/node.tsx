@@ -4,8 +4,9 @@ import { useSignal } from "@preact/signals"
 import { useEffect, useRef } from "preact/hooks"
 import { ask, part } from "../core/api.ts"
 import { hubTime } from "../core/clock.ts"
-import { loaded, nodeNamed } from "../core/fleet.ts"
-import { clock, millis, span } from "../core/format.ts"
+import { BEHIND, chainOf, countBehind } from "../core/dependencies.ts"
+import { loaded, nodeNamed, nodes } from "../core/fleet.ts"
+import { clock, count, millis, span } from "../core/format.ts"
 import { openStream } from "../core/live.ts"
 import { now } from "../core/now.ts"
 import { addressOf } from "../core/pages.ts"
@@ -109,11 +110,27 @@ export function NodePage(props: { params: Record<string, string> }) {
   )
 }
 
+/** What it is reached through; while one of these is not heard, it raises nothing of its own for being silent. */
+function Behind(props: { chain: ReturnType<typeof chainOf> }) {
+  return (
+    <>
+      {props.chain.map(({ name, node }, at) => (
+        <span key={name}>
+          {at > 0 && ", which is behind "}
+          {node ? <><a href={addressOf("/nodes/{node}", { node: name })}>{name}</a>{node.state !== "online" && <> <StateBadge state={node.state} /></>}</> : `${name} (there is no such node)`}
+        </span>
+      ))}
+    </>
+  )
+}
+
 function Facts(props: { node: Node }) {
   const { node } = props
   const known = new Set(FACTS.map(([key]) => key))
   const others = Object.keys(node.facts).filter((key) => !known.has(key)).sort()
   const enrolled = millis(node.enrolled)
+  const chain = chainOf(node, nodeNamed)
+  const behind = countBehind(node, nodes.value)
   const revoked = millis(node.revoked)
   const lines: (readonly [string, preact.ComponentChildren])[] = [
     ["Last heard of", <Ago key="seen" time={node.last_seen} />],
@@ -121,6 +138,8 @@ function Facts(props: { node: Node }) {
     ["Address", node.address], ["Agent", node.agent_version], ["Says", node.status],
     ...FACTS.map(([key, name]) => [name, key.endsWith("_id") && node.facts[key] ? <code key={key}>{node.facts[key]}</code> : node.facts[key]] as const),
     ...others.map((key) => [key, node.facts[key]] as const),
+    ["Behind", chain.length ? <Behind key="behind" chain={chain} /> : ""],
+    ["Behind it", behind ? <a key="behind-it" href={addressOf("/fleet", {}, { q: `tag:${BEHIND}=${node.name}` })}>{count(behind, "node")}</a> : ""],
     ["Enrolled", enrolled ? clock(enrolled) : ""], ["Revoked", revoked ? clock(revoked) : ""], ["Id", <code key="id">{node.id}</code>],
   ]
   return (

@@ -9,6 +9,7 @@ import { textOf } from "../core/problems.ts"
 import { may } from "../core/session.ts"
 import { type Silence, silenceWords, SPANS } from "../core/silences.ts"
 import type { Node } from "../core/types.ts"
+import { windowOf } from "../core/windows.ts"
 import { useAnswer } from "./answer.ts"
 import { Ago } from "./badges.tsx"
 import { Dialog, say } from "./dialogs.tsx"
@@ -82,7 +83,8 @@ export function SilencesDialog(props: { close: () => void }) {
                 {silenceWords({ id: "", until: silence.until, by: silence.created_by, reason: "" }, now.value)}, since <Ago time={silence.created} />
                 {silence.reason && <>: <q>{visible(silence.reason)}</q></>}
               </div>
-              {may("operator") && <button type="button" aria-label={`End the silence of ${silence.selector}`} onClick={() => void end(silence)}>End</button>}
+              {windowOf(silence.id) && <span class="faint">by the window {windowOf(silence.id)}</span>}
+              {may("operator") && !windowOf(silence.id) && <button type="button" aria-label={`End the silence of ${silence.selector}`} onClick={() => void end(silence)}>End</button>}
             </li>
           ))}
         </ul>
