@@ -28,7 +28,7 @@ TOO_WIDE = """() => {
 
 
 SHOWS = {"/enrol": MARKUP, "/tokens": MARKUP, "/updates": MARKUP, "/updates/{rollout}": MARKUP,
-         "/nodes/{node}": MARKUP, "/services": MARKUP, "/services/{service}": MARKUP,
+         "/nodes/{node}": MARKUP, "/services": MARKUP, "/services/{service}": MARKUP, "/rules": MARKUP[:100],
          "/histograms": MARKUP[:100], "/histograms/{package}": MARKUP[:100],
          "/sessions": MARKUP[:100], "/sessions/{session}": MARKUP[:100]}
 """Where a hostile text must stand as it is."""
@@ -40,9 +40,20 @@ def places(rig) -> dict[str, str]:
     made = furnish(rig)
     rig.request("POST", "/api/v1/services", {"name": "meteor", "title": MARKUP, "components": [{"name": "decode"}]})
     publish_hostile(rig)
-    names = {"node": "ada", "package": "hostile", "service": "meteor",
+    names = {"node": "ada", "alarm": raise_hostile(rig), "package": "hostile", "service": "meteor",
              **{name: made[name] for name in ("run", "rollout", "session")}}
     return {page: re.sub(r"\{(\w+)\}", lambda found: names[found[1]], page) for page in PAGES}
+
+
+def raise_hostile(rig) -> str:
+    """The id of an alarm whose text is markup."""
+    rule = {"kind": "log", "title": MARKUP[:100], "settings": {"pattern": "hostile"}}
+    rig.request("PUT", "/api/v1/rules/markup", rule)
+    with (rig.folder / "ada" / "logs" / "dvic_log_hostile").open("a") as log:
+        log.write(f"hostile {MARKUP}\n")
+    found = "/api/v1/alarms?rule=markup"
+    until(lambda: rig.request("GET", found)[1]["items"], "the alarm is raised")
+    return rig.request("GET", found)[1]["items"][0]["id"]
 
 
 def publish_hostile(rig) -> None:

@@ -37,6 +37,7 @@ const VIEWS: Partial<Record<Page, Source>> = {
   "/alarms": () => import("./pages/alarms.tsx").then((module) => module.Alarms),
   "/alarms/{alarm}": () => import("./pages/alarm.tsx").then((module) => module.AlarmPage),
   "/channels": () => import("./pages/channels.tsx").then((module) => module.Channels),
+  "/rules": () => import("./pages/rules.tsx").then((module) => module.Rules),
   "/enrol": () => import("./pages/enrol.tsx").then((module) => module.Enrol),
   "/people": () => import("./pages/people.tsx").then((module) => module.People),
   "/tokens": () => import("./pages/tokens.tsx").then((module) => module.Tokens),

@@ -20,8 +20,8 @@ from dvic_hub.errors import NotFound
 
 PAGES = ("/", "/fleet", "/hosts", "/measurements", "/nodes/{node}", "/logs", "/runs", "/runs/{run}", "/updates",
          "/updates/{rollout}", "/histograms", "/histograms/{package}", "/sessions", "/sessions/{session}", "/services",
-         "/services/{service}", "/alarms", "/alarms/{alarm}", "/channels", "/enrol", "/people", "/tokens", "/audit", "/hub",
-         "/account")
+         "/services/{service}", "/alarms", "/alarms/{alarm}", "/channels", "/rules", "/enrol", "/people", "/tokens",
+         "/audit", "/hub", "/account")
 """The page's own addresses; hub/dashboard/src/core/pages.ts has the same (a test compares them)."""
 
 PAGE_HEADERS = {

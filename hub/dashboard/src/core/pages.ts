@@ -3,7 +3,7 @@
 
 export const PAGES = [
   "/", "/fleet", "/hosts", "/measurements", "/nodes/{node}", "/logs", "/runs", "/runs/{run}", "/updates", "/updates/{rollout}", "/histograms", "/histograms/{package}", "/sessions",
-  "/sessions/{session}", "/services", "/services/{service}", "/alarms", "/alarms/{alarm}", "/channels", "/enrol", "/people", "/tokens", "/audit", "/hub", "/account",
+  "/sessions/{session}", "/services", "/services/{service}", "/alarms", "/alarms/{alarm}", "/channels", "/rules", "/enrol", "/people", "/tokens", "/audit", "/hub", "/account",
 ] as const
 
 export type Page = (typeof PAGES)[number]

@@ -50,7 +50,7 @@ export function AlarmPage(props: { params: Record<string, string> }) {
           <dt>State</dt><dd><AlarmStateWords alarm={alarm} /></dd>
           <dt>Where</dt><dd><AlarmPlace alarm={alarm} /></dd>
           <dt>What of it</dt><dd><code>{visible(alarm.subject)}</code>{alarm.value && <>: {visible(alarm.value)}</>}</dd>
-          <dt>Rule</dt><dd><code>{alarm.rule}</code> (<a href={addressOf("/alarms", {}, { rule: alarm.rule, show: "all" })}>its alarms</a>)</dd>
+          <dt>Rule</dt><dd><a href={addressOf("/rules")}><code>{alarm.rule}</code></a> (<a href={addressOf("/alarms", {}, { rule: alarm.rule, show: "all" })}>its alarms</a>)</dd>
           <dt>Lasted</dt><dd>{span(Math.max(0, (millis(alarm.cleared) || now.value) - millis(alarm.raised)))}{!alarm.cleared && " until now"}</dd>
           {alarm.tags.length > 0 && <><dt>Tags</dt><dd>{alarm.tags.map((tag) => <span key={tag} class="tag">{tag}</span>)}</dd></>}
           <dt>Log</dt><dd><a href={logAddress(alarm)}>the lines around its beginning</a></dd>

@@ -17,8 +17,11 @@ import { say } from "../ui/dialogs.tsx"
 import { Empty, ErrorBox, Waiting } from "../ui/notices.tsx"
 import { type Column, Rows } from "../ui/rows.tsx"
 import { useTitle } from "../ui/shell.tsx"
+import { WindowsPart } from "../ui/windows_part.tsx"
 import { useTyping } from "../ui/typing.ts"
 import "../styles/alarms.css"
+import "../styles/forms.css"
+import "../styles/hub.css"
 import "../styles/runs.css"
 
 /** What `show` in the address means for the hub; open ones without it. */
@@ -37,9 +40,14 @@ export function Alarms() {
     <div class="al-view">
       <div class="head">
         <h1>Alarms</h1>
+        <div class="buttons">
+          <a class="button" href={addressOf("/rules")}>Rules</a>
+          {may("operator") && <a class="button" href={addressOf("/channels")}>Channels</a>}
+        </div>
       </div>
       <Filters show={text("show")} filter={filter} />
       <Listed key={JSON.stringify(filter)} filter={filter} />
+      <WindowsPart />
     </div>
   )
 }

@@ -15,6 +15,7 @@ import { Empty, ErrorBox, Waiting } from "../ui/notices.tsx"
 import { RoutesPart } from "../ui/routes_part.tsx"
 import { type Column, Rows } from "../ui/rows.tsx"
 import { useTitle } from "../ui/shell.tsx"
+import "../styles/hub.css"
 
 const RECENT = 50
 const EVERY_MS = 5000

@@ -34,7 +34,7 @@ const WAYS: readonly Way[] = [
 
 /** Where the first segment of the address leads, so that a node's page lights up Fleet. */
 const HOME_OF: Partial<Record<Page, Page>> = {
-  "/hosts": "/fleet", "/measurements": "/fleet", "/nodes/{node}": "/fleet", "/runs/{run}": "/runs", "/updates/{rollout}": "/updates", "/histograms/{package}": "/histograms", "/sessions/{session}": "/sessions", "/services/{service}": "/services", "/alarms/{alarm}": "/alarms", "/channels": "/alarms", "/tokens": "/account",
+  "/hosts": "/fleet", "/measurements": "/fleet", "/nodes/{node}": "/fleet", "/runs/{run}": "/runs", "/updates/{rollout}": "/updates", "/histograms/{package}": "/histograms", "/sessions/{session}": "/sessions", "/services/{service}": "/services", "/alarms/{alarm}": "/alarms", "/channels": "/alarms", "/rules": "/alarms", "/tokens": "/account",
 }
 
 function Lost() {
