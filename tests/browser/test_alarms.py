@@ -119,22 +119,3 @@ def test_a_rule_is_changed_by_the_form_of_its_kind_and_reset_and_others_may_only
     page = open_page("/rules", "otto")
     expect(page.get_by_role("table", name="Rules")).to_contain_text("disk-high")
     expect(page.get_by_role("button", name=re.compile("Change|Add|Turn"))).to_have_count(0)
-
-
-def test_a_window_is_planned_after_a_look_at_when_it_comes(open_page, rig):
-    page = open_page("/alarms", "otto")
-    page.get_by_role("button", name="Add a window").click()
-    dialog = page.get_by_role("dialog", name="Add a window")
-    dialog.get_by_label("Name").fill("patches")
-    dialog.get_by_label("Of nodes").fill("ada")
-    dialog.get_by_role("combobox", name="When").select_option("weekly")
-    dialog.get_by_label("Day").select_option("Tuesday")
-    dialog.get_by_label("By the clocks of").fill("Europe/Rome")
-    dialog.get_by_role("button", name="When is that?").click()
-    expect(dialog.get_by_role("list", name="Next times").get_by_role("listitem")).to_have_count(3)
-    dialog.get_by_role("button", name="Add").click()
-    expect(page.get_by_role("region", name="Maintenance windows")).to_contain_text("0 3 * * 2 (Europe/Rome)")
-    assert [each["name"] for each in rig.request("GET", "/api/v1/windows")[1]["items"]] == ["patches"]
-    page.get_by_role("button", name="Remove the window patches").click()
-    page.get_by_role("dialog").get_by_role("button", name="Remove").click()
-    expect(page.get_by_text("None is planned")).to_be_visible()

@@ -17,7 +17,7 @@ import { say } from "../ui/dialogs.tsx"
 import { Empty, ErrorBox, Waiting } from "../ui/notices.tsx"
 import { type Column, Rows } from "../ui/rows.tsx"
 import { useTitle } from "../ui/shell.tsx"
-import { WindowsPart } from "../ui/windows_part.tsx"
+import { WindowsDialog } from "../ui/windows.tsx"
 import { useTyping } from "../ui/typing.ts"
 import "../styles/alarms.css"
 import "../styles/forms.css"
@@ -33,6 +33,7 @@ const SHOWN: Readonly<Record<string, Pick<AlarmFilter, "open" | "state">>> = {
 
 export function Alarms() {
   useTitle("Alarms")
+  const windows = useSignal(false)
   const query = place.value?.query ?? new URLSearchParams()
   const text = (name: string) => query.get(name) ?? ""
   const filter: AlarmFilter = { ...(SHOWN[text("show")] ?? OPEN), severity: text("severity"), rule: text("rule"), node: text("node"), service: text("service") }
@@ -43,11 +44,12 @@ export function Alarms() {
         <div class="buttons">
           <a class="button" href={addressOf("/rules")}>Rules</a>
           {may("operator") && <a class="button" href={addressOf("/channels")}>Channels</a>}
+          <button type="button" onClick={() => { windows.value = true }}>Maintenance</button>
         </div>
       </div>
       <Filters show={text("show")} filter={filter} />
       <Listed key={JSON.stringify(filter)} filter={filter} />
-      <WindowsPart />
+      {windows.value && <WindowsDialog selector="" close={() => { windows.value = false }} />}
     </div>
   )
 }
