@@ -34,7 +34,7 @@ VIEWS = {
     "home": "/", "fleet": "/fleet", "node": "/nodes/detector-2", "logs": "/logs?since=6h", "runs": "/runs",
     "run": "/runs/{run}", "updates": "/updates", "rollout": "/updates/{rollout}",
     "services": "/services", "service": "/services/meteor_m2",
-    "alarms": "/alarms", "channels": "/channels",
+    "alarms": "/alarms",
     "histograms": "/histograms/modules", "histograms-readout": "/histograms/readout",
     "sessions": "/sessions", "session": "/sessions/{session}", "replay": "/sessions/{replay}",
     "measurements": "/measurements?names=cpu.total&range=6h", "enrol": "/enrol", "people": "/people",

@@ -137,7 +137,7 @@ function columnsOf(marked: ReadonlySet<string>, mark: (id: string, on: boolean) 
     ) },
     { name: "Where", cell: (alarm) => <AlarmPlace alarm={alarm} /> },
     { name: "Since", cell: (alarm) => <Ago time={alarm.raised} /> },
-    { name: "State", cell: (alarm) => <AlarmStateWords alarm={alarm} /> },
+    { name: "State", cell: (alarm) => <div class="al-words"><AlarmStateWords alarm={alarm} /></div> },
     { name: "Actions", actions: true, cell: (alarm) => (
       <>
         {alarm.node && <a href={logAddress(alarm)} aria-label={`Log around ${visible(alarm.summary)}`}>log</a>}
