@@ -46,6 +46,11 @@ def test_a_decoder_fails_and_recovers_and_mail_is_switched_off(tmp_path):
                 _, sent = await hub.ask("GET", "/api/v1/deliveries", "otto")
                 assert [(one["kind"], one["state"]) for one in sent["items"] if one["channel"] == "mail"] == [
                     ("cleared", "sent"), ("raised", "sent")]
+                [raised] = [one for one in sent["items"] if one["channel"] == "mail" and one["kind"] == "raised"]
+                _, about = await hub.ask("GET", f"/api/v1/deliveries?alarm={raised['alarms'][0]}", "otto")
+                assert {(one["channel"], one["kind"]) for one in about["items"]} == {
+                    (channel, kind) for channel in ("mail", "phone") for kind in ("raised", "cleared")}
+                assert (await hub.ask("GET", "/api/v1/deliveries?alarm=x", "otto"))[1]["items"] == []
                 assert len(server.letters) == 2 and len(telegram.messages) == 3
 
     asyncio.run(run())

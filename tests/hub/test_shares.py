@@ -1,6 +1,7 @@
 """Shares of monitoring services: each lets one look at one service, and opens no other door."""
 
 import asyncio
+from contextlib import ExitStack
 
 import pytest
 from hub_parts import OPERATOR, Clock
@@ -9,10 +10,10 @@ from memory_store import MemoryStore
 from dvic_hub.bus.local import LocalBus
 from dvic_hub.domain import people as rules
 from dvic_hub.domain.service_description import checked
-from dvic_hub.errors import BadRequest, Conflict, NotFound, NotSignedIn
+from dvic_hub.errors import BadRequest, Conflict, NotFound, NotSignedIn, TooMany
 from dvic_hub.services.audit import AuditService
 from dvic_hub.services.cycles import CycleService
-from dvic_hub.services.shares import MAX_SHARES, ShareService
+from dvic_hub.services.shares import MAX_SHARED, MAX_SHARES, ShareService
 from dvic_hub.services.watch import FleetService
 
 
@@ -102,5 +103,18 @@ def test_their_number_and_their_notes_are_bounded():
             await hub.shares.add("meteor", "", OPERATOR)
         with pytest.raises(BadRequest):
             await hub.shares.add("noaa", "n" * 201, OPERATOR)
+
+    played(test)
+
+
+def test_only_so_many_look_at_a_time_and_who_leaves_makes_room():
+    async def test(hub):
+        with ExitStack() as places:
+            for _ in range(MAX_SHARED):
+                places.enter_context(hub.shares.looking())
+            with pytest.raises(TooMany, match=str(MAX_SHARED)), hub.shares.looking():
+                pass
+        with hub.shares.looking():
+            pass
 
     played(test)

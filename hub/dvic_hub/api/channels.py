@@ -99,6 +99,7 @@ class RouteList(msgspec.Struct):
 class DeliveriesQuery(msgspec.Struct, forbid_unknown_fields=True):
     channel: Annotated[str, msgspec.Meta(max_length=64, pattern=NO_NUL)] = ""
     state: Literal[("", *STATES)] = ""
+    alarm: Annotated[str, msgspec.Meta(max_length=64, pattern=NO_NUL, description="Those about this alarm.")] = ""
     limit: Limit = 100
     cursor: Cursor = ""
 
@@ -171,7 +172,8 @@ async def remove_route(doors: Doors, call: Call) -> None:
 
 async def list_deliveries(doors: Doors, call: Call) -> DeliveryList:
     query: DeliveriesQuery = call.query
-    page = await doors.store.notices.deliveries(query.limit, query.cursor, query.channel, query.state)
+    page = await doors.store.notices.deliveries(query.limit, query.cursor, query.channel, query.state,
+                                                 query.alarm)
     return DeliveryList([_delivery(delivery) for delivery in page.items], page.next)
 
 

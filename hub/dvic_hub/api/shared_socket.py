@@ -22,14 +22,11 @@ from dvic_hub.api.services import CycleItem, shown_cycle
 from dvic_hub.api.stream_socket import HEARTBEAT, SocketOutlet, end_with, text_frame
 from dvic_hub.domain.service_description import Component
 from dvic_hub.domain.subscriptions import Filter
-from dvic_hub.errors import BadRequest, HubError, NotSignedIn, TooMany
+from dvic_hub.errors import BadRequest, HubError, NotSignedIn
 from dvic_hub.services.live import BACKLOG_BYTES
 
 PATIENCE = 10.0
 """Seconds in which who opens the socket has to show a share."""
-
-MAX_SHARED = 200
-"""Sockets of shares that may be open at a time, those included that have not shown one yet."""
 
 MAX_SHARED_BYTES = 1024
 """Bytes of one message of such a client."""
@@ -64,18 +61,14 @@ class _Said(msgspec.Struct, forbid_unknown_fields=True):
 
 
 _SAID = msgspec.json.Decoder(_Said)
-_open: set[web.WebSocketResponse] = set()
 
 
 async def shared(doors: Doors, call: Call) -> web.StreamResponse:
     """Serve one who looks, until either side ends it."""
-    if len(_open) >= MAX_SHARED:
-        raise TooMany(f"at most {MAX_SHARED} look at shared services at a time", retry=30)
     socket = web.WebSocketResponse(heartbeat=HEARTBEAT, compress=False, max_msg_size=MAX_SHARED_BYTES, timeout=5)
     if not socket.can_prepare(call.request).ok:
         raise web.HTTPUpgradeRequired(reason="open this address as a WebSocket")
-    _open.add(socket)
-    try:
+    with doors.shares.looking():
         await socket.prepare(call.request)
         try:
             share = (await _said(socket, PATIENCE)).share
@@ -85,8 +78,6 @@ async def shared(doors: Doors, call: Call) -> web.StreamResponse:
             await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=str(error).encode()[:100])
         except ConnectionError:
             pass
-    finally:
-        _open.discard(socket)
     return socket
 
 

@@ -6,18 +6,22 @@ revoked, or its service deleted.
 
 import hashlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from dvic_hub.domain import people as rules
 from dvic_hub.domain.cycle_model import Share
 from dvic_hub.domain.people import Actor
-from dvic_hub.errors import Conflict, NotFound, NotSignedIn
+from dvic_hub.errors import Conflict, NotFound, NotSignedIn, TooMany
 from dvic_hub.services.audit import AuditService
 from dvic_hub.services.cycles import CycleService
 from dvic_hub.store.port import Services
 
 MAX_SHARES = 20
 """Shares of one monitoring service."""
+
+MAX_SHARED = 200
+"""Who looks at shared services at a time, those included that have not shown their share yet."""
 
 SHARE_PREFIX = "dvics"
 
@@ -31,6 +35,18 @@ class ShareService:
         self._cycles = cycles
         self._audit = audit
         self._clock = clock
+        self._looking = 0
+
+    @contextmanager
+    def looking(self) -> Iterator[None]:
+        """A place for one who looks at a shared service, as long as it is held. Raises TooMany."""
+        if self._looking >= MAX_SHARED:
+            raise TooMany(f"at most {MAX_SHARED} look at shared services at a time", retry=30)
+        self._looking += 1
+        try:
+            yield
+        finally:
+            self._looking -= 1
 
     async def of(self, service: str) -> list[Share]:
         """Oldest first. Raises NotFound."""

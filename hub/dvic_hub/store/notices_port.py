@@ -66,8 +66,9 @@ class Notices(Protocol):
     async def hurry(self, channel: str, now: int) -> None:
         """What waits for the channel is due by now."""
 
-    async def deliveries(self, limit: int, before: str = "", channel: str = "", state: str = "") -> Page:
-        """Newest first."""
+    async def deliveries(self, limit: int, before: str = "", channel: str = "", state: str = "",
+                         alarm: str = "") -> Page:
+        """Newest first, those that are about `alarm` (its id) where it is given."""
 
     async def forget_notices(self, before: int, limit: int = 1000) -> int:
         """Remove deliveries that ended before, and what was told of what has been over since; returns how many."""

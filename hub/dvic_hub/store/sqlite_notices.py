@@ -142,9 +142,11 @@ class SqliteNotices:
         await self._writer.run(lambda connection: DELIVERIES.update(
             connection, {"due": now}, "ended = 0 AND channel = ? AND due > ?", (channel, now)))
 
-    async def deliveries(self, limit: int, before: str = "", channel: str = "", state: str = "") -> Page:
-        wanted = [(f"{name} ?", value) for name, value in
-                  (("id <", before), ("channel =", channel), ("state =", state)) if value]
+    async def deliveries(self, limit: int, before: str = "", channel: str = "", state: str = "",
+                         alarm: str = "") -> Page:
+        wanted = [(condition, value) for condition, value in (
+            ("id < ?", before), ("channel = ?", channel), ("state = ?", state),
+            ("EXISTS (SELECT 1 FROM json_each(delivery.alarms) AS one WHERE one.value = ?)", alarm)) if value]
         where = f"WHERE {' AND '.join(condition for condition, _ in wanted)} " if wanted else ""
         rows = await self._readers.run(lambda connection: DELIVERIES.select(
             connection, f"{where}ORDER BY id DESC LIMIT ?", (*(value for _, value in wanted), limit + 1)))

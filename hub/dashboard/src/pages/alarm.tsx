@@ -23,8 +23,8 @@ import "../styles/hub.css"
 
 const TURN_MS = 300
 const EVERY_MS = 15_000
-/** How far back what was sent is looked through for this alarm. */
-const DELIVERIES = 1000
+/** Messages of one alarm that are shown, the newest. */
+const DELIVERIES = 100
 
 export function AlarmPage(props: { params: Record<string, string> }) {
   const id = props.params["alarm"] ?? ""
@@ -78,14 +78,13 @@ function Happened(props: { alarm: Alarm; flip: Flip }) {
 }
 
 function Sent(props: { alarm: Alarm; turn: number }) {
-  const list = useAnswer((signal) => ask<List<Delivery>>("GET", "deliveries", { query: { limit: DELIVERIES }, signal }), [props.turn], EVERY_MS)
+  const list = useAnswer((signal) => ask<List<Delivery>>("GET", "deliveries", { query: { alarm: props.alarm.id, limit: DELIVERIES }, signal }), [props.alarm.id, props.turn], EVERY_MS)
   useEffect(() => { if (props.alarm.flips?.some((flip) => flip.claimed)) list.again() }, [props.alarm.flips?.filter((flip) => flip.claimed).length])
-  const mine = list.value?.items.filter((each) => each.alarms.includes(props.alarm.id)) ?? []
   return (
     <section aria-label="Messages">
       <h2>What was sent of it</h2>
       {list.fault && <ErrorBox text={list.fault} again={list.again} />}
-      {!list.value ? !list.fault && <Waiting /> : mine.length ? <Deliveries items={mine} /> : <p class="faint">Nothing was sent of it{list.value.next && " lately"}.</p>}
+      {!list.value ? !list.fault && <Waiting /> : list.value.items.length ? <Deliveries items={list.value.items} /> : <p class="faint">Nothing was sent of it.</p>}
     </section>
   )
 }
