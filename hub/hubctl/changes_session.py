@@ -6,6 +6,7 @@ says what stands (`_standing`), as events, and how changes are written (`_write`
 
 import asyncio
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 
 from .client import Client
@@ -14,7 +15,7 @@ from .output import Screen, say
 from .stream import LiveStream, Lost, Subscribed
 
 
-class ChangesSession:
+class ChangesSession(ABC):
     """`wanted`: the filter of the live stream, of one kind. `form`: lines for people, or jsonl."""
 
     def __init__(self, client: Client, wanted: dict, form: str):
@@ -44,10 +45,10 @@ class ChangesSession:
         except NotReachable:
             return  # it is just coming back: the stream breaks too, and this is asked again
 
+    @abstractmethod
     def _standing(self) -> list[dict]:
         """How things stand, as events; asks the hub."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _write(self, events: Iterable[dict]) -> None:
         """Write what was not told yet."""
-        raise NotImplementedError

@@ -11,6 +11,7 @@ import itertools
 import logging
 import os
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Hashable, Sequence
 from pathlib import Path
 
@@ -40,7 +41,7 @@ LEFT = inotify.MOVED_FROM | inotify.DELETE
 _DIRECTORY_GONE = inotify.DELETE_SELF | inotify.MOVE_SELF | inotify.UNMOUNT | inotify.IGNORED
 
 
-class Folders:
+class Folders(ABC):
     """Base of such a source, which says what it does about names: `_changed`, `_found`, `_compared`, `_by_time`.
     `mask`: events of inotify that it wants; `noun`: its files, for people; `listed`: names looked at in a directory."""
 
@@ -64,21 +65,21 @@ class Folders:
 
     # what a source says
 
+    @abstractmethod
     def _changed(self, told: list[tuple[bytes, int]]) -> None:
         """Paths that fit the pattern, and the events' masks, in order."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _found(self, path: bytes, status: os.stat_result) -> Hashable | None:
         """A listing has this path: by what it is known, None for what is none of the source's."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _compared(self, present: set) -> None:
         """All directories were listed, and `present` is what was found."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _by_time(self, now: float) -> None:
         """Look at what only time decides."""
-        raise NotImplementedError
 
     # the promise
 

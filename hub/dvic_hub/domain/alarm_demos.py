@@ -5,6 +5,7 @@ has, and it ran for long before: what runs for seconds ends as it should. A rest
 an end, as a supervisor does it; a job that a timer starts each minute is none.
 """
 
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -32,7 +33,7 @@ class _Program:
     restarts: deque[int] = field(default_factory=deque)
 
 
-class _DemoWatch(Watch):
+class _DemoWatch(Watch, ABC):
     def __init__(self, *args, **options) -> None:
         super().__init__(*args, **options)
         self._glob = globbed(self.rule.text("demo"))
@@ -54,8 +55,9 @@ class _DemoWatch(Watch):
         super().gone(node)
         self._programs.pop(node, None)
 
+    @abstractmethod
     def _told(self, view: NodeView, name: str, program: _Program, file: str, state: str, since: int, now: int) -> None:
-        raise NotImplementedError
+        """A program of a node is in a state."""
 
     def _subject(self, view: NodeView, name: str) -> str:
         return node_subject(view, f"demo {plain(name)[:200]}")
