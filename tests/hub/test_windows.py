@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dvic_hub.domain.events import NodeChanged
-from dvic_hub.domain.windows import Calendar, Window, check, ended_since, is_over, next_spans, silence_by
+from dvic_hub.domain.windows import Calendar, Window, check, ended_since, is_over, next_spans
 from dvic_hub.errors import BadRequest, Conflict, NotFound
 from dvic_hub.services.silences import SilenceService
 from dvic_hub.services.windows import WindowService
@@ -21,6 +21,11 @@ HOUR = 3600
 def at(text: str) -> float:
     """Unix seconds of a time in UTC."""
     return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
+
+
+def silence_by(window: Window, now: float):
+    """The silence that it makes at `now`; None while it is not on."""
+    return next(iter(Calendar().silences([window], now)), None)
 
 
 def begins(window: Window, now: float, count: int) -> list[str]:

@@ -135,11 +135,6 @@ class Calendar:
         return found
 
 
-def silence_by(window: Window, now: float) -> Silence | None:
-    """The silence that it makes at `now`; None while it is not on."""
-    return next(iter(Calendar().silences([window], now)), None)
-
-
 def ended_since(window: Window, since: float, now: float) -> list[Silence]:
     """The silences that it made and that ended after `since` and until `now`."""
     return [_silence(window, span) for span in takewhile(lambda span: span[1] <= now * _SECOND, spans(window, since))]
