@@ -51,14 +51,22 @@ PLACES = """() => [...document.querySelectorAll(".dvic-step .dvic-box")].map((ea
     return [Math.round(at.x + scrollX), Math.round(at.y + scrollY), Math.round(at.width)]
 })"""
 
+KEEP_STATES = """name => {
+    window.states = []
+    const step = document.querySelector(`.dvic-step[data-step="${name}"]`)
+    new MutationObserver(() => window.states.push(step.getAttribute("class"))).observe(step, { attributes: true })
+}"""
+"""A state passes by quicker than a test that looks now and then sees."""
+
 
 def test_the_diagram_moves_with_a_pass_and_a_step_shows_its_lines(open_page, rig, satellite):
     page = open_page("/services", "vera")
     page.get_by_role("link", name="meteor_m2").click()
     expect(step(page, "archive")).to_have_class(re.compile("dvic-idle"))
     before = page.evaluate(PLACES)
-    satellite("--seconds", "0.4", "--fail", "decode/mtvza")
-    expect(step(page, "check")).to_have_class(re.compile("dvic-running"))
+    page.evaluate(KEEP_STATES, "check")
+    satellite("--seconds", "1.5", "--fail", "decode/mtvza")
+    page.wait_for_function("() => window.states.some(each => each.includes('dvic-running'))")
     expect(step(page, "decode/mtvza")).to_have_class(re.compile("dvic-error"))
     assert page.evaluate(PLACES) == before, "nothing moves while the steps go on"
     expect(step(page, "extract/mtvza")).to_have_attribute("aria-label", re.compile("skipped"))

@@ -132,7 +132,8 @@ def test_the_documented_lines_lead_from_bare_machines_to_a_log_line(story):
     node = story.node()
     assert (node["state"], node["address"]) == ("online", story.network.address_of(story.lab))
     for machine in (story.hub, story.lab):
-        assert shell(machine, "systemctl --failed --plain --no-legend") == ""
+        # save for the terminals of the people of this story, which were cut off
+        assert shell(machine, "systemctl --failed --plain --no-legend | grep -v '^run-u' || :") == ""
     assert shell(story.hub, "dvic-hub check | grep -v ^ok || :") == ""
 
 
