@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import resource
 import subprocess
 import sys
 import threading
@@ -342,10 +343,10 @@ def test_a_disk_without_room_harms_nothing_and_is_logged_and_the_next_update_is_
     try:
         package.publish({"a": list(range(5000))})
         package.close()
-        assert "package readout can't be written: [Errno 27] File too large" in logged(logs)
+        assert logs.messages() == ["package readout can't be written: [Errno 27] File too large"]
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert Path(package.path).read_bytes() == before and not list(logs.glob(".*"))
+    assert Path(package.path).read_bytes() == before and not list(logs.path.glob(".*"))
     package.publish({"a": [2]})
     package.close()
     head = json.loads(Path(package.path).read_bytes().split(b"\n")[0])
@@ -353,7 +354,7 @@ def test_a_disk_without_room_harms_nothing_and_is_logged_and_the_next_update_is_
 
 
 def test_what_a_killed_program_left_half_written_is_removed_by_the_next_start(logs):
-    old, young, other = (logs / f".dvic_package_{name}.new" for name in ("readout-1", "readout-2", "trigger-1"))
+    old, young, other = (logs.path / f".dvic_package_{name}.new" for name in ("readout-1", "readout-2", "trigger-1"))
     for path in (old, young, other):
         path.write_bytes(b"half")
     os.utime(old, (1, 1))
@@ -368,7 +369,7 @@ def test_where_no_thread_can_be_had_updates_are_written_in_their_time(logs):
     before = threading.stack_size(1 << 46)
     try:
         package.publish({"a": [2]})
-        assert "can't start new thread" in logged(logs)
+        assert "can't start new thread" in logs.messages()[0]
         until(lambda: package.publish({"a": [3]}), "an update is written without a thread")
     finally:
         threading.stack_size(before)
