@@ -189,6 +189,7 @@ def test_the_detector_shows_plots_that_move_and_ctrl_c_ends_all_of_it(checkout, 
 
     trial = detector(port)
     trial.wait_for("== hubctl logs all -f", FIRST_START)
+    assert f"http://127.0.0.1:{port}/histograms   (user: admin" in trial.text
     until(lambda: {"readout", "modules"} <= set(packages()), "both packages are there")
     first = packages()
     until(lambda: all(packages()[name]["serial"] > first[name]["serial"] for name in ("readout", "modules")),

@@ -1,4 +1,4 @@
-"""A program that publishes a package by dvic_log, as a real process that can be killed: counting until it is told to end."""
+"""A program that publishes a package by dvic_log until it is told to end: a real process that can be killed."""
 
 import json
 import sys
@@ -31,8 +31,8 @@ print(json.dumps({"count": count, "serial": package.serial}), flush=True)
 
 
 class Publisher:
-    """Publishes `name` where `agent` looks. `size`: bins of an object that stays as it is; `most`: bytes of a file, four
-    times `size` from the second update on, in whose middle the kernel ends the program (SIGXFSZ)."""
+    """Publishes `name` where `agent` looks. `size`: bins of an object that stays as it is; `most`: bytes of a file
+    at which the kernel ends the program (SIGXFSZ), in the middle of its second update, which has four times `size`."""
 
     def __init__(self, rig: Rig, agent: RigAgent, name: str, size: int = 50, most: int = 0):
         self.name = name
