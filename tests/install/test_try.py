@@ -139,7 +139,7 @@ def test_a_second_start_goes_on_where_the_first_one_ended(checkout, start, port)
     assert processes_of(checkout) == []
 
 
-def test_the_page_is_served_and_one_signs_in_with_what_is_printed(start, port):
+def test_the_page_is_served_and_one_signs_in_with_what_is_printed(checkout, start, port):
     trial = start(port)
     trial.wait_for("== hubctl logs all -f", FIRST_START)
     url, password = re.search(r"(http\S+)   \(user: admin   password: (\S+)\)", trial.text).groups()
@@ -147,7 +147,7 @@ def test_the_page_is_served_and_one_signs_in_with_what_is_printed(start, port):
         page = answer.read().decode()
     for asset in re.findall(r'(?:href|src)="(assets/[^"]+)"', page):
         with urllib.request.urlopen(f"{url}/{asset}", timeout=10) as answer:
-            assert answer.status == 200 and answer.read()
+            assert answer.read() == (checkout / "hub" / "dvic_hub" / "web" / "static" / asset).read_bytes()
     asked = urllib.request.Request(f"{url}/api/v1/session", headers={"Origin": url},
                                    data=json.dumps({"user": "admin", "password": password}).encode())
     with urllib.request.urlopen(asked, timeout=10) as answer:
