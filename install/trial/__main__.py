@@ -73,7 +73,7 @@ def main() -> int:
                 start(trial, family)
                 if given.program:
                     family.start("program", [sys.executable, str(given.program)], trial.environ)
-                show(trial, family)
+                show(trial, family, "histograms" if given.program else "")
             stay(family)
     except Ended:
         pass
@@ -143,8 +143,8 @@ def enrol(trial: Trial) -> None:
     ask(trial, trial.program("dvic-agent"), "enroll", *trial.agent_folders(), "-", given=token["token"] + "\n")
 
 
-def show(trial: Trial, family: Family) -> None:
-    """What came in so far, where to look at it, and the beginning of what comes."""
+def show(trial: Trial, family: Family, page: str = "") -> None:
+    """What came in so far, where to look at it (`page`: of the hub's page), and the beginning of what comes."""
     hubctl = trial.program("hubctl")
     _heading("hubctl nodes")
     _run_in_view(trial, family, "nodes", [hubctl, "nodes"])
@@ -153,7 +153,7 @@ def show(trial: Trial, family: Family) -> None:
     _run_in_view(trial, family, "run", [hubctl, "run", whom, "--", "uname", "-a"])
     password = trial.password.read_text().strip()
     _heading("In a browser")
-    _say(f"{trial.url}   (user: admin   password: {password})")
+    _say(f"{trial.url}{page and '/' + page}   (user: admin   password: {password})")
     if "SSH_CONNECTION" in os.environ:
         _say(f"from your own desk, after: ssh -L {trial.port}:127.0.0.1:{trial.port} {os.uname().nodename}")
     _heading("From another terminal")

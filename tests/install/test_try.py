@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from checkout import copy_checkout
+from rig import until
 from terminal import Terminal
 
 pytestmark = pytest.mark.install
@@ -51,6 +52,19 @@ def start(checkout, terminals):
         terminals.append(Terminal([str(checkout / "install" / "try.sh"), "--port", str(port)], environ, checkout))
         return terminals[-1]
     return begin
+
+
+@pytest.fixture
+def detector(checkout, terminals):
+    def begin(port: int) -> Terminal:
+        environ = {**os.environ, "CI": "true", "TERM": "dumb"}
+        command = [str(checkout / "examples" / "detector" / "run.sh"), "--port", str(port)]
+        terminals.append(Terminal(command, environ, checkout))
+        return terminals[-1]
+    yield begin
+    for package in Path("/tmp").glob("dvic_package_*"):
+        if re.match(rf"dvic_package_(readout|modules)-[0-9a-f]{{8}}-{os.geteuid()}", package.name):
+            package.unlink()
 
 
 @pytest.fixture
@@ -125,7 +139,7 @@ def test_a_second_start_goes_on_where_the_first_one_ended(checkout, start, port)
     assert processes_of(checkout) == []
 
 
-def test_the_page_is_served_and_one_signs_in_with_what_is_printed(start, port):
+def test_the_page_is_served_and_one_signs_in_with_what_is_printed(checkout, start, port):
     trial = start(port)
     trial.wait_for("== hubctl logs all -f", FIRST_START)
     url, password = re.search(r"(http\S+)   \(user: admin   password: (\S+)\)", trial.text).groups()
@@ -133,7 +147,7 @@ def test_the_page_is_served_and_one_signs_in_with_what_is_printed(start, port):
         page = answer.read().decode()
     for asset in re.findall(r'(?:href|src)="(assets/[^"]+)"', page):
         with urllib.request.urlopen(f"{url}/{asset}", timeout=10) as answer:
-            assert answer.status == 200 and answer.read()
+            assert answer.read() == (checkout / "hub" / "dvic_hub" / "web" / "static" / asset).read_bytes()
     asked = urllib.request.Request(f"{url}/api/v1/session", headers={"Origin": url},
                                    data=json.dumps({"user": "admin", "password": password}).encode())
     with urllib.request.urlopen(asked, timeout=10) as answer:
@@ -166,6 +180,29 @@ def test_a_second_node_joins_from_the_same_checkout_and_goes_by_itself(checkout,
     place = trial.wait_for("uname -a", FIRST_START)
     place = trial.wait_for("Linux", SOON, place)
     trial.wait_for("== hubctl logs all -f", 20, place)
+
+
+def test_the_detector_shows_plots_that_move_and_ctrl_c_ends_all_of_it(checkout, detector, port):
+    def packages() -> dict[str, dict]:
+        found = json.loads(hubctl(checkout, "packages", "ls", "-o", "json"))
+        return {each["name"]: each for each in found if each["state"] == "live"}
+
+    trial = detector(port)
+    trial.wait_for("== hubctl logs all -f", FIRST_START)
+    assert f"http://127.0.0.1:{port}/histograms   (user: admin" in trial.text
+    until(lambda: {"readout", "modules"} <= set(packages()), "both packages are there")
+    first = packages()
+    until(lambda: all(packages()[name]["serial"] > first[name]["serial"] for name in ("readout", "modules")),
+          "both of them move")
+    for name in ("readout", "modules"):
+        laid_out = checkout / "examples" / "detector" / f"{name}.xml"
+        assert hubctl(checkout, "packages", "layout", "get", name) == laid_out.read_text()
+        assert packages()[name]["problem"] == ""
+
+    trial.type("\x03")
+    assert trial.ended(SOON) == 0
+    assert "Nothing of it is running any more" in trial.text
+    assert processes_of(checkout) == []
 
 
 def test_a_closed_window_ends_all_of_it(checkout, start, port):

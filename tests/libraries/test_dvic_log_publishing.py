@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import resource
 import subprocess
 import sys
 import threading
@@ -331,3 +332,44 @@ def test_a_pipe_in_the_place_of_that_file_holds_up_nobody(logs):
                                   "MAX_LAYOUT_BYTES", "MAX_BINS", "MAX_POINTS"])
 def test_the_library_knows_the_limits_of_the_wire(name):
     assert getattr(packages, name, getattr(histograms, name, None)) == getattr(limits, name)
+
+
+def test_a_disk_without_room_harms_nothing_and_is_logged_and_the_next_update_is_written(logs):
+    package = dvic_log.Package("readout", period=0.05)
+    assert package.publish({"a": [1]})
+    before = Path(package.path).read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)  # the kernel cuts a write there as it does on a full disk
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5000, limits[1]))
+    try:
+        package.publish({"a": list(range(5000))})
+        package.close()
+        assert logs.messages() == ["package readout can't be written: [Errno 27] File too large"]
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert Path(package.path).read_bytes() == before and not list(logs.path.glob(".*"))
+    package.publish({"a": [2]})
+    package.close()
+    head = json.loads(Path(package.path).read_bytes().split(b"\n")[0])
+    assert (head["serial"], head["skipped"]) == (2, 1)
+
+
+def test_what_a_killed_program_left_half_written_is_removed_by_the_next_start(logs):
+    old, young, other = (logs.path / f".dvic_package_{name}.new" for name in ("readout-1", "readout-2", "trigger-1"))
+    for path in (old, young, other):
+        path.write_bytes(b"half")
+    os.utime(old, (1, 1))
+    os.utime(other, (1, 1))
+    assert dvic_log.Package("readout").publish({"a": [1]})
+    assert not old.exists() and young.exists() and other.exists()
+
+
+def test_where_no_thread_can_be_had_updates_are_written_in_their_time(logs):
+    package = dvic_log.Package("readout", period=0.05)
+    assert package.publish({"a": [1]})
+    before = threading.stack_size(1 << 46)
+    try:
+        package.publish({"a": [2]})
+        assert "can't start new thread" in logs.messages()[0]
+        until(lambda: package.publish({"a": [3]}), "an update is written without a thread")
+    finally:
+        threading.stack_size(before)

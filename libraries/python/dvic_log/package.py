@@ -93,9 +93,10 @@ class Package:
                 if left <= 0 and self._timer is None:
                     return self._write()
                 if self._timer is None:
-                    self._timer = threading.Timer(max(left, 0.0), self._flush)
-                    self._timer.daemon = True
-                    self._timer.start()
+                    timer = threading.Timer(max(left, 0.0), self._flush)
+                    timer.daemon = True
+                    timer.start()  # where no thread can be had it raises, and the next update is written in its time
+                    self._timer = timer
         except Exception as error:
             self._complain("package %s was not published: %s" % (self.name, text(error, 1000)))
         return False

@@ -4,6 +4,7 @@
   whole, or the one before. A link in its place is replaced, never followed.
 - The name says package and user, so a program that starts again goes on with its file. Where somebody else holds that
   name in a sticky directory, a random name is taken: nobody can keep another from publishing.
+- What a process that was killed in the middle of writing left beside it is removed by the next start.
 - Of two processes of one user with packages of one name the one that was started later is shown; see `rival`.
 """
 
@@ -13,11 +14,15 @@ import json
 import os
 import re
 import secrets
+import time
 
 PREFIX = "dvic_package_"
 
-MAX_HEAD = 512 * 1024
-"""Bytes in which the head of a file must end, when another process's is looked at."""
+MAX_HEAD = 4 * 1024 * 1024
+"""Bytes in which the head of a file must end, when another process's is looked at: as many as a package may have."""
+
+LEFT_OVER = 60.0
+"""Seconds without a change after which a file that was not renamed yet is nobody's any more."""
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9.-]+")
 
@@ -31,10 +36,14 @@ class PackageFile:
         self._usual = "%s%s-%s-%d" % (PREFIX, self._shown, hashlib.sha256(name.encode()).hexdigest()[:8], os.geteuid())
         self.path = os.path.join(self.directory, self._usual)
         self._identity = None
+        self._tidy = False
 
     def replace(self, data):
         """Make `data` (bytes) the content. Raises OSError, and then nothing has changed."""
-        beside = os.path.join(self.directory, ".%s-%s.new" % (PREFIX + self._shown, secrets.token_hex(6)))
+        if not self._tidy:
+            self._tidy = True
+            self._remove_left_over()
+        beside = os.path.join(self.directory, self._beside() + secrets.token_hex(6) + ".new")
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         handle = os.open(beside, flags, 0o644)
         try:
@@ -70,6 +79,21 @@ class PackageFile:
             return pid if head["start"] > start else 0
         except Exception:
             return 0  # it is gone, or no package, or its process has ended
+
+    def _beside(self):
+        return ".%s-" % (PREFIX + self._shown)
+
+    def _remove_left_over(self):
+        """Half written by processes of this user that were killed. Young ones may belong to one that lives."""
+        try:
+            for name in os.listdir(self.directory):
+                if name.startswith(self._beside()) and name.endswith(".new"):
+                    path = os.path.join(self.directory, name)
+                    status = os.lstat(path)
+                    if status.st_uid == os.geteuid() and time.time() - status.st_mtime > LEFT_OVER:
+                        os.unlink(path)
+        except OSError:
+            pass  # nothing depends on it
 
     def _head(self):
         handle = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
