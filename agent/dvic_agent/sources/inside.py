@@ -1,0 +1,130 @@
+"""Opening files in another mount namespace, through /proc/PID/root, without being led anywhere.
+
+- The folder is looked for from the container's own root, and no link on the way is followed, whoever made it.
+- A name in the folder that is a link or a mount of its own (a file of the machine that was bound there) is left alone.
+- What a name is, is looked at before it is opened (O_PATH), and it is opened by what was looked at: a device or a FIFO
+  never is, however fast somebody changes names.
+- Before anything is believed, the process is seen to live in the namespace that was meant: its number may have been
+  given to another one.
+
+openat2(2) of Linux 5.6; older kernels and filters that refuse it raise OSError (ENOSYS, EPERM).
+"""
+
+import contextlib
+import ctypes
+import errno
+import os
+import re
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from .census import namespace_of
+from .open_files import Key, key_of
+
+MAX_NAMES = 5000
+"""Names looked at in one folder of a container, whatever they are."""
+
+_OPENAT2 = 437
+"""Of every architecture but alpha."""
+
+_NO_XDEV, _NO_MAGICLINKS, _NO_SYMLINKS, _BENEATH, _IN_ROOT = 0x01, 0x02, 0x04, 0x08, 0x10
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_LOOK = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+
+class _OpenHow(ctypes.Structure):
+    _fields_ = (("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64))
+
+
+_LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+class Listing(NamedTuple):
+    """The files of a folder that were asked for, and whether all names were looked at."""
+
+    files: list[tuple[bytes, os.stat_result]]
+    whole: bool
+
+
+@contextlib.contextmanager
+def folder_inside(namespace: int, pids: Sequence[int], path: bytes, proc: str = "/proc") -> Iterator[int]:
+    """A descriptor of a folder in the namespace, found through one of its processes. Raises OSError: ESRCH when none of
+    them lives there any more."""
+    fd = _folder(namespace, pids, path, proc)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def list_inside(fd: int, wanted: re.Pattern, most: int, theirs: Callable[[Key], bool]) -> Listing:
+    """The regular files of a folder whose names fit, `most` at most; none where the folder is not `theirs`."""
+    files: list[tuple[bytes, os.stat_result]] = []
+    looked, whole = 0, True
+    if not theirs(key_of(os.fstat(fd))):
+        return Listing(files, whole)
+    with os.scandir(fd) as names:
+        for entry in names:
+            looked += 1
+            if looked > MAX_NAMES or len(files) >= most:
+                whole = False
+                break
+            name = os.fsencode(entry.name)
+            if not wanted.fullmatch(name):
+                continue
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except OSError:
+                continue  # gone again
+            if stat.S_ISREG(status.st_mode):
+                files.append((name, status))
+    return Listing(files, whole)
+
+
+def open_inside(folder: int, name: bytes, key: Key) -> int:
+    """Open the regular file `key` of a folder for reading. Raises OSError: ELOOP for a link, EXDEV for a mount, EINVAL
+    for what is no file, ESTALE when another file stands there."""
+    seen = _openat2(folder, name, _LOOK, _BENEATH | _NO_XDEV | _NO_SYMLINKS | _NO_MAGICLINKS)
+    try:
+        status = os.fstat(seen)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "not a regular file")
+        if key_of(status) != key:
+            raise OSError(errno.ESTALE, "another file stands there now")
+        return os.open(f"/proc/self/fd/{seen}", _READ)
+    finally:
+        os.close(seen)
+
+
+def _folder(namespace: int, pids: Sequence[int], path: bytes, proc: str) -> int:
+    failed = OSError(errno.ESRCH, os.strerror(errno.ESRCH))
+    for pid in pids:
+        try:
+            process = os.open(f"{proc}/{pid}", _LOOK | os.O_DIRECTORY)
+        except OSError:
+            continue
+        try:
+            # from here on it is this process, or an error
+            root = os.open("root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=process)
+            try:
+                if namespace_of(".", process) == namespace:
+                    return _openat2(root, path, _FOLDER, _IN_ROOT | _NO_SYMLINKS | _NO_MAGICLINKS)
+            finally:
+                os.close(root)
+        except OSError as error:
+            failed = error
+        finally:
+            os.close(process)
+    raise failed
+
+
+def _openat2(folder: int, path: bytes, flags: int, resolve: int) -> int:
+    how = _OpenHow(flags, 0, resolve)
+    fd = _LIBC.syscall(ctypes.c_long(_OPENAT2), ctypes.c_int(folder), ctypes.c_char_p(path), ctypes.byref(how),
+                       ctypes.c_size_t(ctypes.sizeof(how)))
+    if fd < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+    return fd
