@@ -19,11 +19,13 @@ MAX_OPEN_INSIDE = 4
 
 @dataclass
 class Found:
-    """What a look gave. `refused`: names that are not read, and why; `whole`: all names were looked at."""
+    """What a look gave. `refused`: names that are not read, and why; `whole`: all names were looked at;
+    `more`: there are files that wait, for MAX_INSIDE are followed."""
 
     files: dict[Key, tuple[bytes, os.stat_result]] = field(default_factory=dict)
     refused: dict[bytes, str] = field(default_factory=dict)
     whole: bool = True
+    more: bool = False
 
 
 class Container:
@@ -46,7 +48,7 @@ class Container:
         for folder in folders:
             try:
                 with folder_inside(self.number, self.pids, folder, self._proc) as fd:
-                    listing = list_inside(fd, wanted, MAX_INSIDE - len(found.files), theirs)
+                    listing = list_inside(fd, wanted, theirs)
             except (FileNotFoundError, NotADirectoryError):
                 continue
             found.whole &= listing.whole
@@ -54,10 +56,14 @@ class Container:
                 key, path = (status.st_dev, status.st_ino), os.path.join(folder, name)
                 if key in self._known or self._first(key, path, found):
                     found.files[key] = (path, status)
-        self._known &= found.files.keys()
+        if found.whole:
+            self._known &= found.files.keys()
         return found
 
     def _first(self, key: Key, path: bytes, found: Found) -> bool:
+        if len(self._known) >= MAX_INSIDE:
+            found.more = True
+            return False
         try:
             self.files.hold(key, path)
         except OSError as error:

@@ -59,8 +59,8 @@ def folder_inside(namespace: int, pids: Sequence[int], path: bytes, proc: str = 
         os.close(fd)
 
 
-def list_inside(fd: int, wanted: re.Pattern, most: int, theirs: Callable[[Key], bool]) -> Listing:
-    """The regular files of a folder whose names fit, `most` at most; none where the folder is not `theirs`."""
+def list_inside(fd: int, wanted: re.Pattern, theirs: Callable[[Key], bool]) -> Listing:
+    """The regular files of a folder whose names fit; none where the folder is not `theirs`."""
     files: list[tuple[bytes, os.stat_result]] = []
     looked, whole = 0, True
     if not theirs(key_of(os.fstat(fd))):
@@ -68,7 +68,7 @@ def list_inside(fd: int, wanted: re.Pattern, most: int, theirs: Callable[[Key], 
     with os.scandir(fd) as names:
         for entry in names:
             looked += 1
-            if looked > MAX_NAMES or len(files) >= most:
+            if looked > MAX_NAMES:
                 whole = False
                 break
             name = os.fsencode(entry.name)

@@ -25,6 +25,7 @@ from .bystander import Bystander
 from .census import Census
 from .contained_file import ContainedFile
 from .container import MAX_INSIDE, Container, Found
+from .inside import MAX_NAMES
 from .namespaces import Namespace
 from .open_files import Key, key_of
 from .source import Stream, Wake
@@ -188,6 +189,8 @@ class Mounts:
             name = f"{MOUNT_PREFIX}{container.number}:{key[0]}:{key[1]}"
             file = self._streams.get(name)
             if not isinstance(file, ContainedFile):
+                if len(self._files(container)) >= 2 * MAX_INSIDE:
+                    continue  # many came and went, and the hub has not stored their ends
                 file = self._streams[name] = ContainedFile(container, key, path, status.st_uid, self._clock,
                                                            self._reader)
             if file.path != path:
@@ -200,9 +203,9 @@ class Mounts:
                 self._over(file)
         for path, why in found.refused.items():
             self._complain((container.number, path), f"{ascii(os.fsdecode(path))} {why}", container)
-        if not found.whole:
-            self._complain((container.number, "many"), f"has more files than are looked at ({MAX_INSIDE} of ours)",
-                           container)
+        if found.more or not found.whole:
+            self._complain((container.number, "many"), f"has more log files than are followed (MAX_INSIDE, {MAX_INSIDE})"
+                           f" or more names in a folder than are looked at (MAX_NAMES, {MAX_NAMES})", container)
 
     def _files(self, container: Container) -> list[ContainedFile]:
         return [file for file in self._streams.values() if isinstance(file, ContainedFile)
