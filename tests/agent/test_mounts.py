@@ -192,7 +192,8 @@ def test_a_hostile_container_leads_nobody_out_and_holds_nobody_up():
     async def scenario():
         bad, good = Contained(), Contained()
         bad.tell("""cd /tmp && ln -s /etc/passwd dvic_log_mine_link && mkfifo dvic_log_mine_fifo &&
-            mknod dvic_log_mine_null c 1 3 && touch dvic_log_mine_bound && mount --bind /etc/passwd dvic_log_mine_bound &&
+            mknod dvic_log_mine_null c 1 3 && touch dvic_log_mine_bound &&
+            mount --bind /etc/passwd dvic_log_mine_bound &&
             truncate -s 100G dvic_log_mine_sparse && echo end >> dvic_log_mine_sparse &&
             echo named > 'dvic_log_mine_\n x'""")
         async with looking(bad, good) as reader:
