@@ -204,8 +204,8 @@ class Mounts:
         for path, why in found.refused.items():
             self._complain((container.number, path), f"{ascii(os.fsdecode(path))} {why}", container)
         if found.more or not found.whole:
-            self._complain((container.number, "many"), f"has more log files than are followed (MAX_INSIDE, "
-                           f"{MAX_INSIDE}) or more names in a folder than are looked at (MAX_NAMES, {MAX_NAMES})", container)
+            self._complain((container.number, "many"), f"has more than {MAX_INSIDE} log files (MAX_INSIDE), which wait, "
+                           f"or more than {MAX_NAMES} names in a folder (MAX_NAMES)", container)
 
     def _files(self, container: Container) -> list[ContainedFile]:
         return [file for file in self._streams.values() if isinstance(file, ContainedFile)
