@@ -204,7 +204,7 @@ class Mounts:
         for path, why in found.refused.items():
             self._complain((container.number, path), f"{ascii(os.fsdecode(path))} {why}", container)
         if found.more or not found.whole:
-            self._complain((container.number, "many"), f"has more than {MAX_INSIDE} log files (MAX_INSIDE), which wait, "
+            self._complain((container.number, "many"), f"has more than {MAX_INSIDE} log files (MAX_INSIDE), "
                            f"or more than {MAX_NAMES} names in a folder (MAX_NAMES)", container)
 
     def _files(self, container: Container) -> list[ContainedFile]:
