@@ -51,6 +51,7 @@ def test_a_long_id_is_short_for_people_and_a_service_has_its_unit():
 def test_the_unified_control_group_counts_and_systemds_own_where_there_are_several():
     assert cgroup_of("0::/system.slice/a.service\n") == "/system.slice/a.service"
     assert cgroup_of("5:memory:/x\n1:name=systemd:/docker/1\n0::/\n") == "/docker/1"
+    assert cgroup_of("9:name=systemd:/\n0::/system.slice/a.service\n") == "/system.slice/a.service"
     assert cgroup_of("") == ""
 
 

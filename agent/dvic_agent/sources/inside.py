@@ -1,17 +1,16 @@
 """Opening files in another mount namespace, through /proc/PID/root, without being led anywhere.
 
-- The folder is looked for from the container's own root, and no link on the way is followed, whoever made it.
+- The folder is looked for from the container's own root, step by step, and no link is followed, whoever made it.
 - A name in the folder that is a link or a mount of its own (a file of the machine that was bound there) is left alone.
 - What a name is, is looked at before it is opened (O_PATH), and it is opened by what was looked at: a device or a FIFO
   never is, however fast somebody changes names.
 - Before anything is believed, the process is seen to live in the namespace that was meant: its number may have been
   given to another one.
 
-openat2(2) of Linux 5.6; older kernels and filters that refuse it raise OSError (ENOSYS, EPERM).
+openat2(2) would do this in one call, but a unit with RestrictSUIDSGID= may not use it: its filter can't see the flags.
 """
 
 import contextlib
-import ctypes
 import errno
 import os
 import re
@@ -25,20 +24,9 @@ from .open_files import Key, key_of
 MAX_NAMES = 5000
 """Names looked at in one folder of a container, whatever they are."""
 
-_OPENAT2 = 437
-"""Of every architecture but alpha."""
-
-_NO_XDEV, _NO_MAGICLINKS, _NO_SYMLINKS, _BENEATH, _IN_ROOT = 0x01, 0x02, 0x04, 0x08, 0x10
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _LOOK = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-
-
-class _OpenHow(ctypes.Structure):
-    _fields_ = (("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64))
-
-
-_LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 class Listing(NamedTuple):
@@ -84,11 +72,13 @@ def list_inside(fd: int, wanted: re.Pattern, theirs: Callable[[Key], bool]) -> L
 
 
 def open_inside(folder: int, name: bytes, key: Key) -> int:
-    """Open the regular file `key` of a folder for reading. Raises OSError: ELOOP for a link, EXDEV for a mount, EINVAL
-    for what is no file, ESTALE when another file stands there."""
-    seen = _openat2(folder, name, _LOOK, _BENEATH | _NO_XDEV | _NO_SYMLINKS | _NO_MAGICLINKS)
+    """Open the regular file `key` of a folder for reading. Raises OSError: EXDEV for a mount, EINVAL for a link
+    and whatever is no file, ESTALE when another file stands there."""
+    seen = os.open(_single(name), _LOOK, dir_fd=folder)
     try:
         status = os.fstat(seen)
+        if _mount_of(seen) != _mount_of(folder):
+            raise OSError(errno.EXDEV, "another file system was mounted there")
         if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "not a regular file")
         if key_of(status) != key:
@@ -110,7 +100,7 @@ def _folder(namespace: int, pids: Sequence[int], path: bytes, proc: str) -> int:
             root = os.open("root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=process)
             try:
                 if namespace_of(".", process) == namespace:
-                    return _openat2(root, path, _FOLDER, _IN_ROOT | _NO_SYMLINKS | _NO_MAGICLINKS)
+                    return _descend(root, path)
             finally:
                 os.close(root)
         except OSError as error:
@@ -120,11 +110,27 @@ def _folder(namespace: int, pids: Sequence[int], path: bytes, proc: str) -> int:
     raise failed
 
 
-def _openat2(folder: int, path: bytes, flags: int, resolve: int) -> int:
-    how = _OpenHow(flags, 0, resolve)
-    fd = _LIBC.syscall(ctypes.c_long(_OPENAT2), ctypes.c_int(folder), ctypes.c_char_p(path), ctypes.byref(how),
-                       ctypes.c_size_t(ctypes.sizeof(how)))
-    if fd < 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code))
-    return fd
+def _descend(root: int, path: bytes) -> int:
+    """A descriptor, for listing, of the folder `path` below `root`."""
+    fd = os.dup(root)
+    try:
+        for step in filter(None, path.split(b"/")):
+            deeper = os.open(_single(step), _LOOK | os.O_DIRECTORY, dir_fd=fd)
+            os.close(fd)
+            fd = deeper
+        return os.open(".", _LIST, dir_fd=fd)
+    finally:
+        os.close(fd)
+
+
+def _single(name: bytes) -> bytes:
+    """A name that is one step down and no other way."""
+    if name in (b"", b".", b"..") or b"/" in name:
+        raise OSError(errno.EINVAL, "not a name in a folder")
+    return name
+
+
+def _mount_of(fd: int) -> bytes:
+    """The number of the mount that a descriptor was opened through."""
+    with open(f"/proc/self/fdinfo/{fd}", "rb", buffering=0) as told:
+        return next(line for line in told.read().splitlines() if line.startswith(b"mnt_id:"))

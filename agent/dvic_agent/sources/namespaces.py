@@ -75,7 +75,7 @@ def cgroup_of(text: str) -> str:
     """The path in what /proc/PID/cgroup says: of the unified tree, or of systemd's own where there are several."""
     lines = [line.split(":", 2) for line in text.splitlines() if line.count(":") >= 2]
     for number, controllers, path in lines:
-        if (number == "0" and not controllers and path != "/") or controllers == "name=systemd":
+        if path != "/" and ((number == "0" and not controllers) or controllers == "name=systemd"):
             return path
     return lines[-1][2] if lines else ""
 
