@@ -266,13 +266,15 @@ class Agent:
 
 def make_sources(config: AgentConfig, clock: Clock, desk: RunDesk) -> Sequence[Source]:
     """What the config asks for. A source whose library is missing on this machine is left out and named once."""
-    makers = {"journal": _journal, "log_files": _log_files, "hardware": _hardware, "demos": _demos,
-              "packages": _packages}
+    makers = {"journal": _journal, "log_files": _log_files, "containers": _containers, "hardware": _hardware,
+              "demos": _demos, "packages": _packages}
     sources: dict[str, Source] = {}
     for name, make in makers.items():
         if getattr(config, name):
             try:
                 sources[name] = make(config, clock, sources)
+            except PermissionError as error:
+                log.info("the source %s is off: %s", name, error)
             except (ImportError, OSError) as error:
                 log.warning("the source %s can't be used here: %s", name, error)
     return [*sources.values(), RunOutput(config.runs_dir, desk.forget, clock=clock)]
@@ -288,6 +290,14 @@ def _log_files(config: AgentConfig, clock: Clock, made: dict) -> Source:
     from .sources.log_files import LogFiles
 
     return LogFiles(config.log_folders, config.log_pattern, clock=clock)
+
+
+def _containers(config: AgentConfig, clock: Clock, made: dict) -> Source:
+    from .sources.mounts import Mounts, may_look
+
+    if not may_look():
+        raise PermissionError("the agent may not look into containers (it has no CAP_SYS_PTRACE)")
+    return Mounts(config.log_folders, config.log_pattern, clock=clock)
 
 
 def _hardware(config: AgentConfig, clock: Clock, made: dict) -> Source:

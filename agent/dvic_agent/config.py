@@ -53,6 +53,9 @@ class AgentConfig:
     log_folders: tuple[Path, ...] = (Path("/tmp"),)  # noqa: S108 (where the libraries write)
     log_pattern: str = "dvic_log_*"
 
+    containers: bool = True
+    """Log files in other mount namespaces too, where the agent may look into them (CAP_SYS_PTRACE)."""
+
     hardware: bool = True
     hardware_period: float = 10.0
     demos: bool = True
@@ -108,6 +111,7 @@ KEYS = (
     Key("log_files.enabled", "log_files", bool),
     Key("log_files.folders", "log_folders", tuple),
     Key("log_files.pattern", "log_pattern", str),
+    Key("containers.enabled", "containers", bool),
     Key("hardware.enabled", "hardware", bool),
     Key("hardware.period", "hardware_period", float, 1, 3600),
     Key("demos.enabled", "demos", bool),

@@ -16,6 +16,7 @@ from dvic_agent.errors import AgentError
 from dvic_agent.executor_client import ExecutorClient
 from dvic_agent.identity import PinnedHub, ensure_key, save_hub
 from dvic_agent.runs import RunDesk
+from dvic_agent.sources.mounts import may_look
 from dvic_agent.status import ask_status
 from dvic_agent.supervisor import Supervisor
 from dvic_wire import messages
@@ -238,6 +239,8 @@ def test_the_sources_are_those_that_the_config_asks_for(tmp_path):
         desk = RunDesk(ExecutorClient(tmp_path / "none.sock"), config.runs_dir, lambda reply: None)
         return [type(source).__name__ for source in make_sources(config, Clock(), desk)]
 
-    assert names() == ["Journal", "LogFiles", "Hardware", "Demos", "Packages", "RunOutput"]
-    assert names(journal=False, hardware=False) == ["LogFiles", "Demos", "Packages", "RunOutput"]
-    assert names(journal=False, log_files=False, hardware=False, demos=False, packages=False) == ["RunOutput"]
+    mounts = ["Mounts"] if may_look() else []
+    assert names() == ["Journal", "LogFiles", *mounts, "Hardware", "Demos", "Packages", "RunOutput"]
+    assert names(journal=False, containers=False, hardware=False) == ["LogFiles", "Demos", "Packages", "RunOutput"]
+    assert names(journal=False, log_files=False, containers=False, hardware=False, demos=False,
+                 packages=False) == ["RunOutput"]

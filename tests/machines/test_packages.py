@@ -63,13 +63,32 @@ def test_systemd_has_nothing_to_say_about_the_units(enrolled):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-@pytest.mark.parametrize(("unit", "most"), [("dvic-agent.service", 2.0), ("dvic-hub.service", 1.5)])
+@pytest.mark.parametrize(("unit", "most"), [("dvic-agent.service", 2.5), ("dvic-hub.service", 1.5)])
 def test_the_services_are_shut_in(enrolled, unit, most):
     said = shell(enrolled, f"systemd-analyze security --no-pager {unit}")
     score = float(re.search(r"exposure level for \S+: ([0-9.]+)", said)[1])
     print(f"systemd-analyze security {unit}: {score}")
 
     assert score <= most
+
+
+def test_without_containers_the_agent_has_no_capability(enrolled):
+    folder = "/etc/systemd/system/dvic-agent.service.d"
+    shell(enrolled, f"install -D -m 644 -t {folder} /usr/share/dvic-agent/no-containers.conf; systemctl daemon-reload")
+    try:
+        assert show(enrolled, "dvic-agent.service", "CapabilityBoundingSet") == ""
+        said = shell(enrolled, "systemd-analyze security --no-pager dvic-agent.service")
+        assert float(re.search(r"exposure level for \S+: ([0-9.]+)", said)[1]) <= 2.0
+    finally:
+        shell(enrolled, f"rm -r {folder}; systemctl daemon-reload")
+
+
+def test_the_agent_reads_what_a_service_with_its_own_tmp_logs(enrolled):
+    shell(enrolled, "systemd-run --quiet --unit=hidden -p PrivateTmp=yes sh -c 'echo a line of its own > "
+                    "/tmp/dvic_log_hidden; sleep infinity'")
+
+    until(lambda: "hidden" in hubctl(enrolled, "logs all --unit hidden.service --grep 'a line of its own'"), "its line")
+    shell(enrolled, "systemctl stop hidden.service")
 
 
 def test_the_unprivileged_agent_reports_the_journal_and_the_log_files_of_others(enrolled):

@@ -11,6 +11,7 @@ Names of streams and the records that they carry:
 
     journal                     log records of journald; the cursor is journald's own
     file:<dev>:<inode>          log records of one dvic_log file; the cursor is an offset and a fingerprint of its head
+    mount:<ns>:<dev>:<inode>    the same of a file in another mount namespace (a container's), by its number
     hardware, demos             metric samples and process states, out of the ring; the cursor is <ring id>:<serial>
     run:<run id>                output and end of one run
     package:<uid>:<hash>        histograms of one package file, the newest state of it (packages.py)
@@ -22,6 +23,7 @@ JOURNAL = "journal"
 HARDWARE = "hardware"
 DEMOS = "demos"
 FILE_PREFIX = "file:"
+MOUNT_PREFIX = "mount:"
 RUN_PREFIX = "run:"
 PACKAGE_PREFIX = "package:"
 

@@ -9,7 +9,7 @@ import errno
 import os
 import stat
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
@@ -45,11 +45,16 @@ def open_regular(path: bytes, key: Key | None = None) -> int:
     raise OSError(errno.ESTALE, "another file stands there now")
 
 
+Opener = Callable[[bytes, Key], int]
+"""Opens a regular file for reading, as open_regular does."""
+
+
 class OpenFiles:
     """At most `limit` descriptors. Used by the event loop (which finds files) and the reader thread."""
 
-    def __init__(self, limit: int):
+    def __init__(self, limit: int, opener: Opener = open_regular):
         self._limit = limit
+        self._opener = opener
         self._held: OrderedDict[Key, _Held] = OrderedDict()
         self._lock = Lock()
 
@@ -102,7 +107,7 @@ class OpenFiles:
         with self._lock:
             held = self._held.get(key)
             if held is None:
-                held = self._held[key] = _Held(open_regular(path, key))
+                held = self._held[key] = _Held(self._opener(path, key))
             self._held.move_to_end(key)
             held.users += 1
             while len(self._held) > self._limit:

@@ -33,7 +33,7 @@ from dvic_wire.limits import (
     MAX_STREAM_NAME,
 )
 from dvic_wire.runs import TERMINAL
-from dvic_wire.streams import DEMOS, FILE_PREFIX, HARDWARE, JOURNAL, PACKAGE_PREFIX, RUN_PREFIX
+from dvic_wire.streams import DEMOS, FILE_PREFIX, HARDWARE, JOURNAL, MOUNT_PREFIX, PACKAGE_PREFIX, RUN_PREFIX
 
 from .record_types import LEVEL_NUMBER, DemoRecord, LogRecord, PackageRecord, RunRecord, SampleRecord
 
@@ -103,7 +103,7 @@ _LENGTHS = {
 
 def kind_of(stream: str) -> Kind:
     """What a stream of this name carries; raises MalformedMessage when there is no such stream."""
-    if stream == JOURNAL or stream.startswith(FILE_PREFIX):
+    if stream == JOURNAL or stream.startswith((FILE_PREFIX, MOUNT_PREFIX)):
         return Kind.LOG
     if stream == HARDWARE:
         return Kind.HARDWARE

@@ -1,0 +1,235 @@
+"""Log files in other mount namespaces: read to their end, and made to deceive by who owns the container."""
+
+import asyncio
+import contextlib
+import os
+import re
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+from one_reader import OneReader
+
+from dvic_agent.sources.bystander import Bystander
+from dvic_agent.sources.container import MAX_INSIDE
+from dvic_agent.sources.inside import open_inside
+from dvic_agent.sources.mounts import Mounts, may_look
+from dvic_agent.sources.namespaces import Home, cgroup_of, home_of, residents
+from dvic_agent.sources.open_files import key_of
+
+ID = "0123456789abcdef" * 4
+FOLDER = Path("/tmp")
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: it makes mount namespaces")
+
+
+@pytest.mark.parametrize(("path", "home"), [
+    (f"/system.slice/docker-{ID}.scope", Home("docker", ID, f"docker-{ID}.scope")),
+    (f"/docker/{ID}", Home("docker", ID)),
+    (f"/machine.slice/libpod-{ID}.scope/container", Home("podman", ID, f"libpod-{ID}.scope")),
+    (f"/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-{ID}.scope",
+     Home("podman", ID, f"libpod-{ID}.scope")),
+    (f"/kubepods.slice/kubepods-pod1.slice/cri-containerd-{ID}.scope",
+     Home("containerd", ID, f"cri-containerd-{ID}.scope")),
+    (f"/kubepods/burstable/pod1-2/{ID}", Home("kubernetes", ID)),
+    ("/lxc.payload.web/init.scope", Home("lxc", "web", "init.scope")),
+    (r"/machine.slice/machine-web\x2d1.scope/payload", Home("nspawn", "web-1", r"machine-web\x2d1.scope")),
+    ("/system.slice/daq.service", Home(unit="daq.service")),
+    ("/user.slice/user-1.slice/user@1.service/app.slice/daq.service", Home(unit="daq.service")),
+    (f"/system.slice/docker-{ID[:-1]}.scope", Home(unit=f"docker-{ID[:-1]}.scope")),
+    ("/", Home()), ("", Home())])
+def test_who_lives_in_a_namespace_is_told_by_the_control_group(path, home):
+    assert home_of(path) == home
+
+
+def test_a_long_id_is_short_for_people_and_a_service_has_its_unit():
+    assert home_of(f"/docker/{ID}").short == ID[:12]
+    assert home_of("/system.slice/daq.service").short == "daq.service"
+
+
+def test_the_unified_control_group_counts_and_systemds_own_where_there_are_several():
+    assert cgroup_of("0::/system.slice/a.service\n") == "/system.slice/a.service"
+    assert cgroup_of("5:memory:/x\n1:name=systemd:/docker/1\n0::/\n") == "/docker/1"
+    assert cgroup_of("9:name=systemd:/\n0::/system.slice/a.service\n") == "/system.slice/a.service"
+    assert cgroup_of("") == ""
+
+
+def test_the_first_processes_of_each_namespace_but_the_own_are_kept():
+    said = {9: 2, 1: 1, 5: 2, 7: 2, 6: 2, 8: 2, 4: 3}
+
+    assert residents(said, {1}) == {2: (5, 6, 7, 8), 3: (4,)}
+
+
+def test_the_capability_is_read_as_the_kernel_tells_it(tmp_path):
+    status = tmp_path / "status"
+    for capabilities, able in (("0000000000080000", True), ("0000000000000000", False), ("000001ffffffffff", True)):
+        status.write_text(f"Name:\tx\nCapEff:\t{capabilities}\n")
+        assert may_look(status) == able
+
+
+def test_who_keeps_a_thread_waiting_is_left_and_not_asked_again():
+    never, asked = threading.Event(), Bystander(patience=0.05, most=2)
+    with pytest.raises(TimeoutError):
+        asked.do("mallory", never.wait)
+    with pytest.raises(TimeoutError):
+        asked.do("mallory", lambda: pytest.fail("was asked again"))
+    assert asked.do("alice", lambda: 7) == 7
+    with pytest.raises(ZeroDivisionError):
+        asked.do("alice", lambda: 1 / 0)
+    never.set()
+    asked.close()
+
+
+@pytest.mark.parametrize("make", [
+    lambda path: path.symlink_to("dvic_log_real"), os.mkfifo, Path.mkdir,
+    lambda path: path.write_text("another")])
+def test_nothing_but_the_file_that_was_meant_is_opened(tmp_path, make):
+    real = tmp_path / "dvic_log_real"
+    real.write_text("x")
+    make(tmp_path / "dvic_log_x")
+    folder = os.open(tmp_path, os.O_RDONLY)
+    try:
+        os.close(open_inside(folder, b"dvic_log_real", key_of(real.stat())))
+        for name in (b"dvic_log_x", b"../" + os.fsencode(tmp_path.name) + b"/dvic_log_real", bytes(real)):
+            with pytest.raises(OSError, match=r"."):
+                open_inside(folder, name, key_of(real.stat()))
+    finally:
+        os.close(folder)
+
+
+class Contained:
+    """A shell in a mount namespace with a /tmp of its own, that does what it is told."""
+
+    def __init__(self, first: str = "mount -t tmpfs tmpfs /tmp"):
+        self._shell = subprocess.Popen(["unshare", "--mount", "sh"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                       text=True)
+        self.tell(first)
+
+    def tell(self, script: str) -> None:
+        self._shell.stdin.write(f"{{ {script}\n}}; echo $?\n")
+        self._shell.stdin.flush()
+        assert self._shell.stdout.readline() == "0\n"
+
+    def end(self) -> None:
+        self._shell.communicate("exit\n")
+
+
+@contextlib.asynccontextmanager
+async def looking(*contained: Contained, cursors=None, folders=(FOLDER,)):
+    source = Mounts(folders, "dvic_log_mine_*", tick=0.05)
+    reader = OneReader(source, cursors)
+    reader.start()
+    try:
+        yield reader
+    finally:
+        source.stop()
+        for one in contained:
+            one.end()
+
+
+@as_root
+def test_a_file_in_a_namespace_is_read_to_what_was_written_last_before_its_end():
+    async def scenario():
+        one = Contained()
+        async with looking() as reader:
+            one.tell("echo first > /tmp/dvic_log_mine_a")
+            await reader.until(lambda: reader.messages("dvic_log_mine_a") == ["first"])
+            [record] = reader.titled("dvic_log_mine_a")
+            assert re.match(r"mnt:\d+|.+\.(service|scope)|.{12}", record["fields"]["container"])
+            one.tell("seq 1000 >> /tmp/dvic_log_mine_a; printf last >> /tmp/dvic_log_mine_a")
+            one.end()
+            await reader.until(lambda: reader.closed)
+            assert reader.messages("dvic_log_mine_a") == ["first", *map(str, range(1, 1001)), "last"]
+            assert not reader.gaps("dvic_log_mine_a")
+    asyncio.run(scenario())
+
+
+@as_root
+def test_what_nobody_could_read_before_the_container_ended_is_a_gap():
+    async def scenario():
+        one = Contained()
+        async with looking() as reader:
+            one.tell("echo unread > /tmp/dvic_log_mine_a")
+            while not list(reader.source.streams()):
+                await asyncio.sleep(0.01)
+            [file] = reader.source.streams()
+            one.end()
+            while not file.over or file.container.files.size(file.key) is not None:
+                await asyncio.sleep(0.01)
+            await reader.until(lambda: reader.closed)
+            assert reader.gaps("dvic_log_mine_a") == ["deleted"]
+    asyncio.run(scenario())
+
+
+@as_root
+def test_a_container_that_went_while_the_agent_was_away_is_a_gap_too():
+    async def scenario():
+        async with looking(cursors={"mount:1:2:3": "10;10:0123456789abcdef", "file:1:2": "x"}) as reader:
+            await reader.until(lambda: reader.closed)
+            assert reader.closed == ["mount:1:2:3"]
+            assert reader.gaps("mount:1:2:3") == ["deleted"]
+    asyncio.run(scenario())
+
+
+@as_root
+def test_a_namespace_that_has_the_machines_own_folder_is_not_read_twice():
+    async def scenario():
+        shared, own = Contained("true"), Contained()
+        path = FOLDER / f"dvic_log_mine_host_{os.getpid()}"
+        path.write_text("of the machine\n")
+        try:
+            async with looking(shared, own) as reader:
+                own.tell("echo x > /tmp/dvic_log_mine_own")
+                await reader.until(lambda: reader.messages("dvic_log_mine_own") == ["x"])
+                assert list(reader.titles.values()) == ["dvic_log_mine_own"]
+        finally:
+            path.unlink()
+    asyncio.run(scenario())
+
+
+@as_root
+def test_a_hostile_container_leads_nobody_out_and_holds_nobody_up():
+    async def scenario():
+        bad, good = Contained(), Contained()
+        bad.tell("""cd /tmp && ln -s /etc/passwd dvic_log_mine_link && mkfifo dvic_log_mine_fifo &&
+            mknod dvic_log_mine_null c 1 3 && touch dvic_log_mine_bound &&
+            mount --bind /etc/passwd dvic_log_mine_bound &&
+            truncate -s 100G dvic_log_mine_sparse && echo end >> dvic_log_mine_sparse &&
+            echo named > 'dvic_log_mine_\n x'""")
+        async with looking(bad, good) as reader:
+            await reader.until(lambda: reader.messages("dvic_log_mine_sparse") == ["end"])
+            await reader.until(lambda: "named" in reader.messages(r"dvic_log_mine_\n x"))
+            bad.tell("seq -f /tmp/dvic_log_mine_%g 10000 | xargs touch")
+            good.tell("echo good > /tmp/dvic_log_mine_good")
+            await reader.until(lambda: reader.messages("dvic_log_mine_good") == ["good"])
+            assert len(reader.titles) <= MAX_INSIDE + 1
+            assert not any(name in reader.titles.values() for name in ("dvic_log_mine_link", "dvic_log_mine_fifo",
+                                                                       "dvic_log_mine_null", "dvic_log_mine_bound"))
+    asyncio.run(scenario())
+
+
+@as_root
+def test_a_folder_that_is_a_link_is_not_followed():
+    async def scenario():
+        one, good = Contained("mount -t tmpfs t /mnt && mkdir /mnt/etc && mount -t tmpfs t /mnt/etc && "
+                              "echo x > /mnt/etc/dvic_log_mine_led && ln -s /mnt/etc /mnt/tmp"), Contained()
+        async with looking(one, good, folders=(FOLDER, Path("/mnt/tmp"))) as reader:
+            good.tell("echo good > /tmp/dvic_log_mine_good")
+            await reader.until(lambda: reader.messages("dvic_log_mine_good") == ["good"])
+            assert list(reader.titles.values()) == ["dvic_log_mine_good"]
+    asyncio.run(scenario())
+
+
+@as_root
+def test_an_agent_that_reads_keeps_no_container_from_being_removed(tmp_path):
+    async def scenario():
+        one = Contained(f"mount -t tmpfs t {tmp_path} && mount --bind {tmp_path} /tmp")
+        async with looking() as reader:
+            one.tell("echo x > /tmp/dvic_log_mine_a")
+            await reader.until(lambda: reader.messages("dvic_log_mine_a") == ["x"])
+            [file] = reader.source.streams()
+            one.end()
+            await reader.until(lambda: reader.closed)
+            assert file.container.files.size(file.key) is None
+    asyncio.run(scenario())
