@@ -33,7 +33,7 @@ class Contents:
         return all(map(math.isfinite, self.bins)) and all(map(math.isfinite, self.variances))
 
     def entries(self) -> float:
-        """Effective ones: (sum of w)^2 / sum of w^2, as ROOT's TH1::GetEffectiveEntries counts; finite contents only."""
+        """Effective ones: (sum of w)^2 / sum of w^2, as ROOT's TH1::GetEffectiveEntries counts. Of finite contents."""
         squares = math.fsum(self.variances)
         return math.fsum(self.bins) ** 2 / squares if squares > 0 else 0.0
 

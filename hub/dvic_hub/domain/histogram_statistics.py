@@ -1,7 +1,7 @@
 """Figures of histograms that rules look at: a mean, a hot bin, distances from a reference. Pure.
 
-Each takes contents and variances of bins, all finite, and returns None where there is nothing to say: no entries, no bin
-to compare, negative counts.
+Each takes contents and variances of bins, all finite, and returns None where there is nothing to say: no entries, no
+bin to compare, negative counts.
 """
 
 import math
@@ -12,7 +12,7 @@ from statistics import median
 Numbers = Sequence[float]
 
 HOT_ENTRIES = 20
-"""Effective entries that a hot bin has at least: of fewer a bin may hold many times what its neighbours do by chance."""
+"""Effective entries that a hot bin has at least: by chance a bin of fewer may hold many times what the others do."""
 
 
 def mean(places: Numbers, weights: Numbers) -> float | None:
