@@ -7,10 +7,11 @@ from hub_parts import ADMIN
 from package_updates import STREAM, histogram, package_message, update
 from watched_hub import S, only, with_hub
 
-from dvic_hub.domain.alarm_judging import BAD, GOOD, UNSURE, judge
+from dvic_hub.domain.alarm_judging import BAD, GOOD, UNSURE, judge, judge_data
 from dvic_hub.domain.alarm_packages import REGULAR
 from dvic_hub.domain.alarm_rules import Rule, checked
 from dvic_hub.domain.histogram_contents import contents_of
+from dvic_hub.domain.package_objects import check_object
 from dvic_hub.errors import BadRequest
 
 
@@ -74,6 +75,19 @@ def test_distances_from_the_reference_are_raised_above_a_limit_and_cleared_below
 def test_what_can_not_be_compared_flips_nothing_and_says_why(kind, data, reference, why):
     found = said(kind, data, reference)
     assert found.state == UNSURE and why in found.why
+
+
+@pytest.mark.parametrize("number", ["1e999", "1e308", "1e-320", "9" * 300])
+def test_numbers_beyond_what_can_be_computed_with_flip_nothing_of_any_rule(number):
+    data = histogram(1, 2, 3).replace("[1, 2, 3]", f"[{number}, {number}, 1e200]").encode()
+    check_object(data, "it is taken in")
+    rules = [checked(Rule("r", kind, settings={"entries": 0, **more})) for kind, more in (
+        ("package-chi2", {}), ("package-kolmogorov", {}), ("package-mean", {"maximum": 1}))]
+    for reference in (data, histogram(1, 2, 3).encode()):
+        assert len(judge_data(rules, data, [reference] * 3)) == len(judge_data(rules, histogram(1, 2, 3).encode(),
+                                                                               [data] * 3)) == 3
+    if number == "1e999":
+        assert {each.state for each in judge_data(rules, data, [data] * 3)} == {UNSURE}
 
 
 def test_bounds_that_could_never_be_met_are_refused():

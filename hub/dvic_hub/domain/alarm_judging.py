@@ -4,16 +4,21 @@ Neither is: too few entries, numbers that are not finite, no reference, one with
 the kind does not look at. Then nothing is raised and nothing cleared; `why` says which it was.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from .alarm_rules import Rule
-from .histogram_contents import Contents
+from .histogram_contents import Contents, contents_of
 from .histogram_statistics import chi_squared, hottest, kolmogorov, mean
 
 BAD, GOOD, UNSURE = "bad", "good", "unsure"
 MAX_NAMED = 5
 """Empty bins that an alarm names."""
+
+_NO_NUMBERS = (ArithmeticError, ValueError, msgspec.MsgspecError)
+_BEYOND = "it has numbers that can't be computed with"
 
 COMPARING = ("package-chi2", "package-kolmogorov")
 """Kinds that need a reference."""
@@ -27,6 +32,25 @@ class Judged:
     text: str = ""
     value: str = ""
     why: str = ""
+
+
+def judge_data(rules: Sequence[Rule], data: bytes, references: Sequence[bytes | None]) -> list[Judged]:
+    """An object by each rule, from its JSON and its reference's. Numbers that are beyond what can be computed with
+    (their arrays were only counted when they came) are neither bad nor good."""
+    try:
+        contents = contents_of(data)
+    except _NO_NUMBERS:
+        return [_unsure(_BEYOND)] * len(rules)
+    read: dict[bytes | None, Contents | None] = {None: None}
+    found = []
+    for rule, given in zip(rules, references, strict=True):
+        try:
+            if given not in read:
+                read[given] = contents_of(given)
+            found.append(judge(rule, contents, read[given]))
+        except _NO_NUMBERS:
+            found.append(_unsure(_BEYOND))
+    return found
 
 
 def judge(rule: Rule, contents: Contents, reference: Contents | None = None) -> Judged:

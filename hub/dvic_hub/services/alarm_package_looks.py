@@ -9,11 +9,10 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 
-from dvic_hub.domain.alarm_judging import COMPARING, Judged, judge
+from dvic_hub.domain.alarm_judging import COMPARING, judge_data
 from dvic_hub.domain.alarm_packages import ObjectWatch, PackageWatch, StoppedWatch
 from dvic_hub.domain.alarm_rules import Rule
 from dvic_hub.domain.alarm_watch import globbed
-from dvic_hub.domain.histogram_contents import contents_of
 from dvic_hub.domain.packages import GONE, REFERENCE, REMOVED, UPDATE, PackageEvent, Reference
 from dvic_hub.services.packages import PackageService
 from dvic_hub.services.watch import FleetService
@@ -101,7 +100,7 @@ class PackageLooks:
         for row in rows:
             meant = [watch for watch in wanting if watch.wants_object(row.name)]
             compared = [references.get(watch.rule.name, {}).get(row.name) for watch in meant]
-            found = await asyncio.to_thread(_judge, row.data, [watch.rule for watch in meant], compared)
+            found = await asyncio.to_thread(judge_data, [watch.rule for watch in meant], row.data, compared)
             for watch, judged in zip(meant, found, strict=True):
                 watch.judged(package, view, row.name, judged, now)
         self._judged[id] = {**{name: hash for name, hash in known.items() if held.get(name) == hash},
@@ -131,10 +130,3 @@ _DISTANT = 2**62
 def _newest(references: Sequence[Reference], rule: Rule) -> Reference | None:
     matches = globbed(rule.text("reference"))
     return max((each for each in references if matches(each.name)), key=lambda each: each.created, default=None)
-
-
-def _judge(data: bytes, rules: Sequence[Rule], references: Sequence[bytes | None]) -> list[Judged]:
-    """In a thread: an object by each rule."""
-    contents = contents_of(data)
-    read = {each: contents_of(each) for each in set(references) if each is not None}
-    return [judge(rule, contents, read.get(each)) for rule, each in zip(rules, references, strict=True)]
