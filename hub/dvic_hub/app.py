@@ -23,6 +23,7 @@ from dvic_hub.domain.layout import check_layout
 from dvic_hub.loops import Loops
 from dvic_hub.notify.senders import Senders
 from dvic_hub.services.agents import AgentService
+from dvic_hub.services.alarm_package_looks import PackageLooks
 from dvic_hub.services.alarm_probes import Probes
 from dvic_hub.services.alarm_recall import Recall
 from dvic_hub.services.alarm_rules import RuleService
@@ -141,7 +142,8 @@ def _put_together(config: HubConfig, clock: Callable[[], float], store: Store, s
     rules = RuleService(store.alarms, audit, clock)
     quiet = QuietService(store.alarms, alarms, fleet, silences, clock)
     watching = WatchService(bus, fleet, hosts, cycles, rules, alarms, Recall(store, fleet),
-                            Probes(store, fleet, config, store.trouble), clock, steady, quiet.explains)
+                            Probes(store, fleet, config, store.trouble),
+                            PackageLooks(store, packages, fleet), clock, steady, quiet.explains)
     senders = Senders(config.url, config.ca_text(), clock)
     channels = ChannelService(store, audit, senders.check, clock)
     deliveries = DeliveryService(store.notices, channels, senders, audit, config.url, clock)

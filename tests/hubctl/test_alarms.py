@@ -79,7 +79,7 @@ def test_alarms_are_followed_from_how_things_stand_on(tmp_path, stranger):
 def test_rules_are_listed_explained_changed_switched_and_reset(tmp_path, stranger):
     async def test(hub, hubctl):
         rows = (await hubctl("rules")).splitlines()
-        assert rows[0].split() == ["RULE", "ON", "SEVERITY", "OPEN", "KIND", "NODES", "SETTINGS"] and len(rows) == 19
+        assert rows[0].split() == ["RULE", "ON", "SEVERITY", "OPEN", "KIND", "NODES", "SETTINGS"] and len(rows) == 20
         assert "disk-full" in await hubctl("rules", "kinds")
         await hubctl("rules", "set", "disk-high", "above=85", "clear=80", "--selector", "tag:room=lab")
         shown = json.loads(await hubctl("rules", "show", "disk-high", "-o", "json"))

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { type Alarm, type AlarmSummary, logAddress, mergeAlarms, newsOf, severityWords } from "../src/core/alarms.ts"
+import { type Alarm, type AlarmSummary, logAddress, mergeAlarms, newsOf, packageOf, severityWords } from "../src/core/alarms.ts"
 
 function alarm(id: string, more: Partial<Alarm> = {}): Alarm {
   return {
@@ -25,6 +25,12 @@ test("what is told beside, and what is silenced, is no news", () => {
   const news = newsOf(summary, new Set(["node:1", "service:meteor"]), (each) => each.node_id === "2")
   assert.deepEqual([news.raised, news.worst.map((each) => each.id)], [3, ["z"]])
   assert.deepEqual(newsOf(null, new Set(), () => false), { raised: 0, worst: [] })
+})
+
+test("an alarm of a histogram leads to its package", () => {
+  assert.equal(packageOf(alarm("package:p-abc adc/charge 1")), "p-abc")
+  assert.equal(packageOf(alarm("package:p-abc")), "p-abc")
+  assert.equal(packageOf(alarm("node:n-1 package:p-abc")), "")
 })
 
 test("the log of an alarm is that of its node around its beginning", () => {

@@ -15,6 +15,9 @@ from dvic_hub.errors import BadRequest
 from dvic_hub.services.alarm_rules import KeptRule
 from dvic_wire.limits import MAX_SELECTOR
 
+MAX_UNJUDGED = 20
+"""Histograms of which a rule's answer says why nothing can be said of them."""
+
 Severity = Literal[SEVERITIES]
 Nodes = Annotated[str, msgspec.Meta(max_length=MAX_SELECTOR)]
 
@@ -43,7 +46,8 @@ class RuleKindItem(msgspec.Struct):
 
 class RuleItem(msgspec.Struct):
     """`origin`: default (as every hub begins), changed, or own (people made it). `settings`: all that its kind has, by
-    name. `open`: how many of its alarms are open."""
+    name. `open`: how many of its alarms are open. `unjudged`: of which histograms it can say nothing, each with why
+    (no reference, too few entries), some of them."""
 
     name: str
     kind: str
@@ -56,6 +60,7 @@ class RuleItem(msgspec.Struct):
     changed: Time | None
     changed_by: str
     open: int
+    unjudged: list[str]
 
 
 class RuleList(msgspec.Struct):
@@ -123,7 +128,8 @@ async def remove_rule(doors: Doors, call: Call) -> None:
 def _item(doors: Doors, kept: KeptRule) -> RuleItem:
     rule = kept.rule
     return RuleItem(rule.name, rule.kind, rule.on, rule.severity, rule.title, rule.selector, dict(rule.settings),
-                    kept.origin, show_time(kept.changed), kept.changed_by, len(doors.alarms.open(rule.name)))
+                    kept.origin, show_time(kept.changed), kept.changed_by, len(doors.alarms.open(rule.name)),
+                    doors.rules.unjudged(rule.name)[:MAX_UNJUDGED])
 
 
 def _kind(kind: RuleKind) -> RuleKindItem:

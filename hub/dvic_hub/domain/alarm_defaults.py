@@ -4,8 +4,9 @@ from .alarm_model import CRITICAL, INFO, WARNING
 from .alarm_rules import Rule, checked
 
 
-def _rule(name: str, kind: str, severity: str, title: str, **settings: float | str) -> Rule:
-    return checked(Rule(name, kind, severity, title=title, settings=settings))
+def _rule(name: str, kind: str, severity: str, title: str, on: bool = True,
+          **settings: float | str) -> Rule:
+    return checked(Rule(name, kind, severity=severity, on=on, title=title, settings=settings))
 
 
 DEFAULTS = (
@@ -31,6 +32,8 @@ DEFAULTS = (
     _rule("update-rolled-back", "update-rolled-back", WARNING, "An update did not hold"),
     _rule("certificate", "certificate", CRITICAL, "The hub's certificate ends soon"),
     _rule("hub-disk", "hub-disk", CRITICAL, "The hub's own disk is nearly full"),
+    # a program that ends leaves its package's file: whether that was meant only people know
+    _rule("package-stopped", "package-stopped", WARNING, "A histogram package is not updated any more", on=False),
 )
 
 BY_NAME = {rule.name: rule for rule in DEFAULTS}

@@ -88,6 +88,23 @@ def _glob(name: str, default: str, about: str) -> Setting:
     return Setting(name, "glob", "", about, default)
 
 
+def _above(about: str, default: float | None = None, least: float = 0) -> tuple[Setting, Setting]:
+    return (Setting("above", "number", "", about, default, needed=default is None, least=least, most=1e9),
+            Setting("clear", "number", "", "Cleared when it is no more than this; without it, at the bound.", least=0,
+                    most=1e9))
+
+
+def _of_objects(entries: int, *settings: Setting) -> tuple[Setting, ...]:
+    return (_glob("package", "*", "Packages of these names, or with this id."),
+            _glob("object", "*", "Of their histograms, these."), *settings,
+            Setting("entries", "number", "", "Only with so many (effective) entries in its bins.", entries, least=0,
+                    most=1e15), _seconds(0, "How long it must be so without a break."))
+
+
+_REFERENCE = _glob("reference", "*", "Compared with the newest reference of such a name.")
+_BINS = (Setting("first", "whole", "", "From this bin of x, counted from 1.", 1, least=1, most=1_000_000),
+         Setting("last", "whole", "", "To this bin of x; without it, the last.", least=1, most=1_000_000))
+
 _STEPS = (_glob("service", "*", "Of these services."), _glob("component", "*", "Of these components."))
 _SEEN = _window(86_400, "Cleared after so long, or as soon as somebody acknowledges it.")
 
@@ -131,6 +148,21 @@ _KINDS = (
     RuleKind("hub-disk", "The disk with the hub's database is nearly full, or takes nothing any more.", (
         Setting("above", "number", "%", "Raised when more of it is used.", 90, least=1, most=100),
         Setting("clear", "number", "%", "Cleared when no more of it is used.", 85, least=0, most=100))),
+    RuleKind("package-stopped", "A histogram package that was updated regularly is not any more.", (
+        _glob("package", "*", "Packages of these names, or with this id."),
+        _seconds(120, "How long no update must have come, and five times the usual pause at least.")), of_nodes=True),
+    RuleKind("package-mean", "The mean of a 1-D histogram, a profile or a graph is out of a range.", _of_objects(
+        1, Setting("minimum", "number", "", "Raised when it is less."),
+        Setting("maximum", "number", "", "Raised when it is more."),
+        Setting("margin", "number", "", "Cleared when it is so far inside.", 0, least=0)), of_nodes=True),
+    RuleKind("package-empty-bin", "A bin of a histogram is empty that must not be.", _of_objects(100, *_BINS),
+             of_nodes=True),
+    RuleKind("package-hot-bin", "A bin of a histogram holds many times what its others do.", _of_objects(
+        100, *_above("Raised when it holds more than so many times their median.", 10, least=1)), of_nodes=True),
+    RuleKind("package-chi2", "Chi-squared per degree of freedom between a histogram and its reference.", _of_objects(
+        100, _REFERENCE, *_above("Raised when it is more.", 3)), of_nodes=True),
+    RuleKind("package-kolmogorov", "The Kolmogorov distance between a 1-D histogram and its reference, 0 to 1.",
+             _of_objects(100, _REFERENCE, *_above("Raised when it is more.", 0.1)), of_nodes=True),
 )
 
 KINDS = {kind.name: kind for kind in _KINDS}
@@ -239,6 +271,15 @@ def _check_bounds(kind: str, settings: dict[str, Value]) -> None:
         raise BadRequest("clear must not be more than above: it could never be cleared", field="settings.clear")
     if clear is not None and below is not None and clear < below:
         raise BadRequest("clear must not be less than below: it could never be cleared", field="settings.clear")
+    low, high = settings.get("minimum"), settings.get("maximum")
+    if kind == "package-mean":
+        if low is None and high is None:
+            raise BadRequest("a rule of kind package-mean has a minimum, a maximum or both", field="settings.minimum")
+        if low is not None and high is not None and low + 2 * settings["margin"] > high:
+            raise BadRequest("minimum and maximum leave no room, with the margin: it could never be cleared",
+                             field="settings.minimum")
+    if settings.get("last") is not None and settings["last"] < settings["first"]:
+        raise BadRequest("last must not be less than first", field="settings.last")
     if kind == "log" and not settings["level"] and not settings["pattern"]:
         raise BadRequest("a rule of kind log has a level or a pattern: else every record would count",
                          field="settings.level")

@@ -7,6 +7,7 @@ from .alarm_demos import EndedWatch, RestartsWatch
 from .alarm_events import RunWatch, UpdateWatch
 from .alarm_hub import CertificateWatch, HubDiskWatch
 from .alarm_logs import LogWatch
+from .alarm_packages import ObjectWatch, StoppedWatch
 from .alarm_rules import Rule
 from .alarm_slope import full_in
 from .alarm_steps import StepWatch
@@ -161,7 +162,9 @@ WATCHES: dict[str, type[Watch]] = {
     "node-silent": NodeSilentWatch, "host-silent": HostSilentWatch, "metric": MetricWatch, "disk-full": DiskFullWatch,
     "log": LogWatch, "demo-ended": EndedWatch, "demo-restarts": RestartsWatch, "step-error": StepWatch,
     "step-overdue": StepWatch, "run-failed": RunWatch, "update-rolled-back": UpdateWatch,
-    "certificate": CertificateWatch, "hub-disk": HubDiskWatch}
+    "certificate": CertificateWatch, "hub-disk": HubDiskWatch,
+    "package-stopped": StoppedWatch, "package-mean": ObjectWatch, "package-empty-bin": ObjectWatch,
+    "package-hot-bin": ObjectWatch, "package-chi2": ObjectWatch, "package-kolmogorov": ObjectWatch}
 
 
 def watch_of(rule: Rule, opened: Sequence = ()) -> Watch:

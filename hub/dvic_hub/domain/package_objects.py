@@ -188,6 +188,13 @@ def check_object(data: bytes, place: str) -> ObjectAbout:
     raise MalformedMessage("is neither a histogram (uhi_schema) nor a graph (dvic_graph)", place)
 
 
+def parsed(data: bytes) -> _Histogram | _Graph:
+    """An object that `check_object` let through, with its arrays still as JSON."""
+    if data.startswith(_USUAL) or _PEEK.decode(data).uhi_schema is not UNSET:
+        return _HISTOGRAM.decode(data)
+    return _GRAPH.decode(data)
+
+
 def _histogram(data: bytes, place: str) -> ObjectAbout:
     histogram = _decoded(_HISTOGRAM, data, place)
     shape = [axis.extent() for axis in histogram.axes]

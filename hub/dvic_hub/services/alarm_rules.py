@@ -49,6 +49,8 @@ class RuleService:
         self._rules: dict[str, KeptRule] = {name: KeptRule(rule, DEFAULT) for name, rule in BY_NAME.items()}
         self._lock = asyncio.Lock()
         self.on_change: Changed = _nobody
+        self.unjudged: Callable[[str], list[str]] = lambda _name: []
+        """Of what a rule can say nothing, each with why."""
 
     async def start(self) -> None:
         """Read what people changed. A row that this hub can't read counts for nothing, and is kept."""

@@ -17,6 +17,7 @@ from dvic_hub.domain.alarm_events import RunWatch, UpdateWatch
 from dvic_hub.domain.alarm_hub import CertificateWatch, HubDiskWatch
 from dvic_hub.domain.alarm_logs import LogWatch
 from dvic_hub.domain.alarm_model import ACKNOWLEDGED
+from dvic_hub.domain.alarm_packages import ObjectWatch, PackageWatch, StoppedWatch
 from dvic_hub.domain.alarm_rules import Rule
 from dvic_hub.domain.alarm_steps import StepWatch
 from dvic_hub.domain.alarm_watch import Watch
@@ -39,8 +40,10 @@ from dvic_hub.domain.events import (
     SamplesStored,
     StepChanged,
 )
+from dvic_hub.domain.packages import PackageEvent
 from dvic_hub.loops import Wake
 from dvic_hub.services.alarm_hearing import Hearing
+from dvic_hub.services.alarm_package_looks import PackageLooks
 from dvic_hub.services.alarm_probes import Probes
 from dvic_hub.services.alarm_recall import Recall
 from dvic_hub.services.alarm_rules import KeptRule, RuleService
@@ -82,7 +85,7 @@ class WatchService:
     """`clock` gives Unix seconds, `steady` seconds that only grow."""
 
     def __init__(self, bus: Bus, fleet: FleetService, hosts: HostService, cycles: CycleService, rules: RuleService,
-                 alarms: AlarmService, recall: Recall, probes: Probes, clock: Callable[[], float],
+                 alarms: AlarmService, recall: Recall, probes: Probes, looks: PackageLooks, clock: Callable[[], float],
                  steady: Callable[[], float], behind: Behind = nothing_explains) -> None:
         self._bus = bus
         self._fleet = fleet
@@ -92,6 +95,7 @@ class WatchService:
         self._alarms = alarms
         self._recall = recall
         self._probes = probes
+        self._looks = looks
         self._clock = clock
         self._steady = steady
         self._behind = behind
@@ -106,6 +110,7 @@ class WatchService:
         self._turned = steady()
         self._unsubscribe: Callable[[], None] = lambda: None
         rules.on_change = self.change
+        rules.unjudged = self.unjudged
 
     async def start(self) -> None:
         """Begin to watch. Rules, alarms and the fleet must have started; agents must not be served yet."""
@@ -156,8 +161,14 @@ class WatchService:
                 self._begin(kept.rule, self._now(), last, last + 1)
             self._hearing.listen_for(self._watches.values())
             self._probes.again()
+            self._looks.again()
             self._looked = float("-inf")
         self._wake.set()
+
+    def unjudged(self, name: str) -> list[str]:
+        """Histograms of which a rule can say nothing, each with why."""
+        watch = self._watches.get(name)
+        return sorted(watch.unjudged.values()) if isinstance(watch, ObjectWatch) else []
 
     # ---- what happens
 
@@ -173,6 +184,8 @@ class WatchService:
             hearing.node(event, now)
         elif isinstance(event, HostChanged):
             hearing.host(event, now)
+        elif isinstance(event, PackageEvent):
+            self._looks.heard(event, hearing.of(PackageWatch), now)
         elif isinstance(event, AlarmChanged):
             pressing = self._hear_alarm(event)
         elif isinstance(event, RolloutChanged) or (
@@ -202,6 +215,7 @@ class WatchService:
         await self._probes.disks(of(DiskFullWatch), now)
         await self._probes.hub_disk(of(HubDiskWatch), now)
         await self._probes.certificate(of(CertificateWatch), now)
+        await self._looks.turn(of(PackageWatch), time)
         await self._alarms.forget_old(now)
 
     async def _look(self, now: int) -> None:
@@ -248,9 +262,9 @@ class WatchService:
         self._to_recall.append((watch, mark, batch, first))
 
     def _hold(self) -> None:
-        """The hub heard nobody: for a while no node is said to be silent."""
+        """The hub heard nobody: for a while no node is said to be silent, and no package to have stopped."""
         for watch in self._watches.values():
-            if isinstance(watch, NodeSilentWatch):
+            if isinstance(watch, NodeSilentWatch | StoppedWatch):
                 watch.hold(self._now())
 
     async def _let_go(self) -> None:

@@ -88,6 +88,10 @@ class PackageService:
     def object_count(self, package: Package) -> int:
         return len(self._held.get(package.id, ()))
 
+    def held(self, id: str) -> dict[str, str]:
+        """The hashes of its newest objects, by name."""
+        return dict(self._held.get(id, {}))
+
     async def number_at(self, package: Package, at: str, read_time: Callable[[str], int]) -> int:
         """The snapshot that `at` means: "" the newest, a number, `time:...`, `reference:NAME`. Raises NotFound,
         BadRequest. `read_time`: of what stands behind `time:`."""

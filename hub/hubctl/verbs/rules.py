@@ -106,6 +106,7 @@ def show(desk: Desk, name: str, form: str) -> None:
         ("rule", rule["name"]), ("title", rule["title"]), ("on", "yes" if rule["on"] else "no"), ("kind", rule["kind"]),
         ("about", kind["about"]), ("severity", rule["severity"]),
         ("nodes", rule["selector"] if kind["selects_nodes"] else ""), ("open alarms", rule["open"] or ""),
+        ("can't judge", "; ".join(rule.get("unjudged", ()))),
         ("origin", rule["origin"]),
         ("changed", f"{clock(moment_of(rule['changed']))} by {rule['changed_by']}" if rule["changed"] else ""),
         *((each["name"], f"{_shown(rule['settings'].get(each['name']))} {each['unit']}".strip().ljust(16)

@@ -60,6 +60,11 @@ export function mergeAlarms(known: readonly Alarm[], newer: readonly Alarm[]): A
   return [...all.values()].sort((one, other) => Date.parse(other.raised ?? "") - Date.parse(one.raised ?? "") || (other.id < one.id ? -1 : 1))
 }
 
+/** The histogram package that an alarm tells of; "" for none. */
+export function packageOf(alarm: Pick<Alarm, "subject">): string {
+  return /^package:(\S+)/.exec(alarm.subject)?.[1] ?? ""
+}
+
 /** The part of the log in which what an alarm tells of stands: around its beginning, of its node. */
 export function logAddress(alarm: Pick<Alarm, "raised" | "node">): string {
   const then = Date.parse(alarm.raised ?? "")

@@ -15,6 +15,8 @@ export type Rule = {
   changed: string | null
   changed_by: string
   open: number
+  /** Histograms of which it can say nothing, each with why. */
+  unjudged: string[]
 }
 
 export type RuleSetting = {

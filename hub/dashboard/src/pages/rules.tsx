@@ -51,7 +51,14 @@ export function Rules() {
     { name: "Rule", cell: (rule) => <div class="al-summary">{visible(rule.title) || rule.name}<div class="faint">{rule.name}{rule.origin !== "default" && `, ${rule.origin}${rule.changed_by && ` by ${rule.changed_by}`}`}</div></div> },
     { name: "Severity", cell: (rule) => <SeverityBadge severity={rule.severity} /> },
     { name: "Settings", cell: (rule) => <Settings rule={rule} kind={kinds.get(rule.kind)} /> },
-    { name: "Open", cell: (rule) => rule.open ? <a href={addressOf("/alarms", {}, { rule: rule.name })} aria-label={`${rule.open} open alarms of ${rule.name}`}>{rule.open}</a> : "none" },
+    {
+      name: "Open", cell: (rule) => (
+        <>
+          {rule.open ? <a href={addressOf("/alarms", {}, { rule: rule.name })} aria-label={`${rule.open} open alarms of ${rule.name}`}>{rule.open}</a> : "none"}
+          {rule.unjudged.length > 0 && <div class="faint" title={rule.unjudged.map(visible).join("\n")}>can't judge {visible(rule.unjudged[0] ?? "")}{rule.unjudged.length > 1 && ", …"}</div>}
+        </>
+      ),
+    },
     { name: "On", cell: (rule) => rule.on ? "yes" : "no" },
     { name: "Actions", actions: true, cell: (rule) => may("admin") && (
       <>

@@ -1,6 +1,6 @@
 // Small pieces of an alarm: how bad it is, how it stands, and where what it tells of is seen. Never by colour alone.
 
-import type { Alarm, Severity } from "../core/alarms.ts"
+import { type Alarm, packageOf, type Severity } from "../core/alarms.ts"
 import { visible } from "../core/harmless.ts"
 import { addressOf } from "../core/pages.ts"
 import { Ago } from "./badges.tsx"
@@ -24,11 +24,13 @@ export function AlarmStateWords(props: { alarm: Alarm }) {
   )
 }
 
-/** Its node, or its service and step, as links; "hub" for what belongs to neither. */
+/** Its histogram package, node, or its service and step, as links; "hub" for what belongs to neither. */
 export function AlarmPlace(props: { alarm: Alarm }) {
   const { node, service, component } = props.alarm
+  const histograms = packageOf(props.alarm)
   return (
     <>
+      {histograms && <><a href={addressOf("/histograms/{package}", { package: histograms })}>histograms</a> of </>}
       {node && <a href={addressOf("/nodes/{node}", { node })}>{node}</a>}
       {node && service && ", "}
       {service && <a href={addressOf("/services/{service}", { service })}>{service}</a>}
