@@ -69,6 +69,7 @@ if command -v dpkg-query >/dev/null 2>&1 && ! { installed nginx && installed ope
 need_packages "$BUILD_PACKAGES $SUITE_PACKAGES $MACHINE_PACKAGES"
 allow_service_starts
 [ -z "$peers" ] || install_peers
+"$DVIC_TOP/install/micropython.sh" >/dev/null
 find_python
 need_venv "$state/tox" tox==4.67.13
 [ -z "$only_install" ] || exit 0

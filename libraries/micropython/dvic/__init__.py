@@ -28,7 +28,7 @@ def device():
             _device = Device(**settings)
             _unusable = ""
         except Exception as error:
-            _unusable = "dvic.json can't be used: %s" % error
+            _unusable = f"dvic.json can't be used: {error}"
     return _device
 
 

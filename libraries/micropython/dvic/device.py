@@ -47,7 +47,7 @@ class Device:
         self._records = []
 
     def beat(self, numbers=None, status=""):
-        """Say that the device is alive, and send what was logged; True when the hub took it, by UDP when it went out."""
+        """Say that the device is alive, and send what was logged; True when the hub took it, or by UDP went out."""
         try:
             self.problem = ""
             self._load()
@@ -60,7 +60,7 @@ class Device:
             self._by_udp = 0
             return self._send_post(claims)
         except Exception as error:
-            self.problem = "%s: %s" % (type(error).__name__, error)
+            self.problem = f"{type(error).__name__}: {error}"
             return False
 
     def log(self, level, message, **fields):
@@ -75,7 +75,7 @@ class Device:
                 self._records.pop(0)
                 self._lost += 1
         except Exception as error:
-            self.problem = "%s: %s" % (type(error).__name__, error)
+            self.problem = f"{type(error).__name__}: {error}"
 
     @property
     def node(self):
@@ -84,7 +84,7 @@ class Device:
             self._load()
             return self._key.node
         except Exception as error:
-            self.problem = "%s: %s" % (type(error).__name__, error)
+            self.problem = f"{type(error).__name__}: {error}"
             return ""
 
     def _load(self):
@@ -102,7 +102,9 @@ class Device:
     def _claims(self, claims):
         now = self._clock.now()
         self._serial = max(self._serial + 1, now * 1000)
-        return {"iss": self._key.node, "aud": self._hub, "serial": self._serial, "iat": now, "exp": now + _VALID, **claims}
+        who = {"iss": self._key.node, "aud": self._hub, "serial": self._serial, "iat": now, "exp": now + _VALID}
+        who.update(claims)
+        return who
 
     def _send_udp(self, claims):
         host, _, port = self._udp.partition(":")
@@ -115,7 +117,7 @@ class Device:
         return True
 
     def _send_post(self, claims):
-        """Again, once for each, where the hub says that the clock or the serial is wrong: it says also what is right."""
+        """Again, where the hub says that the clock or the serial is wrong: it says also what is right."""
         sent = len(self._records)
         for _ in range(3):
             if sent:
@@ -134,7 +136,7 @@ class Device:
                 self._serial = max(self._serial, said["limit"])
             elif not (code == "clock" and self._clock.told(date)):
                 break
-        self.problem = "the hub says %d: %s" % (status, said.get("detail") or said.get("title") or "")
+        self.problem = f"the hub says {status}: {said.get('detail') or said.get('title') or ''}"
         if sent and 400 <= status < 500 and code not in ("clock", "replay", "too-many"):
             self._dropped(sent)  # it would say so again, and a device that only asks in vain would never be heard
         return False
@@ -154,7 +156,7 @@ class Device:
         now, ticks = self._clock.now() * 1000000, time.ticks_ms()
         told = [dict(time=now - time.ticks_diff(ticks, at) * 1000, **record) for at, record in self._records[:sent]]
         if self._lost:
-            text = "gap (overrun), %d records missing" % self._lost
+            text = f"gap (overrun), {self._lost} records missing"
             gap = {"reason": "overrun", "detail": "", "missed": self._lost, "unit": "records"}
             told.insert(0, {"time": told[0]["time"], "level": "warning", "message": text, "gap": gap})
         return told

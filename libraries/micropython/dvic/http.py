@@ -43,8 +43,8 @@ def post(url, path, body, timeout, ca=None):
     start = time.ticks_ms()
     data = json.dumps(body).encode()
     target = ("/" + before if before else "") + path
-    head = "POST %s HTTP/1.0\r\nHost: %s:%d\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % (
-        target, host, port, len(data))
+    head = (f"POST {target} HTTP/1.0\r\nHost: {host}:{port}\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(data)}\r\n\r\n")
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)[0]
     opened = stream = socket.socket(family, kind, protocol)
     try:

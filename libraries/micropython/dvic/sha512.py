@@ -62,7 +62,7 @@ try:
 
     _built_in = hashlib.sha512
 
-    def sha512(*pieces):  # noqa: F811 - the firmware has it
+    def sha512(*pieces):
         return _built_in(b"".join(pieces)).digest()
 except (ImportError, AttributeError):
     pass
