@@ -3,12 +3,19 @@
 import hashlib
 import json
 import random
+import socket
+import ssl
+import subprocess
 import tarfile
+import threading
+from contextlib import contextmanager
 from email.utils import formatdate
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from micropython import LIBRARY, TOP, MicroPython
+from private_authority import PrivateAuthority
 
 VECTORS = TOP / "tests" / "vectors"
 
@@ -41,13 +48,13 @@ def test_its_signatures_are_those_of_another_implementation(python):
               "    return [hexlify(p).decode(), hexlify(ed25519.sign(s, p, m)).decode()]")
     for (seed, message), (public, signature) in zip(given, computed(python, script, given), strict=True):
         key = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(seed))
-        assert public == key.public_key().public_bytes_raw().hex()
+        assert public == key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw).hex()
         assert signature == key.sign(bytes.fromhex(message)).hex()
 
 
 def test_rfc_8032_and_the_vectors_of_all_languages_hold(python):
     """RFC 8032, section 7.1, test 3; and every keepalive of signed.json by a key whose seed keys.json has."""
-    rfc = computed(python, "return hexlify(ed25519.sign(unhexlify(g[0]), unhexlify(g[1]), unhexlify(g[2]))).decode()", [(
+    rfc = computed(python, "return hexlify(ed25519.sign(*[unhexlify(x) for x in g])).decode()", [(
         "c5aa8df43f9f837bedb7442f31dcb7b166d38535076f094b85ce3a2e0b4458f7",
         "fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025", "af82")])
     assert rfc == ["6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac"
@@ -67,7 +74,8 @@ def test_rfc_8032_and_the_vectors_of_all_languages_hold(python):
 def test_dates_of_http_are_read_and_others_are_none(python):
     times = [0, 951782399, 951782400, 1767225600, 1772323199, 1772323200, 1835351999, 1835395200, 4102444800]
     assert computed(python, "return clock.read_date(g)", [formatdate(at, usegmt=True) for at in times]) == times
-    assert computed(python, "return clock.read_date(g)", ["", "now", "Sun, 06 Foo 1994 08:49:37 GMT", "a b c d e f"]) == [0] * 4
+    others = ["", "now", "Sun, 06 Foo 1994 08:49:37 GMT", "a b c d e f"]
+    assert computed(python, "return clock.read_date(g)", others) == [0] * 4
 
 
 def test_nothing_that_is_wrong_reaches_the_program(python):
@@ -76,10 +84,11 @@ def test_nothing_that_is_wrong_reaches_the_program(python):
     (folder / "none.key").write_text("no key")
     (folder / "some.key").write_text("A" * 43)
     ask = "    print(json.dumps([d.beat(), d.problem]))\n"
-    faults = [("http://127.0.0.1:1", "absent.key", None, "OSError"), ("http://127.0.0.1:1", "none.key", None, "hubctl node add"),
-              ("http://127.0.0.1:1", "some.key", None, "ECONNREFUSED"), ("ftp://x", "some.key", None, "http://"),
-              ("https://127.0.0.1:1", "some.key", None, '"ca"'), ("https://127.0.0.1:1", "some.key", "absent.der", "OSError"),
-              (None, "some.key", None, "Error")]
+    nobody = "http://127.0.0.1:1"
+    faults = [(nobody, "absent.key", None, "OSError"), (nobody, "none.key", None, "hubctl node add"),
+              (nobody, "some.key", None, "ECONNREFUSED"), ("ftp://x", "some.key", None, "http://"),
+              ("https://127.0.0.1:1", "some.key", None, '"ca"'),
+              ("https://127.0.0.1:1", "some.key", "absent.der", "OSError"), (None, "some.key", None, "Error")]
     said = python.run("import json\nfrom dvic import Device\n"
                       f"for url, key, ca, _ in json.loads({json.dumps(json.dumps(faults))}):\n"
                       "    d = Device(url, 'hub', key, ca=ca, timeout=2)\n"
@@ -88,6 +97,68 @@ def test_nothing_that_is_wrong_reaches_the_program(python):
         answer, problem = json.loads(line)
         assert answer is False, fault
         assert fault[3] in problem or "[Errno 111]" in problem, (fault, problem)
+
+
+@contextmanager
+def answering(*answers, context=None):
+    """A port that answers each connection with the next of `answers`, bytes, and hangs up; yields its number."""
+    def serve():
+        for answer in answers:
+            peer, _ = port.accept()
+            try:
+                peer = context.wrap_socket(peer, server_side=True) if context else peer
+                peer.recv(65536)
+                peer.sendall(answer)
+            except OSError:
+                pass  # the other side had enough of it, which is what the tests are about
+            peer.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as port:
+        port.settimeout(60)
+        server = threading.Thread(target=serve)
+        server.start()
+        yield port.getsockname()[1]
+        server.join(60)
+        assert not server.is_alive()
+
+
+def test_what_answers_in_the_hubs_place_can_only_make_it_say_false(python):
+    (python.folder / "some.key").write_text("A" * 43)
+    ok = b"HTTP/1.1 200 OK\r\n\r\n"
+    bad = [b"", b"\0" * 100, b"HTTP/1.1", b"HTTP/1.1 200 OK\r\nDate: now\r\n" + b"x" * 1_000_000,
+           b"HTTP/1.1 x y\r\n\r\n{}", b"HTTP/1.1 500 x\r\nDate: \xff\xfe\r\n\r\n{", ok + b'{"serial": "x"}',
+           ok + b'{"time": []}', b'HTTP/1.1 409 x\r\n\r\n{"code": "replay", "limit": []}']
+    with answering(*bad) as port:
+        said = python.run(f"""
+from dvic import Device
+for _ in range({len(bad)}):
+    d = Device("http://127.0.0.1:{port}", "hub", "some.key", ntp=False, timeout=30)
+    print(d.beat(), bool(d.problem))
+""")
+    assert said.splitlines() == ["False True"] * len(bad)
+
+
+def test_https_speaks_to_whom_the_certificate_names_and_to_nobody_else(python):
+    """One that the authority signed, one that another signed, one for another host; and anybody where that was said."""
+    folder = python.folder
+    (folder / "some.key").write_text("A" * 43)
+    (folder / "other").mkdir()
+    right, other = PrivateAuthority(folder), PrivateAuthority(folder / "other")
+    der = subprocess.run(["openssl", "x509", "-in", right.ca, "-outform", "DER"], check=True, capture_output=True)
+    (folder / "ca.der").write_bytes(der.stdout)
+    said = []
+    for authority, host, ca in ((right, "localhost", "ca.der"), (other, "localhost", "ca.der"),
+                                (right, "example.org", "ca.der"), (other, "localhost", "any")):
+        authority.issue(host, folder / "hub.pem", folder / "hub.key")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(folder / "hub.pem", folder / "hub.key")
+        with answering(b'HTTP/1.1 200 OK\r\n\r\n{"name": "x"}', context=context) as port:
+            said.append(python.run(f"""
+from dvic import Device
+d = Device("https://localhost:{port}", "hub", "some.key", ca="{ca}", ntp=False, timeout=30)
+print(d.beat(), d.problem)
+""")[:5].strip())
+    assert said == ["True", "False", "False", "True"]
 
 
 def test_a_program_without_settings_goes_on(python):
@@ -113,7 +184,6 @@ print(c.ask_ntp(), c.now(), c.told(1800000002), c.told(1800000900), c.now(), set
 
 
 def test_the_archive_holds_the_package_and_is_the_same_each_time(tmp_path):
-    import subprocess
     made = []
     for folder in ("one", "two"):
         done = subprocess.run([LIBRARY / "build.sh", tmp_path / folder], check=True, capture_output=True, text=True)
