@@ -1,6 +1,7 @@
 #include "dvic_device.h"
 
 #define KNOWN 1767225600 /* 2026: a clock before it was never set */
+#define MAX_SERIAL 9007199254740990 /* the hub's highest but one */
 #define POST_EVERY 100   /* of so many beats by UDP one goes by POST, and learns the hub's time */
 
 static const char *const levels[] = {"debug", "info", "notice", "warning", "error", "critical"};
@@ -118,12 +119,13 @@ static int posted(dvic_device *d, int records, const dvic_value *numbers, size_t
         }
         if (d->answer.status == 200) {
             dropped(d, records);
-            if (d->answer.serial > d->serial)
+            if (d->answer.serial > d->serial && d->answer.serial < MAX_SERIAL)
                 d->serial = d->answer.serial;
             told(d, d->answer.time);
             return 1;
         }
-        if (same(d->answer.code, "replay") && d->answer.limit > d->serial)
+        if (same(d->answer.code, "replay") && d->answer.limit > d->serial &&
+            d->answer.limit < MAX_SERIAL)
             d->serial = d->answer.limit;
         else if (!same(d->answer.code, "clock") || !told(d, d->answer.date))
             break;

@@ -26,6 +26,8 @@ MAX_STATUS = 256
 POST_EVERY = 100
 """Of so many beats by UDP, which is never answered, one goes by POST and learns the hub's time."""
 
+_MAX_SERIAL = 2**53 - 1
+
 _VALID = 300
 """Seconds for which a signature counts."""
 
@@ -132,7 +134,7 @@ class Device:
                 self._took(sent, said)
                 return True
             code = said.get("code")
-            if code == "replay" and isinstance(said.get("limit"), int):
+            if code == "replay" and 0 < said.get("limit", 0) < _MAX_SERIAL:
                 self._serial = max(self._serial, said["limit"])
             elif not (code == "clock" and self._clock.told(date)):
                 break
@@ -145,7 +147,8 @@ class Device:
         self._dropped(sent)
         self._lost = 0
         self.name = said.get("name", "")
-        self._serial = max(self._serial, said.get("serial", 0))
+        if 0 < said.get("serial", 0) < _MAX_SERIAL:
+            self._serial = max(self._serial, said["serial"])
         self._clock.told(said.get("time", 0) // 1000000)
 
     def _dropped(self, sent):
