@@ -30,7 +30,7 @@ done
 # The agent's libraries as Debian has them (tox -e oldest), and what makes journal files.
 SUITE_PACKAGES="python3-aiohttp python3-cryptography python3-psutil python3-sdnotify python3-systemd python3-zeroconf
     systemd-journal-remote procps git shellcheck nginx curl openssl gpg gpgv openssh-client openssh-server chromium
-    asciinema"
+    asciinema libsodium-dev gcc-riscv64-unknown-elf"
 # What boots machines and builds the packages that they get (tox -e machines).
 MACHINE_PACKAGES="debootstrap systemd-container iproute2 debhelper dh-python dpkg-dev libpython3-dev lintian"
 PEER_PACKAGES="rabbitmq-server nats-server prometheus-node-exporter zabbix-agent2 collectd glances systemd-journal-remote"
@@ -69,6 +69,7 @@ if command -v dpkg-query >/dev/null 2>&1 && ! { installed nginx && installed ope
 need_packages "$BUILD_PACKAGES $SUITE_PACKAGES $MACHINE_PACKAGES"
 allow_service_starts
 [ -z "$peers" ] || install_peers
+"$DVIC_TOP/install/micropython.sh" >/dev/null
 find_python
 need_venv "$state/tox" tox==4.67.13
 [ -z "$only_install" ] || exit 0

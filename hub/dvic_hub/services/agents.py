@@ -263,7 +263,7 @@ class AgentService:
         if window is None:
             self.replays += 1
             raise Conflict(f"serial {beat.serial} counted already or is too old; the highest is {row.serial}",
-                           code="replay")
+                           code="replay", limit=row.serial)
         seen = Seen(node, self._now(), address, beat.period, window.serial, window.seen, beat.status)
         self._fleet.heard(node, last_seen=seen.time, address=address, period=beat.period, serial=window.serial,
                           serial_window=window.seen, status=beat.status)
