@@ -58,7 +58,9 @@ def test_subshells_and_jobs_write_to_the_scripts_file_when_it_says_so_and_lines_
 
 
 def test_any_bytes_become_a_line_that_can_be_read(logs, run):
-    run("dvic-log \"$(printf 'q\"b\\\\t\\tn\\ne\\303\\251x\\377\\355\\240\\200\\360\\237\\230\\200\\001\\177')\" k=\"$(printf '\\300')\"")
+    run("dvic-log \"$(printf "
+        "'q\"b\\\\t\\tn\\ne\\303\\251x\\377\\355\\240\\200\\360\\237\\230\\200\\001\\177')\" "
+        "k=\"$(printf '\\300')\"")
     [record] = logs.records()
     assert record["m"] == 'q"b\\t\tn\neéx\\xff\\xed\\xa0\\x80😀\x01\x7f' and record["f"] == {"k": "\\xc0"}
 
@@ -76,7 +78,8 @@ def test_what_is_piped_in_becomes_records_with_the_level_that_its_words_tell(log
 
 
 def test_a_piped_line_is_there_while_the_program_runs(logs, run):
-    run('(echo first; until cat "$DVIC_LOG_DIR"/dvic_log_* | grep -q first; do sleep 0.05; done; echo seen) | dvic-log error\n')
+    run('(echo first; until cat "$DVIC_LOG_DIR"/dvic_log_* | grep -q first; do sleep 0.05; done; echo seen) |\n'
+        'dvic-log error\n')
     assert [(record["l"], record["m"]) for record in logs.records()] == [("error", "first"), ("error", "seen")]
 
 
@@ -85,8 +88,10 @@ def test_the_steps_of_a_service_carry_their_place(logs, run):
                "log() { dvic-log --service meteor --component decode \"$@\"; }\n"
                "log --source msu start\nlog done '17 frames' n=17\nlog fail\nlog skip\n")
     assert [(record["e"], record["l"], record["m"]) for record in logs.records()] == [
-        ("start", "info", "started"), ("done", "info", "17 frames"), ("fail", "error", "failed"), ("skip", "info", "skipped")]
-    assert {(record["s"], record["c"], record["y"]) for record in logs.records()} == {("meteor", "decode", said.strip())}
+        ("start", "info", "started"), ("done", "info", "17 frames"), ("fail", "error", "failed"),
+        ("skip", "info", "skipped")]
+    places = {(record["s"], record["c"], record["y"]) for record in logs.records()}
+    assert places == {("meteor", "decode", said.strip())}
     assert logs.records()[0]["i"] == "msu"
 
 
@@ -101,7 +106,8 @@ def test_the_level_that_is_set_at_the_hub_is_followed(logs, run, tmp_path, compa
 
 
 def test_a_full_file_makes_room_for_a_new_one_and_only_two_stay(logs, run):
-    run("for i in 1 2 3 4 5; do dvic-log --max-bytes 250 \"$i$(printf '%100s' x)\"; done\nseq 300 | dvic-log --max-bytes 4000\n")
+    run("for i in 1 2 3 4 5; do dvic-log --max-bytes 250 \"$i$(printf '%100s' x)\"; done\n"
+        "seq 300 | dvic-log --max-bytes 4000\n")
     script, piped = (sorted(file for file in logs.files() if logs.header(file)["pid"] == pid)
                      for pid in sorted({logs.header(file)["pid"] for file in logs.files()}))
     assert len(script) == len(piped) == 2
@@ -117,7 +123,7 @@ def test_links_and_names_of_others_are_never_written_to(logs, run, tmp_path):
         f"ln {victim} \"$DVIC_LOG_DIR/dvic_log_y-$$.$start-000008-aaaaaaaaaaaa\"\n"
         "mkfifo \"$DVIC_LOG_DIR/dvic_log_z-$$.$start-000009-aaaaaaaaaaaa\"\ndvic-log hello\n")
     assert victim.read_text() == "kept\n"
-    [written] = [file for file in logs.path.glob("dvic_log_job-*")]
+    [written] = list(logs.path.glob("dvic_log_job-*"))
     assert logs.lines(written)[1]["m"] == "hello"
 
 
