@@ -92,7 +92,8 @@ def test_steps_carry_their_place_and_what_is_thrown_within_goes_on(logs, run):
         log.start(); log.done('17 frames', { n: 17 }); log.skip(); log.fail()
         if (log.within(() => 42) !== 42) process.exit(9)
         try { log.within(() => { throw new Error('no carrier') }) } catch (e) { dvic.info('seen ' + e.message) }
-        log.step('extract').within(async () => { throw new Error('late') }).catch(e => dvic.info('seen ' + e.message))"""))
+        log.step('extract').within(async () => { throw new Error('late') })
+          .catch(e => dvic.info('seen ' + e.message))"""))
     told = [(r.get("e"), r.get("c"), r["m"].splitlines()[0]) for r in logs.records()]
     assert told == [("start", "decode", "started"), ("done", "decode", "17 frames"), ("skip", "decode", "skipped"),
                     ("fail", "decode", "failed"), ("start", "decode", "started"), ("done", "decode", "done"),
@@ -121,7 +122,8 @@ def test_worker_threads_and_child_processes_write_files_of_their_own(logs, run):
         const { fork } = require('node:child_process')
         if (!isMainThread) dvic.info('worker')
         else if (process.argv[2]) dvic.info('child')
-        else { dvic.info('main'); new Worker(__filename, { execArgv: ['--preserve-symlinks'] }); fork(__filename, ['x']) }"""))
+        else { dvic.info('main'); fork(__filename, ['x'])
+               new Worker(__filename, { execArgv: ['--preserve-symlinks'] }) }"""))
     assert sorted(logs.messages()) == ["child", "main", "worker"] and len(logs.files()) == 3
 
 
@@ -147,16 +149,17 @@ def test_a_full_file_is_renamed_and_one_that_was_removed_is_begun_anew(logs, run
 
 def test_a_descriptor_that_became_another_file_is_never_written_to(logs, run, tmp_path):
     run(program(f"""
-        const fs = require('fs'); dvic.info('first')
+        const fs = require('fs'), name = fd => fs.readlinkSync('/proc/self/fd/' + fd); dvic.info('first')
         for (let fd = 3; fd < 200; fd++) {{
-          try {{ if (fs.readlinkSync('/proc/self/fd/' + fd).includes('dvic_log_')) {{ fs.closeSync(fd); break }} }} catch {{}} }}
+          try {{ if (name(fd).includes('dvic_log_')) {{ fs.closeSync(fd); break }} }} catch {{}} }}
         const theirs = fs.openSync('{tmp_path}/theirs', 'w'); dvic.info('second'); fs.writeSync(theirs, 'kept')"""))
     assert (tmp_path / "theirs").read_text() == "kept" and sorted(logs.messages()) == ["first", "second"]
 
 
 def test_lines_that_could_not_be_written_are_counted(logs, run, tmp_path):
     run(program(f"""
-        const fs = require('fs'), log = dvic.getLogger('', {{ file: new dvic.LogFile({{ directory: '{tmp_path}/later' }}) }})
+        const fs = require('fs')
+        const log = dvic.getLogger('', {{ file: new dvic.LogFile({{ directory: '{tmp_path}/later' }}) }})
         log.info('lost'); log.info('lost'); fs.mkdirSync('{tmp_path}/later')
         const wait = setInterval(() => {{
           log.info('more'); if (fs.readdirSync('{tmp_path}/later').length) clearInterval(wait) }}, 50)"""))
