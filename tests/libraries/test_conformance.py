@@ -1,6 +1,6 @@
 """One script through every language's library, a real agent and a real hub: `hubctl logs` must say the same of all.
 
-A conformance program reads actions from stdin, one a line, their fields parted by tabs; \\t, \\n and \\\\ within a field
+A conformance program reads actions from stdin, one a line, fields parted by tabs; \\t, \\n and \\\\ within a field
 stand for a tab, a newline and a backslash:
 
     log LEVEL TEXT [KEY=VALUE]...                       a record; VALUE is an integer, a decimal, true, false, or text
