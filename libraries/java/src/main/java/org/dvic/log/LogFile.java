@@ -75,7 +75,10 @@ public final class LogFile {
             byte[] bytes = line.getBytes(StandardCharsets.UTF_8);
             if (out == null || !identity.equals(identityOf(path))) {
                 close();
-                open();
+                if (!open()) {
+                    lost++;
+                    return false;
+                }
             } else if (size + bytes.length > maxBytes && size > 0) {
                 rotate();
             }
@@ -123,13 +126,15 @@ public final class LogFile {
         size += bytes.length;
     }
 
-    private void open() throws IOException {
+    /** False while the next try is still to wait for. */
+    private boolean open() throws IOException {
         if (failedAt != 0 && System.nanoTime() - failedAt < RETRY_NANOS) {
-            throw new IOException(reason);
+            return false;
         }
         try {
             create(newPath());
             failedAt = 0;
+            return true;
         } catch (IOException | RuntimeException error) {
             failedAt = System.nanoTime() | 1;
             throw error;
