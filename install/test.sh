@@ -30,7 +30,9 @@ done
 # The agent's libraries as Debian has them (tox -e oldest), and what makes journal files.
 SUITE_PACKAGES="python3-aiohttp python3-cryptography python3-psutil python3-sdnotify python3-systemd python3-zeroconf
     systemd-journal-remote procps git shellcheck nginx curl openssl gpg gpgv openssh-client openssh-server chromium
-    asciinema libsodium-dev gcc-riscv64-unknown-elf"
+    asciinema"
+# What the libraries' tests and artefacts need (tox -e unit, libraries/build.sh).
+LIBRARY_PACKAGES="gcc g++ cmake pkg-config dash nodejs default-jdk-headless libsodium-dev gcc-riscv64-unknown-elf"
 # What boots machines and builds the packages that they get (tox -e machines).
 MACHINE_PACKAGES="debootstrap systemd-container iproute2 debhelper dh-python dpkg-dev libpython3-dev lintian"
 PEER_PACKAGES="rabbitmq-server nats-server prometheus-node-exporter zabbix-agent2 collectd glances systemd-journal-remote"
@@ -66,7 +68,7 @@ install_peers() {
 
 make_state
 if command -v dpkg-query >/dev/null 2>&1 && ! { installed nginx && installed openssh-server; }; then forbid_service_starts; fi
-need_packages "$BUILD_PACKAGES $SUITE_PACKAGES $MACHINE_PACKAGES"
+need_packages "$BUILD_PACKAGES $SUITE_PACKAGES $LIBRARY_PACKAGES $MACHINE_PACKAGES"
 allow_service_starts
 [ -z "$peers" ] || install_peers
 "$DVIC_TOP/install/micropython.sh" >/dev/null

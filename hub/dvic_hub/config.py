@@ -40,6 +40,8 @@ class HubConfig:
     url: str = _setting("", "URL",
                         "The hub's base address as machines and people reach it; empty: http:// and `listen`.")
     state_dir: Path = _setting(Path("/var/lib/dvic-hub"), "path", "Where key, database and history are kept.")
+    libraries_dir: Path = _setting(
+        Path("/usr/share/dvic-hub/libraries"), "path", "What is served at /libraries/, for whoever writes programs.")
     retention_days: int = _setting(30, "days", "Logs, metrics and output of runs older than this are dropped.", 1, 3650)
     keepalive_period: int = _setting(10, "s", "How often nodes are asked to send a keepalive.", 1, 3600)
     hardware_period: int = _setting(10, "s", "How often nodes are asked to sample their hardware.", 1, 3600)

@@ -11,6 +11,7 @@ from aiohttp import hdrs, web
 from dvic_hub.api.addresses import parse_networks
 from dvic_hub.api.credentials import cookie_name
 from dvic_hub.api.doors import Doors
+from dvic_hub.api.libraries import LIBRARY_ROUTES
 from dvic_hub.api.middleware import add_security_headers, naming, own_pages_only, permitting, problems
 from dvic_hub.api.pages import PAGE_ROUTES
 from dvic_hub.api.params import read_body, read_path, read_query
@@ -29,7 +30,7 @@ def make_application(doors: Doors, routes: tuple[Route, ...] = ROUTES) -> web.Ap
     ])
     application[ROUTE_TABLE] = routes
     application.on_response_prepare.append(add_security_headers)
-    for route in (*routes, *PAGE_ROUTES):
+    for route in (*routes, *PAGE_ROUTES, *LIBRARY_ROUTES):
         handler = bind(doors, route)
         application.router.add_route(route.method, route.path, handler)
         if route.method == hdrs.METH_GET and not route.socket:
