@@ -10,9 +10,11 @@
  *     file        one of each process: opened, rotated, lost and found
  *     levels      the level that is set at the hub
  *     logging     what programs call
- *     arrays      histograms and graphs as JSON, and copies of them
+ *     arrays      copies of histograms and graphs
+ *     objects     histograms and graphs as JSON
  *     published   the file of a package
  *     package     its rate, its complaints
+ *     publish     what programs call to publish
  *
  * A line that is shorter than SMALL is made on the caller's stack, and only its write is locked. What is longer is made
  * under the lock in a static buffer, whose pages cost nothing until then. So a log call allocates nothing.
@@ -54,3 +56,8 @@
 #include "src/file.c"
 #include "src/levels.c"
 #include "src/logging.c"
+#include "src/arrays.c"
+#include "src/objects.c"
+#include "src/published.c"
+#include "src/package.c"
+#include "src/publish.c"

@@ -333,4 +333,6 @@ inline std::string new_cycle()
 
 } // namespace dvic
 
+#include "dvic_packages.hpp"
+
 #endif

@@ -13,7 +13,8 @@ static void put(out *to, const char *bytes, size_t length)
         to->full = true;
         return;
     }
-    memcpy(to->at + to->used, bytes, length);
+    if (length) /* there may be no buffer yet */
+        memcpy(to->at + to->used, bytes, length);
     to->used += length;
 }
 
