@@ -1,0 +1,94 @@
+/* Does what lines on standard input say, for the test that compares all libraries: one action a line, its parts apart by
+ * tabs; in a part \t, \n and \\ stand for a tab, a newline and a backslash.
+ *
+ *     log LEVEL TEXT [KEY=VALUE...]
+ *     logger NAME SERVICE COMPONENT CYCLE SOURCE      for the lines that follow; an empty part is none
+ *     start|done|fail|skip [TEXT]
+ */
+#include <dvic_log.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PARTS 80
+
+static void unescape(char *text)
+{
+    char *to = text;
+    for (; *text; text++, to++) {
+        *to = *text;
+        if (*text == '\\' && text[1]) {
+            text++;
+            *to = *text == 't' ? '\t' : *text == 'n' ? '\n' : *text;
+        }
+    }
+    *to = '\0';
+}
+
+static int split(char *line, char *parts[PARTS])
+{
+    int count = 0;
+    while (line && count < PARTS) {
+        char *tab = strchr(line, '\t');
+        parts[count++] = line;
+        if (tab)
+            *tab = '\0';
+        line = tab ? tab + 1 : NULL;
+    }
+    for (int number = 0; number < count; number++)
+        unescape(parts[number]);
+    return count;
+}
+
+static const char *some(int count, char *parts[PARTS], int number)
+{
+    return number < count && parts[number][0] ? parts[number] : NULL;
+}
+
+int main(void)
+{
+    static const char *const steps[] = {"", "start", "done", "fail", "skip"};
+    dvic_logger *logger = NULL;
+    char *line = NULL, *parts[PARTS];
+    size_t size = 0;
+    ssize_t length;
+    while ((length = getline(&line, &size, stdin)) > 0) {
+        int count;
+        if (line[length - 1] == '\n')
+            line[length - 1] = '\0';
+        count = split(line, parts);
+        if (strcmp(parts[0], "logger") == 0) {
+            dvic_logger_close(logger);
+            logger = dvic_logger_open(some(count, parts, 1), some(count, parts, 2), some(count, parts, 3),
+                                      some(count, parts, 4), some(count, parts, 5));
+        } else if (strcmp(parts[0], "log") == 0 && count >= 3) {
+            dvic_field fields[PARTS];
+            int used = 0;
+            for (int number = 3; number < count; number++) {
+                char *equals = strchr(parts[number], '=');
+                if (!equals)
+                    continue;
+                *equals = '\0';
+                fields[used++] = dvic_text(parts[number], equals + 1);
+            }
+            fields[used].type = DVIC_END;
+            dvic_log_with(logger, dvic_level_of(parts[1]), fields, "%s", parts[2]);
+        } else {
+            const char *text = some(count, parts, 1);
+            int step = 1;
+            while (step < 5 && strcmp(parts[0], steps[step]) != 0)
+                step++;
+            switch (step) {
+            case DVIC_START: dvic_start(logger, text ? "%s" : NULL, text); break;
+            case DVIC_DONE: dvic_done(logger, text ? "%s" : NULL, text); break;
+            case DVIC_FAIL: dvic_fail(logger, text ? "%s" : NULL, text); break;
+            case DVIC_SKIP: dvic_skip(logger, text ? "%s" : NULL, text); break;
+            default: fprintf(stderr, "not understood: %s\n", parts[0]); return 2;
+            }
+        }
+    }
+    dvic_logger_close(logger);
+    free(line);
+    return 0;
+}

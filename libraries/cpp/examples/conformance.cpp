@@ -1,0 +1,54 @@
+// Does what lines on standard input say, for the test that compares all libraries; the actions are those of
+// libraries/c/examples/conformance.c.
+#include <dvic_log.hpp>
+
+#include <iostream>
+
+static std::vector<std::string> split(const std::string &line)
+{
+    std::vector<std::string> parts(1);
+    for (std::size_t at = 0; at < line.size(); at++) {
+        if (line[at] == '\t')
+            parts.emplace_back();
+        else if (line[at] == '\\' && at + 1 < line.size() && line[++at] != '\\')
+            parts.back() += line[at] == 't' ? '\t' : line[at] == 'n' ? '\n' : line[at];
+        else
+            parts.back() += line[at];
+    }
+    return parts;
+}
+
+int main()
+{
+    std::optional<dvic::logger> logger;
+    logger.emplace("");
+    for (std::string line; std::getline(std::cin, line);) {
+        std::vector<std::string> parts = split(line);
+        const std::string action = parts[0];
+        const std::string text = parts.size() > 1 ? parts[1] : "";
+        if (action == "logger") {
+            parts.resize(6);
+            dvic::place at{parts[2], parts[3], parts[5]};
+            if (!parts[4].empty())
+                at.cycle = parts[4];
+            logger.emplace(parts[1], at);
+        } else if (action == "log" && parts.size() >= 3) {
+            std::vector<dvic::field> fields;
+            for (std::size_t number = 3; number < parts.size(); number++)
+                if (const auto equals = parts[number].find('='); equals != std::string::npos)
+                    fields.emplace_back(parts[number].substr(0, equals), parts[number].substr(equals + 1));
+            logger->log(dvic::level_of(text), "{}", parts[2], fields);
+        } else if (action == "start") {
+            text.empty() ? logger->start() : logger->start("{}", text);
+        } else if (action == "done") {
+            text.empty() ? logger->done() : logger->done("{}", text);
+        } else if (action == "fail") {
+            text.empty() ? logger->fail() : logger->fail("{}", text);
+        } else if (action == "skip") {
+            text.empty() ? logger->skip() : logger->skip("{}", text);
+        } else {
+            std::cerr << "not understood: " << action << '\n';
+            return 2;
+        }
+    }
+}
