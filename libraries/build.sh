@@ -37,7 +37,7 @@ cp -r "$here/python" "$work/python"
 version=$(sed -n 's|^  "version": "\(.*\)",|\1|p' "$here/javascript/package.json")
 (cd "$here/javascript" && tar --create --gzip --file "$out/dvic-log-$version.tgz" --sort=name --mtime="@$SOURCE_DATE_EPOCH" \
     --owner=0 --group=0 --numeric-owner --mode='a+rX,u+w,go-w' --transform='s|^|package/|' \
-    README.md index.cjs index.d.mts index.d.ts index.mjs lib package.json)
+    README.md index.cjs index.d.mts index.d.cts index.mjs lib package.json)
 
 version=$(sed -n 's|^  <version>\(.*\)</version>|\1|p' "$here/java/pom.xml")
 mkdir "$work/classes"

@@ -51,7 +51,7 @@ def test_the_npm_package_installs_and_holds_only_what_is_needed(built, logs, tmp
     assert done.returncode == 0, done.stderr
     there = tmp_path / "node_modules/dvic-log"
     assert {path.name for path in there.iterdir()} == {
-        "README.md", "index.cjs", "index.d.mts", "index.d.ts", "index.mjs", "lib", "package.json"}
+        "README.md", "index.cjs", "index.d.mts", "index.d.cts", "index.mjs", "lib", "package.json"}
     program = tmp_path / "program.mjs"
     program.write_text("import { info } from 'dvic-log'\ninfo('package')\n")
     assert said(logs, ["node", program]) == ["package"]
