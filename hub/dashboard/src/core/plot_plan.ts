@@ -24,6 +24,8 @@ export type Plan = {
   logX: boolean
   logY: boolean
   logZ: boolean
+  /** Of the second axis. */
+  logSecond: boolean
   grid: boolean
   statistics: boolean
   colours: Colours | null
@@ -97,7 +99,7 @@ export function planOf(canvas: LayoutNode, object: (name: string) => PackageObje
   const plan: Plan = {
     title: text(canvas, "title") || (drawn?.title ?? text(canvas, "name")), curves: main ? [main, ...curves.filter((each) => each !== main)] : [], straight, missing, swapped, axes,
     words: parts.filter((each) => each.element === "text").map((each) => ({ text: each.text ?? "", x: number(each, "x") ?? 0.15, y: number(each, "y") ?? 0.85, colour: text(each, "color"), size: number(each, "size") ?? 13 })),
-    logX: wishes.logX ?? flag(canvas, "log-x") ?? axes.x.log, logY: wishes.logY ?? flag(canvas, "log-y") ?? axes.y.log, logZ: wishes.logZ ?? flag(canvas, "log-z") ?? false,
+    logX: wishes.logX ?? flag(canvas, "log-x") ?? axes.x.log, logY: wishes.logY ?? flag(canvas, "log-y") ?? axes.y.log, logZ: wishes.logZ ?? flag(canvas, "log-z") ?? false, logSecond: axes.second?.log ?? false,
     grid: flag(canvas, "grid") ?? false, statistics: wishes.statistics ?? flag(canvas, "statistics") ?? (curves.length === 1 && drawn !== undefined && !isMap(drawn) && !one("legend")),
     colours: colour ? { pattern: (colour["pattern"] as string | string[] | undefined) ?? "viridis", title: text(colour, "title"), low: number(colour, "minimum"), high: number(colour, "maximum"), labels: (colour.children ?? []).map((each) => ({ at: number(each, "position") ?? 0, text: each.text ?? "" })) } : null,
     legend: legendOf(one("legend"), curves, straight), shape: "",
@@ -163,7 +165,7 @@ function legendOf(node: LayoutNode | undefined, curves: Curve[], straight: Strai
 
 /** Least and greatest of what is drawn on one of the two axes; with `positive`, of what a logarithm can show. */
 export function rangeOf(plan: Plan, second: boolean): { low: number; high: number } | null {
-  const log = plan.logY && !second
+  const log = second ? plan.logSecond : plan.logY
   const own = plan.curves.filter((each) => each.second === second)
   const axis = second ? plan.axes.second : plan.axes.y
   let low = Infinity
