@@ -3,8 +3,12 @@
 import io
 import json
 import math
+import os
 import re
+import time
 
+import apsw
+import package_updates
 import pytest
 from axe import stumbles
 from PIL import Image
@@ -12,6 +16,8 @@ from playwright.sync_api import expect
 from rig import until
 
 import dvic_log
+from dvic_agent.sources.package_file import stream_name
+from dvic_hub.store import sqlite_package_rows
 
 pytestmark = pytest.mark.browser
 
@@ -81,7 +87,7 @@ def publish(rig):
 
 
 def plot(page, title):
-    return page.get_by_role("figure").filter(has_text=title)
+    return page.get_by_role("figure").filter(has=page.locator(".plot-title", has_text=re.compile(f"^{title}$")))
 
 
 def drawn(page, title):
@@ -214,6 +220,130 @@ def test_what_is_shown_can_be_saved(open_page, publish):
     assert b"<svg" in files["SVG"]
     assert json.loads(files["JSON"])["adc"]["storage"]["values"] == objects()["adc"]["storage"]["values"]
     assert files["CSV"].splitlines()[:2] == [b"x_low,x_high,value,variance", b"underflow,,7,7"]
+
+
+CHOICES = """<package>
+  <canvas name="map" title="Map"><histo name="map" draw-option="col"/><color-axis pattern="#0000ff,#00ff00"/></canvas>
+  <canvas title="Solid"><histo name="map" draw-option="lego2"/></canvas>
+  <canvas title="Pulses"><histo name="adc"/></canvas>
+  <canvas title="Both"><histo name="adc"/><histo name="wide" linked-axis="y2"/><y2-axis title="wide" log="true"/></canvas>
+</package>"""
+
+
+def figures(page, title):
+    """The table below a canvas as it is now."""
+    rows = plot(page, title).locator(".plot-figures").last.get_by_role("row")
+    return [cell.replace("\t", " ") for cell in rows.all_inner_texts()]
+
+
+def test_a_canvas_is_looked_at_otherwise_than_its_layout_says(open_page, publish, rig):
+    update = publish("choices", CHOICES)
+    wide = {**objects()["adc"], "storage": {"type": "int", "values": [0, *[10 ** at for at in range(10)], 0]}}
+    update({**objects(height=2000), "wide": wide})
+    rig.request("POST", "/api/v1/packages/choices/references", {"name": "run-1"})
+    update({**objects(height=4000), "wide": wide})
+    page = open_page("/histograms/choices?ref=run-1", "vera", height=1600)
+    both = drawn(page, "Both")
+    expect(both).to_contain_text("10⁷")
+    drawn(page, "Solid")
+    held = plot(page, "Solid").locator(".plot-box").screenshot()
+    for title in ("Map", "Solid", "Pulses"):
+        plot(page, title).get_by_text("More").click()
+        plot(page, title).get_by_text("Figures").click()
+
+    expect(drawn(page, "Pulses")).not_to_contain_text("10³")
+    plot(page, "Pulses").get_by_label("log y").check()
+    expect(drawn(page, "Pulses")).to_contain_text("10³")
+    plot(page, "Pulses").get_by_label("log x").check()
+    expect(drawn(page, "Pulses")).to_contain_text("10³")
+
+    assert figures(page, "Pulses")[2] == "0.5 2000"
+    page.get_by_label("same area").check()
+    expect(plot(page, "Pulses").locator(".plot-figures").last).to_contain_text("4000")
+    assert figures(page, "Pulses")[2] == "0.5 4000"
+
+    assert plot(page, "Map").get_by_label("log z").count() == 0, "its colours are steps of equal width"
+    plot(page, "Map").get_by_label("Projection").select_option("x")
+    expect(drawn(page, "Map").locator("g.colour-axis")).to_have_count(0)
+    assert figures(page, "Map")[1:] == ["below 0", "0.5 0", "1.5 2", "above 0"]
+    plot(page, "Map").get_by_label("Projection").select_option("")
+    expect(drawn(page, "Map").locator("g.colour-axis")).to_have_count(1)
+
+    plot(page, "Solid").get_by_label("log z").check()
+    until(lambda: plot(page, "Solid").locator(".plot-box").screenshot() != held, "it is drawn with a logarithm")
+    plot(page, "Solid").get_by_label("Projection").select_option("y")
+    expect(drawn(page, "Solid").locator("canvas, image")).to_have_count(0)
+
+
+def test_what_is_newer_than_hub_or_page_is_said_and_the_last_good_one_stays(open_page, publish, rig):
+    update = publish("newer", LAYOUT)
+    update(objects())
+    page = open_page("/histograms/newer", "vera")
+    drawn(page, "ADC")
+    (file,) = (rig.folder / "ada" / "logs").glob("dvic_package_newer-*")
+    beside = file.with_name(".beside")
+    beside.write_bytes(file.read_bytes().replace(b'"dvic_package":1', b'"dvic_package":2', 1).replace(
+        b'"dvic_package": 1', b'"dvic_package": 2', 1))
+    beside.rename(file)
+    expect(page.get_by_role("alert")).to_contain_text("is schema 2, and this reads schema 1")
+    expect(plot(page, "ADC")).to_contain_text("210 entries")
+    update(objects(height=10))
+    expect(plot(page, "ADC")).to_contain_text("60 entries")
+    expect(page.get_by_role("alert")).to_have_count(0)
+
+    def other(route):
+        route.fulfill(json=json.loads(route.fetch().text().replace('"uhi_schema":1', '"uhi_schema":2')))
+
+    page.route("**/objects*", other)
+    page.reload()
+    expect(plot(page, "ADC").get_by_role("alert")).to_have_text(
+        "Newer than this page understands: adc. Load the page again.")
+
+
+def put_an_hour(rig, package):
+    """One state a minute in the hub's store, from an hour ago until now; that of N minutes ago has N entries."""
+    path = os.fsencode(package)
+    stream = stream_name(path, os.getuid())
+    store = apsw.Connection(str(rig.state / "dvic.db"))
+    store.set_busy_timeout(30_000)
+    with store:
+        for minutes in range(60, 0, -1):
+            record = package_updates.update({"adc": package_updates.histogram(minutes)}, 61 - minutes, name="hour")
+            sqlite_package_rows.write(store, package_updates.change(
+                record, rig.node("ada")["id"], int((time.time() - 60 * minutes) * 1e6), stream=stream))
+    store.close()
+
+
+def test_an_hour_back_is_one_drag_away_on_a_phone(open_page, publish, rig):
+    logs = rig.folder / "ada" / "logs"
+    put_an_hour(rig, dvic_log.Package("hour", directory=str(logs)).path)
+    update = publish("hour")
+    update({"adc": [1000]})
+    page = open_page("/histograms/hour", "vera", width=375, height=740)
+    drawn(page, "adc")
+    expect(plot(page, "adc")).to_contain_text("1 000 entries")
+    slider = page.get_by_label("Time")
+    slider.scroll_into_view_if_needed()
+    place = slider.bounding_box()
+    middle = place["y"] + place["height"] / 2
+    page.mouse.move(place["x"] + place["width"] - 8, middle)
+    page.mouse.down()
+    page.mouse.move(place["x"] + place["width"] * 0.7, middle, steps=3)
+    page.mouse.move(place["x"] + place["width"] * 0.5, middle, steps=3)
+    page.mouse.up()
+    moment = page.locator(".package-moment")
+    expect(moment).to_contain_text(re.compile(r"\((2[89]|3[0-3]) min ago\)"))
+    minutes = re.search(r"\((\d+) min", moment.inner_text())[1]
+    expect(plot(page, "adc")).to_contain_text(re.compile(f"({minutes}|{int(minutes) + 1}) entries"))
+    update({"adc": [2000]})
+    expect(page.locator(".package-serial")).not_to_have_text("2")
+    expect(moment).to_contain_text("min ago")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.get_by_role("button", name="Back to now").click()
+    expect(plot(page, "adc")).to_contain_text("2 000 entries")
+    expect(moment).to_have_text("now")
+    update({"adc": [3000]})
+    expect(plot(page, "adc")).to_contain_text("3 000 entries")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -84,6 +84,27 @@ test("on the second axis stands what is linked to it, on the left where the layo
   assert.deepEqual(plan("left").curves.map((each) => each.name), ["b", "a"])
 })
 
+test("the second axis has a logarithm of its own", () => {
+  const zero: Histogram = { ...one, storage: { type: "int", values: [0, 0, 8, 90, 0] } }
+  const node = (log: boolean) => canvas([histo("a"), histo("b", { "linked-axis": "y2" }), { element: "y2-axis", line: 1, log }], { "log-y": !log })
+  const plan = (log: boolean) => planOf(node(log), (name) => object(name, zero), () => null)
+  assert.deepEqual([plan(true).logY, plan(true).logSecond], [false, true])
+  assert.deepEqual([rangeOf(plan(true), false)?.low, rangeOf(plan(true), true)?.low], [0, 4])
+  assert.deepEqual([rangeOf(plan(false), false)?.low, rangeOf(plan(false), true)?.low], [4, 0])
+})
+
+test("what is projected has no axis of colours", () => {
+  const plan = (project: "" | "x") => planOf(canvas([histo("a"), { element: "color-axis", line: 1 }]), () => object("a", map), () => null, { project })
+  assert.equal(plan("x").colours, null)
+  assert.equal(plan("").colours?.pattern, "viridis")
+})
+
+test("an object of a newer schema is named and not drawn, also as a reference", () => {
+  const newer = { ...one, uhi_schema: 2 }
+  const plan = planOf(canvas([histo("a"), histo("b")]), (name) => object(name, name === "a" ? newer : one), () => object("r", newer))
+  assert.deepEqual([plan.newer, plan.missing, plan.curves.map((each) => each.key)], [["a"], [], ["b"]])
+})
+
 test("a moment is the newest state that was there already", () => {
   const kept = [30, 20, 10].map((second) => ({ snapshot: second, serial: 1, received: new Date(second * 1000).toISOString(), reference: "" }))
   assert.deepEqual([35, 25, 20, 5].map((second) => nearest(kept, second * 1000)?.snapshot), [30, 20, 20, 10])

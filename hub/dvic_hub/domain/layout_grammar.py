@@ -143,7 +143,7 @@ class Element:
 
 _RANGE = {"minimum": NUMBER, "maximum": NUMBER}
 _AXIS = {"title": TEXT, **_RANGE, "log": FLAG, "line-color": COLOUR, "label-color": COLOUR, "title-color": COLOUR}
-_FURTHER = {**{name: kind for name, kind in _AXIS.items() if name != "log"}, "position": POSITION}
+_FURTHER = {**_AXIS, "position": POSITION}
 _LOOK = {"name": TEXT, "title": TEXT, **_RANGE, "line-color": COLOUR, "line-width": WIDTH, "line-style": STYLE,
          "fill-color": COLOUR, "marker-color": COLOUR, "marker-style": STYLE, "draw-option": OPTION,
          "linked-axis": LINKED, "draw": STRAIGHT}

@@ -62,6 +62,14 @@ export type Layout = { origin: string; text: string; tree: LayoutNode; problem: 
 /** An element of a layout, as the hub read it: attributes under their own names. */
 export type LayoutNode = { element: string; line: number; text?: string; children?: LayoutNode[]; [attribute: string]: unknown }
 
+/** What this page was made for; the hub may have been updated since it was loaded. */
+const UHI_SCHEMA = 1
+const GRAPH_SCHEMA = 1
+
+export function isRead(data: ObjectData): boolean {
+  return isGraph(data) ? data.dvic_graph <= GRAPH_SCHEMA : data.uhi_schema <= UHI_SCHEMA
+}
+
 export function isGraph(data: ObjectData): data is Graph {
   return "dvic_graph" in data
 }

@@ -4,7 +4,7 @@
 // into the drawing that is there, and a zoom stays; when it changes (other bins, other looks) the canvas is drawn anew.
 
 import { area, type Bins, edgeAt, inside, type Plot, plotOf, projected, scaled } from "./bins.ts"
-import type { LayoutNode, PackageObject } from "./package_types.ts"
+import { isRead, type LayoutNode, type PackageObject } from "./package_types.ts"
 
 export type Look = { line?: string; width?: number; style?: number; fill?: string; marker?: string; markerStyle?: number; option: string }
 export type Curve = { key: string; name: string; label: string; plot: Plot; look: Look; second: boolean; low: number | null; high: number | null }
@@ -24,12 +24,16 @@ export type Plan = {
   logX: boolean
   logY: boolean
   logZ: boolean
+  /** Of the second axis. */
+  logSecond: boolean
   grid: boolean
   statistics: boolean
   colours: Colours | null
   legend: Legend | null
   /** Names that the layout wants and the package has not. */
   missing: string[]
+  /** Names of objects whose schema is newer than this page. */
+  newer: string[]
   shape: string
 }
 
@@ -56,6 +60,7 @@ export function planOf(canvas: LayoutNode, object: (name: string) => PackageObje
   const curves: Curve[] = []
   const straight: Straight[] = []
   const missing: string[] = []
+  const newer: string[] = []
   const y2 = one("y2-axis")
   for (const part of parts) {
     if (part.element !== "histo" && part.element !== "graph") continue
@@ -72,12 +77,16 @@ export function planOf(canvas: LayoutNode, object: (name: string) => PackageObje
       missing.push(name)
       continue
     }
+    if (!isRead(found.data)) {
+      newer.push(name)
+      continue
+    }
     const plot = projection(plotOf(name, found.data), wishes)
     const label = text(part, "title") || name
     const curve: Curve = { key: name, name, label, plot, look: { ...look, option: optionOf(plot, look.option) }, second, low: number(part, "minimum"), high: number(part, "maximum") }
     const old = reference(name)
     curves.push(curve)
-    if (old && !isMap(plot)) {
+    if (old && isRead(old.data) && !isMap(plot)) {
       const before = projection(plotOf(name, old.data), wishes)
       if (before.kind === plot.kind) {
         const option = plot.kind === "bins" ? "hist" : "l"
@@ -87,7 +96,8 @@ export function planOf(canvas: LayoutNode, object: (name: string) => PackageObje
   }
   const swapped = text(y2, "position") === "left"
   const main = curves.find((each) => each.second === swapped) ?? curves[0]
-  const colour = one("color-axis")
+  // what is projected has no colours
+  const colour = curves.some((each) => isMap(each.plot)) ? one("color-axis") : undefined
   const drawn = main?.plot
   const axes = {
     x: axisPlan(one("x-axis"), drawn ? (drawn.kind === "bins" ? drawn.axes[0]?.label ?? "" : drawn.xLabel) : ""),
@@ -95,9 +105,9 @@ export function planOf(canvas: LayoutNode, object: (name: string) => PackageObje
     second: y2 ? axisPlan(y2, "") : null,
   }
   const plan: Plan = {
-    title: text(canvas, "title") || (drawn?.title ?? text(canvas, "name")), curves: main ? [main, ...curves.filter((each) => each !== main)] : [], straight, missing, swapped, axes,
+    title: text(canvas, "title") || (drawn?.title ?? text(canvas, "name")), curves: main ? [main, ...curves.filter((each) => each !== main)] : [], straight, missing, newer, swapped, axes,
     words: parts.filter((each) => each.element === "text").map((each) => ({ text: each.text ?? "", x: number(each, "x") ?? 0.15, y: number(each, "y") ?? 0.85, colour: text(each, "color"), size: number(each, "size") ?? 13 })),
-    logX: wishes.logX ?? flag(canvas, "log-x") ?? axes.x.log, logY: wishes.logY ?? flag(canvas, "log-y") ?? axes.y.log, logZ: wishes.logZ ?? flag(canvas, "log-z") ?? false,
+    logX: wishes.logX ?? flag(canvas, "log-x") ?? axes.x.log, logY: wishes.logY ?? flag(canvas, "log-y") ?? axes.y.log, logZ: wishes.logZ ?? flag(canvas, "log-z") ?? false, logSecond: axes.second?.log ?? false,
     grid: flag(canvas, "grid") ?? false, statistics: wishes.statistics ?? flag(canvas, "statistics") ?? (curves.length === 1 && drawn !== undefined && !isMap(drawn) && !one("legend")),
     colours: colour ? { pattern: (colour["pattern"] as string | string[] | undefined) ?? "viridis", title: text(colour, "title"), low: number(colour, "minimum"), high: number(colour, "maximum"), labels: (colour.children ?? []).map((each) => ({ at: number(each, "position") ?? 0, text: each.text ?? "" })) } : null,
     legend: legendOf(one("legend"), curves, straight), shape: "",
@@ -163,7 +173,7 @@ function legendOf(node: LayoutNode | undefined, curves: Curve[], straight: Strai
 
 /** Least and greatest of what is drawn on one of the two axes; with `positive`, of what a logarithm can show. */
 export function rangeOf(plan: Plan, second: boolean): { low: number; high: number } | null {
-  const log = plan.logY && !second
+  const log = second ? plan.logSecond : plan.logY
   const own = plan.curves.filter((each) => each.second === second)
   const axis = second ? plan.axes.second : plan.axes.y
   let low = Infinity

@@ -74,13 +74,14 @@ export function PlotCanvas(props: { node: LayoutNode; feed: PackageFeed; compare
       <figcaption><span class="plot-title">{visible(plan.title)}</span> <Facts plan={plan} /></figcaption>
       <div class="plot-box" ref={box} role="img" aria-label={`${plan.title}: ${factsText(plan)}`} onDblClick={() => { if (drawing.current) drawSoon(drawing.current, () => drawing.current?.unzoom() ?? Promise.resolve()) }} />
       {plan.missing.length > 0 && <p class="faint plot-missing">Not in this package: {plan.missing.map(visible).join(", ")}</p>}
+      {plan.newer.length > 0 && <p class="plot-missing" role="alert">Newer than this page understands: {plan.newer.map(visible).join(", ")}. Load the page again.</p>}
       <details class="plot-more">
         <summary>More</summary>
         <div class="plot-actions">
           <label><input type="checkbox" checked={plan.logX} onChange={(event) => change({ logX: event.currentTarget.checked })} /> log x</label>
           <label><input type="checkbox" checked={plan.logY} onChange={(event) => change({ logY: event.currentTarget.checked })} /> log y</label>
           {first && (isMap(first.plot) || wishes.value.project) && <>
-            <label><input type="checkbox" checked={plan.logZ} onChange={(event) => change({ logZ: event.currentTarget.checked })} /> log z</label>
+            {isMap(first.plot) && !plan.colours && <label><input type="checkbox" checked={plan.logZ} onChange={(event) => change({ logZ: event.currentTarget.checked })} /> log z</label>}
             <label>Projection <select value={wishes.value.project ?? ""} onChange={(event) => change({ project: event.currentTarget.value as "x" | "y" | "" })}>
               <option value="">none</option><option value="x">onto x</option><option value="y">onto y</option>
             </select></label>

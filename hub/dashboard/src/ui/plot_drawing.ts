@@ -72,6 +72,7 @@ export class PlotDrawing {
         painter.clearHistPalette = () => undefined
       }
       this.#painters.push(painter)
+      if (this.#painters.length === 1) ownLogarithms(pad, plan)
     }
     if (plan.colours) await pad.redraw()
     this.#finish()
@@ -126,11 +127,34 @@ export class PlotDrawing {
   }
 }
 
+/** JSROOT takes one word (the pad's) for both vertical axes: it is another one while the axis on the right is made. */
+function ownLogarithms(pad: RootPad, plan: Plan): void {
+  const frame = pad.getFramePainter()
+  if (!frame || !plan.axes.second) return
+  const word = pad.getRootPad(true)
+  const make = frame.createXY2.bind(frame)
+  frame.createXY2 = (options) => {
+    const first = word["fLogy"]
+    word["fLogy"] = rightLog(plan) ? 1 : 0
+    make(options)
+    word["fLogy"] = first
+  }
+}
+
+/** The axis on the left belongs to the first curve, which is of the second axis where the layout has that on the left. */
+function leftLog(plan: Plan): boolean {
+  return plan.curves[0]?.second ? plan.logSecond : plan.logY
+}
+
+function rightLog(plan: Plan): boolean {
+  return plan.curves[0]?.second ? plan.logY : plan.logSecond
+}
+
 function canvasOf(plan: Plan, width: number, height: number): RootObject {
   const map = plan.curves.some((each) => isMap(each.plot))
   const beside = plan.axes.second !== null || plan.colours !== null || map
   return Object.assign(create("TCanvas"), {
-    fLogx: plan.logX ? 1 : 0, fLogy: plan.logY ? 1 : 0, fLogz: plan.logZ ? 1 : 0, fGridx: plan.grid, fGridy: plan.grid, fFillColor: 0, fFrameFillColor: 0,
+    fLogx: plan.logX ? 1 : 0, fLogy: leftLog(plan) ? 1 : 0, fLogz: plan.logZ ? 1 : 0, fGridx: plan.grid, fGridy: plan.grid, fFillColor: 0, fFrameFillColor: 0,
     fLeftMargin: 58 / width, fRightMargin: (beside ? 74 : 14) / width, fTopMargin: (plan.colours?.title ? 22 : 10) / height, fBottomMargin: 42 / height, fTickx: 1, fTicky: beside ? 0 : 1,
   })
 }
