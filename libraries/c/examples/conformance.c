@@ -1,7 +1,7 @@
 /* Does what lines on standard input say, for the test that compares all libraries: one action a line, its parts apart by
  * tabs; in a part \t, \n and \\ stand for a tab, a newline and a backslash.
  *
- *     log LEVEL TEXT [KEY=VALUE...]
+ *     log LEVEL TEXT [KEY=VALUE...]                   VALUE: an integer, a decimal, true, false, or text
  *     logger NAME SERVICE COMPONENT CYCLE SOURCE      for the lines that follow; an empty part is none
  *     start|done|fail|skip [TEXT]
  */
@@ -41,6 +41,21 @@ static int split(char *line, char *parts[PARTS])
     return count;
 }
 
+/* A field of the type that its value has as text; 007 is no integer. */
+static dvic_field field_of(const char *key, const char *value)
+{
+    size_t sign = value[0] == '-', whole = strspn(value + sign, "0123456789");
+    const char *rest = value + sign + whole;
+    bool number = whole == 1 || (whole > 1 && whole <= 18 && value[sign] != '0');
+    if (strcmp(value, "true") == 0 || strcmp(value, "false") == 0)
+        return dvic_bool(key, value[0] == 't');
+    if (number && *rest == '\0')
+        return dvic_int(key, strtoll(value, NULL, 10));
+    if (number && *rest == '.' && rest[1] && rest[1 + strspn(rest + 1, "0123456789")] == '\0')
+        return dvic_double(key, strtod(value, NULL));
+    return dvic_text(key, value);
+}
+
 static const char *some(int count, char *parts[PARTS], int number)
 {
     return number < count && parts[number][0] ? parts[number] : NULL;
@@ -70,7 +85,7 @@ int main(void)
                 if (!equals)
                     continue;
                 *equals = '\0';
-                fields[used++] = dvic_text(parts[number], equals + 1);
+                fields[used++] = field_of(parts[number], equals + 1);
             }
             fields[used].type = DVIC_END;
             dvic_log_with(logger, dvic_level_of(parts[1]), fields, "%s", parts[2]);

@@ -167,6 +167,6 @@ static void put_number(out *to, double value, bool whole)
         }
     }
     put(to, plain, used);
-    if (whole && !fraction)
+    if ((whole && !fraction) || value == 0) /* only as -0.0 does a zero keep its sign */
         put(to, ".0", 2);
 }

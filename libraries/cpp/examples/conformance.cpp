@@ -3,6 +3,7 @@
 #include <dvic_log.hpp>
 
 #include <iostream>
+#include <regex>
 
 static std::vector<std::string> split(const std::string &line)
 {
@@ -16,6 +17,19 @@ static std::vector<std::string> split(const std::string &line)
             parts.back() += line[at];
     }
     return parts;
+}
+
+// A field of the type that its value has as text; 007 is no integer.
+static dvic::field field_of(const std::string &key, const std::string &value)
+{
+    static const std::regex whole("-?(0|[1-9][0-9]{0,17})"), decimal("-?(0|[1-9][0-9]*)\\.[0-9]+");
+    if (value == "true" || value == "false")
+        return {key, value == "true"};
+    if (std::regex_match(value, whole))
+        return {key, std::stoll(value)};
+    if (std::regex_match(value, decimal))
+        return {key, std::stod(value)};
+    return {key, value};
 }
 
 int main()
@@ -36,7 +50,7 @@ int main()
             std::vector<dvic::field> fields;
             for (std::size_t number = 3; number < parts.size(); number++)
                 if (const auto equals = parts[number].find('='); equals != std::string::npos)
-                    fields.emplace_back(parts[number].substr(0, equals), parts[number].substr(equals + 1));
+                    fields.push_back(field_of(parts[number].substr(0, equals), parts[number].substr(equals + 1)));
             logger->log(dvic::level_of(text), "{}", parts[2], fields);
         } else if (action == "start") {
             text.empty() ? logger->start() : logger->start("{}", text);
