@@ -28,7 +28,8 @@ done
 . "$DVIC_TOP/install/common.sh"
 
 # The agent's libraries as Debian has them (tox -e oldest), and what makes journal files.
-SUITE_PACKAGES="python3-aiohttp python3-cryptography python3-psutil python3-sdnotify python3-systemd python3-zeroconf
+SUITE_PACKAGES="cmake g++ locales
+    python3-aiohttp python3-cryptography python3-psutil python3-sdnotify python3-systemd python3-zeroconf
     systemd-journal-remote procps git shellcheck nginx curl openssl gpg gpgv openssh-client openssh-server chromium
     asciinema"
 # What the libraries' tests and artefacts need (tox -e unit, libraries/build.sh).

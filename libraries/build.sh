@@ -5,7 +5,7 @@
 #
 #   dvic_log-V-py3-none-any.whl   pip install        dvic-log-V.tgz   npm install
 #   dvic-log-V.jar                class path         dvic-log         a shell script
-#   and what c/build.sh and esp32/build.sh make, each called with FOLDER
+#   and what the build.sh of c/ (also for C++), esp32/ and micropython/ make, each called with FOLDER
 #
 # The jar is made by javac and jar, so that no repository has to be reached; libraries/java/pom.xml makes the same by Maven.
 # Needed: python3 with venv (or DVIC_BUILD_PYTHON, a python with pip), a JDK (default-jdk-headless).
@@ -46,7 +46,7 @@ jar --create --file "$out/dvic-log-$version.jar" -C "$work/classes" .
 
 install -m 755 "$here/shell/dvic-log" "$out/dvic-log"
 
-for part in c esp32; do
-    [ ! -x "$here/$part/build.sh" ] || "$here/$part/build.sh" "$out"
+for part in c esp32 micropython; do
+    "$here/$part/build.sh" "$out"
 done
 chmod a+r "$out"/*

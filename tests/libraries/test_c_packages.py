@@ -79,7 +79,8 @@ def test_what_can_not_be_published_is_left_out_and_the_log_says_why(publish, log
     assert head.objects == ["good"] and head.name == "wrong-n-me"
     said = "\n".join(logs.messages())
     for reason in ("is published as wrong-n-me", "/no/such/layout: No such file",
-                   "good of package wrong-n-me is left out: another one has this name", "empty of package wrong-n-me is left out: it has no values",
+                   "good of package wrong-n-me is left out: another one has this name",
+                   "empty of package wrong-n-me is left out: it has no values",
                    "large of package wrong-n-me is left out: it has more than 400000 bins (MAX_BINS)", "larger of",
                    "square of", "half of package wrong-n-me is left out: a graph has x and y",
                    "it has 100001 points, at most 100000 (MAX_POINTS)", "upwards of", "a profile has variances",

@@ -17,7 +17,7 @@ THREAD = ("-g", "-fsanitize=thread")
 class Programs:
     """Into `folder`; what is compiled once with some options is not compiled again with them."""
 
-    ADDRESS, THREAD, PLAIN = ADDRESS, THREAD, ("-O1",)
+    ADDRESS, THREAD, PLAIN = ADDRESS, THREAD, ("-O0",)
 
     def __init__(self, folder):
         self._folder = folder
