@@ -10,7 +10,8 @@
 #
 # Without a name all of them are built. --version gives another one than setup.cfg; --bundle names a folder that keeps the
 # hub's bundle between builds: it is taken from there when it was made of these very sources, and else made anew.
-# Needed from Debian: debhelper dh-python dpkg-dev git libpython3-dev python3-venv, and for the hub default-jdk-headless.
+# Needed from Debian: debhelper dh-python dpkg-dev git libpython3-dev python3-venv, and for the hub cmake and
+# default-jdk-headless.
 # DVIC_BUILD_VENV names a virtual environment to keep between builds.
 set -eu
 
