@@ -17,7 +17,7 @@ set -eu
 
 top=$(cd "$(dirname "$0")/.." && pwd)
 out=$top/dist version='' bundle='' wanted=''
-usage() { sed -n '2,15s/^# \{0,1\}//p' "$0"; }
+usage() { sed -n '2,16s/^# \{0,1\}//p' "$0"; }
 while [ $# -gt 0 ]; do
     case $1 in
         --out) out=${2:?--out needs a folder}; shift ;;

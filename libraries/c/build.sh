@@ -45,8 +45,8 @@ dvic-log ($version) unstable; urgency=medium
  -- $(sed -n 's/^Maintainer: //p' "$tree/debian/control")  $(date --utc --rfc-email --date="@$SOURCE_DATE_EPOCH")
 END
     # of nothing around it: the hub's package is built around this one, by the same tools
-    (cd "$tree" && env -i PATH="$PATH" HOME="$work" SOURCE_DATE_EPOCH="$SOURCE_DATE_EPOCH" dpkg-buildpackage --build=any --unsigned-changes --unsigned-buildinfo --no-check-builddeps \
-        >"$work/log" 2>&1) || { tail -n 40 "$work/log" >&2; exit 1; }
+    (cd "$tree" && env -i PATH="$PATH" HOME="$work" SOURCE_DATE_EPOCH="$SOURCE_DATE_EPOCH" \
+        dpkg-buildpackage --build=any --unsigned-changes --unsigned-buildinfo --no-check-builddeps >"$work/log" 2>&1) || { tail -n 40 "$work/log" >&2; exit 1; }
     made=$(cd "$work" && echo libdvic-log-dev_*.deb)
     mv "$work/$made" "$out/"
     echo "$out/$made"
