@@ -54,7 +54,8 @@ LOOK = """(() => {
     }
   }).observe(document, { subtree: true, childList: true, attributes: true, attributeFilter: ["d"] })
   for (const kind of ["keydown", "wheel"]) {
-    addEventListener(kind, (event) => { input.push(performance.now() - event.timeStamp) }, { capture: true, passive: true })
+    addEventListener(kind, (event) => { input.push(performance.now() - event.timeStamp) },
+      { capture: true, passive: true })
   }
   new PerformanceObserver((list) => { for (const each of list.getEntries()) slow.push(each.duration) })
     .observe({ entryTypes: ["longtask"] })
@@ -214,7 +215,7 @@ def an_hour(browser: Browser, updates: int) -> list[Figure]:
         page.context.close()
     (heap_first, hub_first), (heap_last, hub_last) = held[updates // 4], held[updates]
     return [Figure("package_views", "an hour: memory of the hub grows by (PSS)", hub_last - hub_first, "MiB", "<= 10",
-                   f"{hub_first:.0f} MiB after {updates // 4} updates, {hub_last:.0f} after {updates}, in {spent:.0f} s"),
+                   f"{hub_first:.0f} MiB after {updates // 4} updates, {hub_last:.0f} after {updates}; {spent:.0f} s"),
             Figure("package_views", "an hour: heap of the page grows by", heap_last - heap_first, "MiB", "<= 5",
                    f"{heap_first:.1f} MiB, then {heap_last:.1f}")]
 

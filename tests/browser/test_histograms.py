@@ -226,7 +226,7 @@ CHOICES = """<package>
   <canvas name="map" title="Map"><histo name="map" draw-option="col"/><color-axis pattern="#0000ff,#00ff00"/></canvas>
   <canvas title="Solid"><histo name="map" draw-option="lego2"/></canvas>
   <canvas title="Pulses"><histo name="adc"/></canvas>
-  <canvas title="Both"><histo name="adc"/><histo name="wide" linked-axis="y2"/><y2-axis title="wide" log="true"/></canvas>
+  <canvas title="Both"><histo name="adc"/><histo name="wide" linked-axis="y2"/><y2-axis log="true"/></canvas>
 </package>"""
 
 

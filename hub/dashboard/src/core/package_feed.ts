@@ -34,6 +34,7 @@ export class PackageFeed {
   #asking = false
   #again = false
   #early: Update[] = []
+  #askingLayout = false
 
   constructor(key: string) {
     this.key = key
@@ -77,11 +78,13 @@ export class PackageFeed {
   }
 
   async loadLayout(): Promise<void> {
+    this.#askingLayout = true
     try {
       this.layout.value = await ask<Layout>("GET", `packages/${part(this.key)}/layout`, { signal: this.#stop.signal })
     } catch {
-      // whoever asks for the objects is told; the layout that there is stays
+      // whoever asks for the objects is told; the layout that there is stays, and where there is none the next update asks again
     }
+    this.#askingLayout = false
   }
 
   async loadReferences(): Promise<void> {
@@ -126,6 +129,7 @@ export class PackageFeed {
   }
 
   #named(there: Set<string>): void {
+    if (!this.layout.peek() && !this.#askingLayout) void this.loadLayout()
     const before = this.names.peek()
     if (before.size === there.size && [...there].every((name) => before.has(name))) return
     this.names.value = there

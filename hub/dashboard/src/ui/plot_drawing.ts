@@ -11,7 +11,7 @@ import { coloursRange, type Curve, isMap, type Plan, rangeOf, spanOf } from "../
 import { drawOverlay } from "./plot_overlay.ts"
 import { frameOf, graphOf, histogramOf, lineOf, putAxisLook, putLevels, putRange, putStatistics } from "./root_objects.ts"
 
-Object.assign(settings, { ContextMenu: false, ToolBar: false, DragAndDrop: false, HandleKeys: false, ProgressBox: false, DragGraphs: false, MoveResize: false, CanEnlarge: false, TooltipAnimation: 0, ZoomWheel: false, Latex: 0, UseStamp: false })
+Object.assign(settings, { ContextMenu: false, ToolBar: false, DragAndDrop: false, HandleKeys: false, ProgressBox: false, DragGraphs: false, MoveResize: false, CanEnlarge: false, TooltipAnimation: 0, ZoomWheel: false, Latex: 0, UseStamp: false, ApproxTextSize: true })
 Object.assign(gStyle, { fOptTitle: 0, fFrameLineColor: 1, fStatFont: 42, fStatStyle: 0, fStatX: 0.97, fStatY: 0.97, fStatW: 0.22 })
 
 const PALETTES: Record<string, number> = { rainbow: 55, viridis: 112, cividis: 113, gray: 52, heat: 53, bird: 57, "blue-red": 87, temperature: 104 }
@@ -27,6 +27,9 @@ const REBUILT = 0.15
 
 /** What is drawn, in order; each has its painter. */
 type Item = { kind: "1" | "2" | "graph"; object: RootObject; option: string }
+
+/** The same for all canvases, and asked for once: asking lays out anew what the canvas before has drawn. */
+let theme: { dark: boolean; sheet: string; ink: string } | null = null
 
 export class PlotDrawing {
   readonly #box: HTMLElement
@@ -47,7 +50,6 @@ export class PlotDrawing {
     const { sheet, ink } = this.#theme()
     const items = itemsOf(plan)
     const shape = `${plan.shape} ${items.map((item) => `${item.kind}${item.option}`).join()}`
-    if (!this.#box.clientWidth) return
     if (this.#pad && shape === this.#shape && this.#colours === sheet + ink) {
       // what draws the contents first sees them: the axes follow the first one
       const fits = items.every((item, at) => this.#painters[at]?.updateObject(item.object, item.option))
@@ -58,7 +60,7 @@ export class PlotDrawing {
       }
     }
     this.clear()
-    if (!items.length) return
+    if (!items.length || !this.#box.clientWidth) return
     this.#colours = sheet + ink
     this.#shape = shape
     const pad = this.#pad = await TCanvasPainter.draw(this.#box, canvasOf(plan, this.#box.clientWidth, this.#box.clientHeight), "")
@@ -119,11 +121,15 @@ export class PlotDrawing {
 
   /** ROOT's black and white are what the page writes with and on. */
   #theme(): { sheet: string; ink: string } {
-    const style = getComputedStyle(this.#box)
+    const dark = matchMedia("(prefers-color-scheme: dark)").matches
+    if (theme?.dark !== dark) {
+      const style = getComputedStyle(this.#box)
+      theme = { dark, sheet: style.backgroundColor, ink: style.color }
+    }
     const colours = getRootColors()
-    colours[0] = style.backgroundColor
-    colours[1] = style.color
-    return { sheet: style.backgroundColor, ink: style.color }
+    colours[0] = theme.sheet
+    colours[1] = theme.ink
+    return theme
   }
 }
 
