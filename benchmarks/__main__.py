@@ -21,7 +21,7 @@ from report import Figure, show
 
 HERE = Path(__file__).parent
 NAMES = ("ingest", "fanout", "journal", "agent", "connections", "heartbeats", "services", "search", "keystroke",
-         "startup", "fleet", "packages", "libraries")
+         "startup", "fleet", "packages", "package_views", "libraries")
 MARK = "<!-- below this line: written by `tox -e bench -- --write` -->\n"
 
 
