@@ -130,8 +130,8 @@ def many_browsers(driver, count: int, seconds: float) -> list[Figure]:
         begun = time.monotonic()
         pages[0].wait_for_timeout(seconds * 1000)
         used = 100 * (hub.cpu() - before) / (time.monotonic() - begun)
-        idle = idle_share(5)
         seen = [each for page in pages for each in page.evaluate(SEEN)]
+        idle = idle_share(5)
         for browser in browsers:
             browser.close()
         published, late = publisher.communicate()[0].split()
