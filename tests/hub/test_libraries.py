@@ -41,6 +41,15 @@ def test_the_page_lists_every_file_with_its_size_and_how_it_is_had(tmp_path, fol
     assert not any(part in page for part in ("hidden", "link\"", "below", "<b>"))
 
 
+def test_an_archive_is_offered_to_the_language_that_it_is_for(tmp_path, folder):
+    for name in ("dvic-micropython-0.1.0.tgz", "dvic-log-c-0.1.0.tar.gz"):
+        (folder / name).write_text(name)
+    [(_, _, page)] = fetched(tmp_path, folder, "/libraries/")
+    rows = {row.split("<td>")[1]: row for row in page.splitlines() if row.startswith("<tr><td>")}
+    assert "unpack it on the device" in rows["MicroPython"] and "dvic-log-c-" in rows["C and C++"]
+    assert "dvic-log-0.1.0.tgz" in rows["JavaScript"] and "npm" not in rows["MicroPython"]
+
+
 def test_a_file_is_served_to_whoever_asks_as_nothing_that_a_browser_runs(tmp_path, folder):
     [(status, headers, body)] = fetched(tmp_path, folder, "/libraries/dvic-log-0.1.0.tgz")
     assert (status, body) == (200, "dvic-log-0.1.0.tgz")

@@ -24,13 +24,15 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~-]{0,127}\Z")
 
 _USES = (
     (r"\.whl\Z", "Python", "pip install {address}"),
+    (r"^dvic-micropython-.*\.tgz\Z", "MicroPython", "curl -fO {address}, and unpack it on the device"),
     (r"\.tgz\Z", "JavaScript", "npm install {address}"),
     (r"\.jar\Z", "Java", "curl -fO {address}, and put it on the class path"),
     (r"dvic-log\Z", "shell", "curl -fO {address} && chmod +x dvic-log"),
     (r"\.deb\Z", "C and C++", "curl -fO {address} && sudo apt-get install ./{name}"),
+    (r"\.tar\.gz\Z", "C and C++", "curl -fO {address}, and copy what is in it into the program"),
     (r"\.zip\Z", "Arduino", "Sketch, Include Library, Add .ZIP Library"),
-    (r"\.py\Z", "MicroPython", "mpremote mip install {address}"),
 )
+"""What fits the name first."""
 
 _HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
             "Cache-Control": "no-cache"}
