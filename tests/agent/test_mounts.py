@@ -222,7 +222,7 @@ def test_a_folder_that_is_a_link_is_not_followed():
 
 
 @as_root
-def test_an_agent_that_reads_keeps_no_container_from_being_removed(tmp_path):
+def test_nothing_of_a_container_is_open_when_its_file_is_read_to_the_end(tmp_path):
     async def scenario():
         one = Contained(f"mount -t tmpfs t {tmp_path} && mount --bind {tmp_path} /tmp")
         async with looking() as reader:
