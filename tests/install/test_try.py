@@ -56,15 +56,20 @@ def start(checkout, terminals):
 
 @pytest.fixture
 def detector(checkout, terminals):
+    def tidy() -> None:
+        for package in Path("/tmp").glob("dvic_package_*"):
+            if re.match(rf"dvic_package_(readout|modules)-[0-9a-f]{{8}}-{os.geteuid()}", package.name):
+                package.unlink()
+
     def begin(port: int) -> Terminal:
         environ = {**os.environ, "CI": "true", "TERM": "dumb"}
         command = [str(checkout / "examples" / "detector" / "run.sh"), "--port", str(port)]
         terminals.append(Terminal(command, environ, checkout))
         return terminals[-1]
+
+    tidy()  # of a run before this one: its packages would be shown first, with higher serials
     yield begin
-    for package in Path("/tmp").glob("dvic_package_*"):
-        if re.match(rf"dvic_package_(readout|modules)-[0-9a-f]{{8}}-{os.geteuid()}", package.name):
-            package.unlink()
+    tidy()
 
 
 @pytest.fixture
