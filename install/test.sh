@@ -33,7 +33,8 @@ SUITE_PACKAGES="cmake g++ locales
     systemd-journal-remote procps git shellcheck nginx curl openssl gpg gpgv openssh-client openssh-server chromium
     asciinema"
 # What the libraries' tests and artefacts need (tox -e unit, libraries/build.sh).
-LIBRARY_PACKAGES="gcc g++ cmake pkg-config dash nodejs default-jdk-headless libsodium-dev gcc-riscv64-unknown-elf"
+LIBRARY_PACKAGES="gcc g++ cmake pkg-config dash nodejs default-jdk-headless libsodium-dev gcc-riscv64-unknown-elf
+    maven libmaven-compiler-plugin-java libmaven-install-plugin-java libmaven-jar-plugin-java libmaven-resources-plugin-java junit5"
 # What boots machines and builds the packages that they get (tox -e machines).
 MACHINE_PACKAGES="debootstrap systemd-container iproute2 debhelper dh-python dpkg-dev libpython3-dev lintian"
 PEER_PACKAGES="rabbitmq-server nats-server prometheus-node-exporter zabbix-agent2 collectd glances systemd-journal-remote"

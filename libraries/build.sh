@@ -7,12 +7,13 @@
 #   dvic-log-V.jar                class path         dvic-log         a shell script
 #   and what the build.sh of c/ (also for C++), esp32/ and micropython/ make, each called with FOLDER
 #
-# The jar is made by javac and jar, so that no repository has to be reached; libraries/java/pom.xml makes the same by Maven.
+# The jar is made by javac and jar, so that no repository has to be reached and the hub's package needs no Maven to be built;
+# libraries/java/pom.xml makes the same classes, byte for byte (tests/libraries/test_artefacts.py).
 # Needed: python3 with venv (or DVIC_BUILD_PYTHON, a python with pip), a JDK (default-jdk-headless).
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
-[ $# = 1 ] || { sed -n '2,12s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[ $# = 1 ] || { sed -n '2,13s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 out=$(mkdir -p "$1" && cd "$1" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -41,7 +42,7 @@ version=$(sed -n 's|^  "version": "\(.*\)",|\1|p' "$here/javascript/package.json
 
 version=$(sed -n 's|^  <version>\(.*\)</version>|\1|p' "$here/java/pom.xml")
 mkdir "$work/classes"
-find "$here/java/src/main/java" -name '*.java' -exec javac --release 11 -encoding UTF-8 -d "$work/classes" {} +
+find "$here/java/src/main/java" -name '*.java' -exec javac --release 11 -g -encoding UTF-8 -d "$work/classes" {} +
 jar --create --file "$out/dvic-log-$version.jar" -C "$work/classes" .
 
 install -m 755 "$here/shell/dvic-log" "$out/dvic-log"

@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import zipfile
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -62,3 +64,21 @@ def test_the_jar_logs(built, logs, tmp_path):
     program = tmp_path / "Program.java"
     program.write_text('class Program { public static void main(String[] a) { org.dvic.log.DvicLog.info("jar"); } }')
     assert said(logs, ["java", "-XX:TieredStopAtLevel=1", "-cp", jar, program]) == ["jar"]
+
+
+def classes(jar):
+    with zipfile.ZipFile(jar) as archive:
+        return {name: archive.read(name) for name in archive.namelist() if name.endswith(".class")}
+
+
+def test_maven_installs_a_jar_of_the_same_classes(built, tmp_path):
+    """As the page of the Java library says; with Debian's Maven and its plugins, so that nothing is fetched."""
+    repository, source = tmp_path / "repository", tmp_path / "java"
+    subprocess.run(["cp", "-rs", "/usr/share/maven-repo", repository], check=True, timeout=60)
+    shutil.copytree(TOP / "libraries/java", source)
+    done = subprocess.run(["mvn", "--offline", "--batch-mode", f"-Dmaven.repo.local={repository}", "install"],
+                          cwd=source, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr
+    [installed] = repository.glob("org/dvic/dvic-log/0.1.0/*.jar")
+    [jar] = built.glob("*.jar")
+    assert classes(installed) == classes(jar) != {}
