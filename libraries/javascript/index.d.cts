@@ -1,7 +1,13 @@
 export type Level = 'debug' | 'info' | 'notice' | 'warning' | 'error' | 'critical'
 
-/** Flat values; what is no number, boolean or text becomes text. An Error adds its stack to the message. */
-export type Fields = Record<string, unknown> | Error
+/** Also in capitals, and the usual short forms (warn, err, crit, fatal, trace); any other word is info. */
+export type LevelName = Level | (string & {})
+
+/**
+ * An object of flat values: what is no number, boolean or text becomes text. An Error adds its stack to the message; it may
+ * be what `catch` has caught, of which nobody knows the type. Anything else is the field `value`.
+ */
+export type Fields = unknown
 
 export interface Place {
   service?: string
@@ -29,7 +35,7 @@ export class Logger {
   readonly component: string
   readonly cycle: string
   readonly source: string
-  log(level: Level | string, message: unknown, fields?: Fields): void
+  log(level: LevelName, message: unknown, fields?: Fields): void
   debug(message: unknown, fields?: Fields): void
   info(message: unknown, fields?: Fields): void
   notice(message: unknown, fields?: Fields): void
@@ -51,7 +57,7 @@ export function getLogger(name: string, place?: Place): Logger
 export function newCycle(): string
 /** console.debug, log, info, warn and error also log. Returns what undoes it. */
 export function patchConsole(logger?: Logger): () => void
-export function log(level: Level | string, message: unknown, fields?: Fields): void
+export function log(level: LevelName, message: unknown, fields?: Fields): void
 export function debug(message: unknown, fields?: Fields): void
 export function info(message: unknown, fields?: Fields): void
 export function notice(message: unknown, fields?: Fields): void
