@@ -6,7 +6,10 @@ stand for a tab, a newline and a backslash:
     log LEVEL TEXT [KEY=VALUE]...                       a record; VALUE is an integer, a decimal, true, false, or text
     logger NAME SERVICE COMPONENT CYCLE SOURCE          the logger of the lines that follow; empty: none
     start|done|fail|skip [TEXT]                         what becomes of its step
+    many COUNT LEVEL TEXT                               the record so many times
+    say TEXT                                            TEXT on stdout, when all above is logged
 
+What they do and what must come of it is in tests/vectors/logging.json; the trials of their files are in trials.py.
 docs/libraries.md has the table of what is compared: python tests/libraries/test_conformance.py writes it anew.
 """
 
@@ -25,78 +28,26 @@ sys.path[:0] = [str(TOP / "tests/support"), str(TOP / "tests/support/conformance
 
 from languages import ALL, PRESENT  # noqa: E402
 from rig import Rig, until  # noqa: E402
+from trials import TRIALS, Trial, line  # noqa: E402
 
 pytestmark = pytest.mark.hub
 
+NAMES = [language.name for language in PRESENT]
 DOCUMENT = TOP / "docs/libraries.md"
-LEVELS = ("debug", "info", "notice", "warning", "error", "critical")
-HARD = 'quote " backslash \\ tab \t line\nend é 😀 \u2028 \x01 \x7f </script> %s %d {} $(x)'
-LONG = "é" * 9000
-"""Longer than what one write of a buffered stream holds."""
-
-SCRIPT = (
-    *(("log", level, f"at {level}") for level in LEVELS),
-    ("log", "info", HARD, f"text={HARD}"),
-    ("log", "info", LONG),
-    ("log", "info", "with fields", "whole=17", "negative=-3", "decimal=1200.5", "truth=true", "lie=false", "zeros=007",
-     "empty=", "equation=a=b"),
-    ("logger", "readout", "", "", "", ""),
-    ("log", "warning", "by a logger"),
-    ("logger", "main", "conform", "decode", "c-1", "msu-mr"),
-    ("start",),
-    ("log", "info", "within"),
-    ("done", "17 frames"),
-    ("skip",),
-    ("fail", "no carrier"),
-    ("logger", "main", "conform-quiet", "decode", "c-1", ""),
-    ("log", "info", "below the level"),
-    ("log", "error", "above the level"),
-    ("start",),
-    ("logger", "main", "conform-quiet", "loud", "c-1", ""),
-    ("log", "debug", "a component's own level"),
-)
-
-_PLACE = {"logger": "main", "service": "conform", "component": "decode", "cycle": "c-1", "source": "msu-mr"}
-_QUIET = {"logger": "main", "service": "conform-quiet", "component": "decode", "cycle": "c-1"}
-
-EXPECTED = {
-    "six levels": [(level, f"at {level}", {}) for level in LEVELS],
-    "any characters": [("info", HARD, {"text": HARD})],
-    "long lines whole": [("info", LONG, {})],
-    "fields keep their types": [("info", "with fields", {
-        "whole": 17, "negative": -3, "decimal": 1200.5, "truth": True, "lie": False, "zeros": "007", "empty": "",
-        "equation": "a=b"})],
-    "the logger's name": [("warning", "by a logger", {"logger": "readout"})],
-    "steps of a service": [
-        ("info", "started", {**_PLACE, "step": "start"}), ("info", "within", _PLACE),
-        ("info", "17 frames", {**_PLACE, "step": "done"}), ("info", "skipped", {**_PLACE, "step": "skip"}),
-        ("error", "no carrier", {**_PLACE, "step": "fail"})],
-    "the level set at the hub": [
-        ("error", "above the level", _QUIET), ("info", "started", {**_QUIET, "step": "start"}),
-        ("debug", "a component's own level", {**_QUIET, "component": "loud"})],
-}
-"""What is compared, and the records (level, message, fields) that must come of it, in this order."""
+VECTOR = json.loads((TOP / "tests/vectors/logging.json").read_text())
+"""What a program does, and the records (level, message, fields) that must come of it, in order, by what they show."""
 
 HEADED = "owner, process and program"
 """What else is compared: the header's pid is the program's, it names an executable and user, and the file is theirs."""
 
 
-def escaped(field):
-    return field.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n")
-
-
-def script():
-    return "".join("\t".join(map(escaped, action)) + "\n" for action in SCRIPT)
-
-
-def run(language, folder, logs, levels):
-    """Runs the program in a directory that is the language's own, as another program would; returns its pid."""
-    folder.mkdir()
-    argv = language.built(folder)
+def run(argv, logs, levels):
+    """Runs the program as another program would; returns its pid."""
+    script = "".join(map(line, VECTOR["actions"]))
     started = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                env={**os.environ, "DVIC_LOG_DIR": str(logs), "DVIC_LOG_LEVELS": str(levels)})
-    said = started.communicate(script().encode(), timeout=120)
-    assert (started.returncode, *said) == (0, b"", b""), f"{language.name}: {said}"
+    said = started.communicate(script.encode(), timeout=120)
+    assert (started.returncode, *said) == (0, b"", b""), f"{argv}: {said}"
     return started.pid
 
 
@@ -105,8 +56,8 @@ def header_of(file):
         return json.loads(lines.readline())
 
 
-def told_by(folder):
-    """Runs the script in every language; returns of each the header, pid, and items of `hubctl logs -o jsonl`."""
+def told_by(programs, folder):
+    """Runs the script in every language; returns of each the header, owner, and items of `hubctl logs -o jsonl`."""
     with Rig(folder) as rig:
         rig.start_hub()
         agent = rig.new_agent("ada").start().online()
@@ -114,47 +65,64 @@ def told_by(folder):
             (folder / "service.yaml").write_text(
                 f"name: {service}\ncomponents: [{{name: decode, sources: [msu-mr]}}, {{name: loud}}]\n")
             rig.hubctl("service", "create", str(folder / "service.yaml"))
-        rig.hubctl("service", "level", "conform-quiet", "warning")
-        rig.hubctl("service", "level", "conform-quiet", "debug", "--component", "loud")
+        for name, level in VECTOR["levels"].items():
+            service, _, component = name.partition("/")
+            rig.hubctl("service", "level", service, level, *(["--component", component] if component else []))
         levels = agent.folder / "log_levels"
         until(lambda: levels.exists() and "conform-quiet/loud" in levels.read_text(), "the levels are told")
         with ThreadPoolExecutor(2) as at_once:
-            pids = list(at_once.map(lambda each: run(each, folder / each.name, agent.logs, levels), PRESENT))
+            pids = list(at_once.map(lambda argv: run(argv, agent.logs, levels), programs.values()))
         headers = {header_of(file)["pid"]: (header_of(file), file) for file in agent.logs.iterdir()}
         found = {}
-        for language, pid in zip(PRESENT, pids, strict=True):
-            assert pid in headers, f"{language.name} wrote no file of its own"
+        for language, pid in zip(programs, pids, strict=True):
+            assert pid in headers, f"{language} wrote no file of its own"
             header, file = headers[pid]
             sent = ["logs", "all", "-n", "1000", "--source", file.name, "-o", "jsonl"]
-            until(lambda sent=sent: "own level" in rig.hubctl(*sent), f"{language.name}'s last line is at the hub")
-            found[language.name] = (header, file.stat().st_uid, list(map(json.loads, rig.hubctl(*sent).splitlines())))
+            until(lambda sent=sent: "own level" in rig.hubctl(*sent), f"{language}'s last line is at the hub")
+            found[language] = (header, file.stat().st_uid, list(map(json.loads, rig.hubctl(*sent).splitlines())))
         return found
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory):
-    return told_by(tmp_path_factory.mktemp("conformance"))
+def programs(tmp_path_factory):
+    """The argv of each language's conformance program."""
+    def built(language):
+        return language.built(tmp_path_factory.mktemp("program"))
+
+    with ThreadPoolExecutor(2) as at_once:
+        return dict(zip(NAMES, at_once.map(built, PRESENT), strict=True))
+
+
+@pytest.fixture(scope="module")
+def told(programs, tmp_path_factory):
+    return told_by(programs, tmp_path_factory.mktemp("conformance"))
 
 
 def shape(item):
-    return item["level"], item["message"], item.get("fields", {})
+    return [item["level"], item["message"], item.get("fields", {})]
 
 
-@pytest.mark.parametrize("language", [language.name for language in PRESENT])
+@pytest.mark.parametrize("language", NAMES)
 def test_the_hub_says_the_same_of_every_language(told, language):
     header, owner, items = told[language]
-    assert list(map(shape, items)) == [record for records in EXPECTED.values() for record in records]
+    assert list(map(shape, items)) == [record for records in VECTOR["records"].values() for record in records]
     assert owner == os.geteuid() and os.path.isabs(header["executable"]) and header["user"] and header["name"]
     assert re.fullmatch(r"[a-z+]+ \d+\.\d+\.\d+", header["library"])
     times = [item["time"] for item in items]
     assert times == sorted(times)
 
 
+@pytest.mark.parametrize("language", NAMES)
+def test_the_files_of_every_language_are_safe_and_bounded_and_it_harms_nobody(programs, tmp_path, language):
+    with Trial(programs[language], tmp_path) as trial:
+        for do in TRIALS.values():
+            do(trial)
+
+
 def table():
     """What every library here is tried with; a test above fails where one does not do it."""
-    names = [language.name for language in PRESENT]
-    rows = [f"| | {' | '.join(names)} |", "| --- |" + " :---: |" * len(names)]
-    rows += [f"| {what} | {' | '.join(['yes'] * len(names))} |" for what in (*EXPECTED, HEADED)]
+    rows = [f"| | {' | '.join(NAMES)} |", "| --- |" + " :---: |" * len(NAMES)]
+    rows += [f"| {what} | {' | '.join(['yes'] * len(NAMES))} |" for what in (*VECTOR["records"], HEADED, *TRIALS)]
     return "\n".join(["<!-- conformance: drawn by tests/libraries/test_conformance.py -->", *rows, "<!-- end -->"])
 
 

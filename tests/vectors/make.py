@@ -210,8 +210,55 @@ def selectors() -> dict:
             "refused": refused}
 
 
+LEVELS = ("debug", "info", "notice", "warning", "error", "critical")
+HARD = 'quote " backslash \\ tab \t line\nend é 😀 \u2028 \x01 \x7f </script> %s %d {} $(x)'
+LONG = "é" * 9000
+"""Longer than what one write of a buffered stream holds."""
+
+
+def logging() -> dict:
+    """What a program asks of its language's logging library, and the records that the hub must have of it."""
+    actions = [
+        *(["log", level, f"at {level}"] for level in LEVELS),
+        ["log", "info", HARD, f"text={HARD}"],
+        ["log", "info", LONG],
+        ["log", "info", "with fields", "whole=17", "negative=-3", "decimal=1200.5", "truth=true", "lie=false",
+         "zeros=007", "empty=", "equation=a=b"],
+        ["logger", "readout", "", "", "", ""], ["log", "warning", "by a logger"],
+        ["logger", "main", "conform", "decode", "c-1", "msu-mr"], ["start"], ["log", "info", "within"],
+        ["done", "17 frames"], ["skip"], ["fail", "no carrier"],
+        ["logger", "main", "conform-quiet", "decode", "c-1", ""], ["log", "info", "below the level"],
+        ["log", "error", "above the level"], ["start"],
+        ["logger", "main", "conform-quiet", "loud", "c-1", ""], ["log", "debug", "a component's own level"]]
+    place = {"logger": "main", "service": "conform", "component": "decode", "cycle": "c-1", "source": "msu-mr"}
+    quiet = {"logger": "main", "service": "conform-quiet", "component": "decode", "cycle": "c-1"}
+    records = {
+        "six levels": [[level, f"at {level}", {}] for level in LEVELS],
+        "any characters": [["info", HARD, {"text": HARD}]],
+        "long lines whole": [["info", LONG, {}]],
+        "fields keep their types": [["info", "with fields", {
+            "whole": 17, "negative": -3, "decimal": 1200.5, "truth": True, "lie": False, "zeros": "007", "empty": "",
+            "equation": "a=b"}]],
+        "the logger's name": [["warning", "by a logger", {"logger": "readout"}]],
+        "steps of a service": [
+            ["info", "started", {**place, "step": "start"}], ["info", "within", place],
+            ["info", "17 frames", {**place, "step": "done"}], ["info", "skipped", {**place, "step": "skip"}],
+            ["error", "no carrier", {**place, "step": "fail"}]],
+        "the level set at the hub": [
+            ["error", "above the level", quiet], ["info", "started", {**quiet, "step": "start"}],
+            ["debug", "a component's own level", {**quiet, "component": "loud"}]]}
+    return {"about": "actions: what a program does with its library, in turn: log LEVEL TEXT [KEY=VALUE]..., where "
+                     "VALUE is an integer, a decimal, true, false, or text; logger NAME SERVICE COMPONENT CYCLE "
+                     "SOURCE, the logger of what follows; start|done|fail|skip [TEXT]. levels: as they are set at "
+                     "the hub. records: level, message and fields of what must come of them, in order, by what they "
+                     "show",
+            "levels": {"conform-quiet": "warning", "conform-quiet/loud": "debug"},
+            "actions": actions, "records": records}
+
+
 FILES = {"keys.json": keys, "signed.json": signed, "frames.json": frames, "batches.json": batches,
-         "tokens.json": tokens, "selectors.json": selectors, "sealed.json": sealed}
+         "tokens.json": tokens, "selectors.json": selectors, "sealed.json": sealed,
+         "logging.json": logging}
 
 
 def text_of(name: str) -> str:

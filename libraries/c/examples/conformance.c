@@ -4,6 +4,8 @@
  *     log LEVEL TEXT [KEY=VALUE...]                   VALUE: an integer, a decimal, true, false, or text
  *     logger NAME SERVICE COMPONENT CYCLE SOURCE      for the lines that follow; an empty part is none
  *     start|done|fail|skip [TEXT]
+ *     many COUNT LEVEL TEXT                           the record so many times
+ *     say TEXT                                        on standard output, when all above is logged
  */
 #include <dvic_log.h>
 
@@ -61,6 +63,21 @@ static const char *some(int count, char *parts[PARTS], int number)
     return number < count && parts[number][0] ? parts[number] : NULL;
 }
 
+static void log_parts(dvic_logger *logger, int count, char *parts[])
+{
+    dvic_field fields[PARTS];
+    int used = 0;
+    for (int number = 2; number < count; number++) {
+        char *equals = strchr(parts[number], '=');
+        if (!equals)
+            continue;
+        *equals = '\0';
+        fields[used++] = field_of(parts[number], equals + 1);
+    }
+    fields[used].type = DVIC_END;
+    dvic_log_with(logger, dvic_level_of(parts[0]), fields, "%s", parts[1]);
+}
+
 int main(void)
 {
     static const char *const steps[] = {"", "start", "done", "fail", "skip"};
@@ -78,17 +95,13 @@ int main(void)
             logger = dvic_logger_open(some(count, parts, 1), some(count, parts, 2), some(count, parts, 3),
                                       some(count, parts, 4), some(count, parts, 5));
         } else if (strcmp(parts[0], "log") == 0 && count >= 3) {
-            dvic_field fields[PARTS];
-            int used = 0;
-            for (int number = 3; number < count; number++) {
-                char *equals = strchr(parts[number], '=');
-                if (!equals)
-                    continue;
-                *equals = '\0';
-                fields[used++] = field_of(parts[number], equals + 1);
-            }
-            fields[used].type = DVIC_END;
-            dvic_log_with(logger, dvic_level_of(parts[1]), fields, "%s", parts[2]);
+            log_parts(logger, count - 1, parts + 1);
+        } else if (strcmp(parts[0], "many") == 0 && count == 4) {
+            for (long left = strtol(parts[1], NULL, 10); left > 0; left--)
+                log_parts(logger, 2, parts + 2);
+        } else if (strcmp(parts[0], "say") == 0 && count == 2) {
+            printf("%s\n", parts[1]);
+            fflush(stdout);
         } else {
             const char *text = some(count, parts, 1);
             int step = 1;

@@ -32,6 +32,16 @@ static dvic::field field_of(const std::string &key, const std::string &value)
     return {key, value};
 }
 
+// parts from the level on
+static void log_parts(const dvic::logger &logger, const std::vector<std::string> &parts, std::size_t level)
+{
+    std::vector<dvic::field> fields;
+    for (std::size_t number = level + 2; number < parts.size(); number++)
+        if (const auto equals = parts[number].find('='); equals != std::string::npos)
+            fields.push_back(field_of(parts[number].substr(0, equals), parts[number].substr(equals + 1)));
+    logger.log(dvic::level_of(parts[level]), "{}", parts[level + 1], fields);
+}
+
 int main()
 {
     std::optional<dvic::logger> logger;
@@ -47,11 +57,12 @@ int main()
                 at.cycle = parts[4];
             logger.emplace(parts[1], at);
         } else if (action == "log" && parts.size() >= 3) {
-            std::vector<dvic::field> fields;
-            for (std::size_t number = 3; number < parts.size(); number++)
-                if (const auto equals = parts[number].find('='); equals != std::string::npos)
-                    fields.push_back(field_of(parts[number].substr(0, equals), parts[number].substr(equals + 1)));
-            logger->log(dvic::level_of(text), "{}", parts[2], fields);
+            log_parts(*logger, parts, 1);
+        } else if (action == "many" && parts.size() == 4) {
+            for (long left = std::stol(text); left > 0; left--)
+                log_parts(*logger, parts, 2);
+        } else if (action == "say") {
+            std::cout << text << std::endl;
         } else if (action == "start") {
             text.empty() ? logger->start() : logger->start("{}", text);
         } else if (action == "done") {

@@ -21,17 +21,27 @@ public final class Conformance {
             if (action.equals("logger")) {
                 log = DvicLog.logger(given.get(0)).of(given.get(1), given.get(2), given.get(3), given.get(4));
             } else if (action.equals("log")) {
-                List<Object> fields = new ArrayList<>();
-                for (String pair : given.subList(2, given.size())) {
-                    String[] parts = pair.split("=", 2);
-                    fields.add(parts[0]);
-                    fields.add(typed(parts[1]));
+                logged(log, given);
+            } else if (action.equals("many")) {
+                for (int left = Integer.parseInt(given.remove(0)); left > 0; left--) {
+                    logged(log, given);
                 }
-                log.log(DvicLog.level(given.get(0)), given.get(1), fields.toArray());
+            } else if (action.equals("say")) {
+                System.out.println(given.get(0));
             } else {
                 step(log, action, given);
             }
         }
+    }
+
+    private static void logged(Logger log, List<String> given) {
+        List<Object> fields = new ArrayList<>();
+        for (String pair : given.subList(2, given.size())) {
+            String[] parts = pair.split("=", 2);
+            fields.add(parts[0]);
+            fields.add(typed(parts[1]));
+        }
+        log.log(DvicLog.level(given.get(0)), given.get(1), fields.toArray());
     }
 
     private static void step(Logger log, String action, List<String> given) throws Exception {

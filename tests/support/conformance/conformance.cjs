@@ -8,9 +8,12 @@ const typed = text => text === 'true' ? true
       : /^-?(0|[1-9]\d*)\.\d+$/.test(text) ? Number(text) : text
 
 let log = dvicLog
-for (const line of require('node:fs').readFileSync(0, 'utf8').split('\n').filter(Boolean)) {
-  const [action, ...given] = line.split('\t').map(plain)
-  if (action === 'logger') {
+function act (action, given) {
+  if (action === 'say') {
+    console.log(given[0])
+  } else if (action === 'many') {
+    for (let left = Number(given[0]); left > 0; left--) act('log', given.slice(1))
+  } else if (action === 'logger') {
     const [name, service, component, cycle, source] = given.map(word => word || undefined)
     log = dvicLog.getLogger(name, { service, component, cycle, source })
   } else if (action === 'log') {
@@ -20,3 +23,10 @@ for (const line of require('node:fs').readFileSync(0, 'utf8').split('\n').filter
     log[action](...given)
   }
 }
+
+let rest = ''
+process.stdin.setEncoding('utf8').on('data', chunk => {
+  const lines = (rest + chunk).split('\n')
+  rest = lines.pop()
+  for (const [action, ...given] of lines.map(line => line.split('\t').map(plain))) act(action, given)
+})

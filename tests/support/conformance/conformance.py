@@ -18,6 +18,10 @@ def typed(text):
     return float(text) if re.fullmatch(r"-?(0|[1-9]\d*)\.\d+", text) else text
 
 
+def logged(level, text, *pairs):
+    log.log(level, "%s", text, **{key: typed(value) for key, value in (pair.split("=", 1) for pair in pairs)})
+
+
 log = dvic_log
 for line in sys.stdin.buffer:
     action, *given = map(plain, line.decode().rstrip("\n").split("\t"))
@@ -25,7 +29,11 @@ for line in sys.stdin.buffer:
         name, *place = given
         log = dvic_log.get_logger(name, *(word or None for word in place))
     elif action == "log":
-        level, text, *pairs = given
-        log.log(level, "%s", text, **{key: typed(value) for key, value in (pair.split("=", 1) for pair in pairs)})
+        logged(*given)
+    elif action == "many":
+        for _ in range(int(given[0])):
+            logged(*given[1:])
+    elif action == "say":
+        print(given[0], flush=True)
     else:
         getattr(log, action)(*(["%s", given[0]] if given else []))

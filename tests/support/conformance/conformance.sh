@@ -9,6 +9,11 @@ plain() { # plain FIELD: sets `text`, with the ends of lines that it ends with
     text=${text%.}
 }
 
+act() {
+    "$top/libraries/shell/dvic-log" --logger "${name:-}" --service "${service:-}" --component "${component:-}" \
+        --cycle "${cycle:-}" --source "${source:-}" -- "$@"
+}
+
 while IFS= read -r line; do
     set --
     while :; do
@@ -17,9 +22,17 @@ while IFS= read -r line; do
         case $line in *"$tab"*) line=${line#*"$tab"} ;; *) break ;; esac
     done
     case $1 in
-        logger) name=$2 service=$3 component=$4 cycle=$5 source=$6; continue ;;
-        log) shift ;;
+        logger) name=$2 service=$3 component=$4 cycle=$5 source=$6 ;;
+        say) echo "$2" ;;
+        log) shift; act "$@" ;;
+        many)
+            left=$2
+            shift 2
+            while [ "$left" -gt 0 ]; do
+                act "$@"
+                left=$((left - 1))
+            done
+            ;;
+        *) act "$@" ;;
     esac
-    "$top/libraries/shell/dvic-log" --logger "${name:-}" --service "${service:-}" --component "${component:-}" \
-        --cycle "${cycle:-}" --source "${source:-}" -- "$@"
 done
