@@ -1,7 +1,7 @@
 """Pure: log records as hubctl shows them. History (REST) and live events (stream) become the same item first.
 
     table   11-20 10:00:00.123 web-1    error   sshd[812]: Failed password for root
-    wide    with the year, the source beside the unit, and the record's further fields
+    wide    with the year, the source beside the unit, whose it is (uid), and the record's further fields
 """
 
 from collections.abc import Hashable
@@ -13,7 +13,7 @@ from .output import Listing, level_style, paint
 from .tables import cell_width
 from .times import clock, moment_of, short_clock, to_rfc3339
 
-FIELDS = ("time", "node", "source", "level", "unit", "pid", "message", "fields")
+FIELDS = ("time", "node", "source", "level", "unit", "pid", "uid", "message", "fields")
 NODE_COLOURS = ("cyan", "green", "magenta", "blue", "yellow")
 LEVEL_WIDTH = 8
 WIDEST_NODE = 24
@@ -26,7 +26,7 @@ def item_of(record: dict) -> dict:
     """The item of a record: the fields that the machine-readable forms promise, and `node_id` for telling apart."""
     return {"time": to_rfc3339(moment_of(record.get("time"))), "node": record.get("node", ""),
             "source": record.get("source", ""), "level": record.get("level", ""), "unit": record.get("unit") or "",
-            "pid": record.get("pid"), "message": record.get("message", ""), "fields": record.get("fields") or {},
+            "pid": record.get("pid"), "uid": record.get("uid"), "message": record.get("message", ""), "fields": record.get("fields") or {},
             "node_id": record.get("node_id") or record.get("node", "")}
 
 
@@ -65,8 +65,9 @@ class LineWriter:
             first = paint(first, style) if style in ("red", "bold red") else first
         lines = [f"{time} {node} {level} {one_line(self._origin(item))}: {first}"]
         lines += [f"    {other}" for other in others]
-        if self._wide and item["fields"]:
-            fields = one_line(" ".join(f"{key}={value}" for key, value in item["fields"].items()))
+        more = {} if item["uid"] is None else {"uid": item["uid"]}
+        if self._wide and (more := {**more, **item["fields"]}):
+            fields = one_line(" ".join(f"{key}={value}" for key, value in more.items()))
             lines.append(f"    {paint(fields, 'dim') if self._colour else fields}")
         return "\n".join(lines)
 

@@ -72,6 +72,8 @@ def test_the_owner_is_the_truth_and_the_header_a_claim(tmp_path):
             assert about["uid"] == os.getuid()
             assert about["owner"] == pwd.getpwuid(os.getuid()).pw_name
             assert about["header"]["user"] == "somebody-else"
+            [record] = reader.titled("dvic_log_x")
+            assert (record["uid"], record["pid"]) == (os.getuid(), 42)
     asyncio.run(scenario())
 
 
@@ -84,7 +86,7 @@ def test_the_header_is_known_when_reading_goes_on_in_the_middle(tmp_path):
         append(path, "two\n")
         async with following(tmp_path, reader.cursors) as later:
             await later.until(lambda: later.messages("dvic_log_x") == ["two"])
-            assert later.about[name_of(path)]["header"]["pid"] == 42
+            assert later.about[name_of(path)]["header"]["pid"] == later.titled("dvic_log_x")[0]["pid"] == 42
             assert not later.gaps("dvic_log_x")
     asyncio.run(scenario())
 

@@ -63,10 +63,12 @@ def test_jsonl_holds_exactly_the_promised_fields_in_their_order(hubctl, fleet):
     fleet.log("web-1", "hello", level="warning", unit="ssh.service", pid=812, fields={"beam": 1}, boot="b", uid=0)
     fleet.log("web-1", "from a file", source="dvic_log_x")
     first, second = map(json.loads, hubctl("logs", "-o", "jsonl").stdout.splitlines())
-    assert list(first) == list(second) == ["time", "node", "source", "level", "unit", "pid", "message", "fields"]
+    assert list(first) == list(second) == ["time", "node", "source", "level", "unit", "pid", "uid", "message",
+                                          "fields"]
     assert {**first, "time": ""} == {"time": "", "node": "web-1", "source": "journal", "level": "warning",
-                                     "unit": "ssh.service", "pid": 812, "message": "hello", "fields": {"beam": 1}}
-    assert (second["unit"], second["pid"], second["fields"]) == ("", None, {})
+                                     "unit": "ssh.service", "pid": 812, "uid": 0, "message": "hello",
+                                     "fields": {"beam": 1}}
+    assert (second["unit"], second["pid"], second["uid"], second["fields"]) == ("", None, None, {})
     assert first["time"].endswith("Z") and len(first["time"]) == 27
 
 
@@ -110,14 +112,14 @@ def test_filters(hubctl, fleet, arguments, found):
 
 def test_a_line_for_people(hubctl, fleet):
     fleet.log("web-1", "Failed password", level="error", unit="ssh.service", pid=812, time=1795168800_123456)
-    fleet.log("web-1", "two\nlines\n", source="dvic_log_x", time=1795168801_000000, fields={"beam": 1})
+    fleet.log("web-1", "two\nlines\n", source="dvic_log_x", time=1795168801_000000, fields={"beam": 1}, pid=42, uid=1000)
     assert hubctl("logs").stdout == (
         "11-20 10:00:00.123 web-1    error    ssh[812]: Failed password\n"
-        "11-20 10:00:01.000 web-1    info     dvic_log_x: two\n"
+        "11-20 10:00:01.000 web-1    info     dvic_log_x[42]: two\n"
         "    lines\n")
     wide = hubctl("logs", "-o", "wide").stdout
     assert "2026-11-20 10:00:00.123456 web-1    error    journal/ssh.service[812]: " in wide
-    assert "\n    beam=1\n" in wide
+    assert "\n    uid=1000 beam=1\n" in wide
 
 
 def test_hostile_lines_do_nothing_to_the_terminal(hubctl, fleet):

@@ -108,6 +108,7 @@ def test_the_hub_says_the_same_of_every_language(told, language):
     assert list(map(shape, items)) == [record for records in VECTOR["records"].values() for record in records]
     assert owner == os.geteuid() and os.path.isabs(header["executable"]) and header["user"] and header["name"]
     assert re.fullmatch(r"[a-z+]+ \d+\.\d+\.\d+", header["library"])
+    assert {(item["pid"], item["uid"]) for item in items} == {(header["pid"], owner)}
     times = [item["time"] for item in items]
     assert times == sorted(times)
 

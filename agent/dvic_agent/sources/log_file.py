@@ -94,6 +94,8 @@ class LogFile:
         self.waiting = False
         """A line without its end is there."""
         self.header: dict | None = None
+        self._writer = {"uid": uid}
+        """Of each record: whose the file is, and the process that its first line claims."""
         self._files = files
         self._clock = clock
         self.size = 0
@@ -212,6 +214,7 @@ class LogFile:
             return
         record = record_of(line, now, cut)
         if record:
+            record.update(self._writer)
             found.append(record)
 
     def _long_line(self, fd: int, start: int, now: int, patient: bool, found: list[dict]) -> tuple[int, bool]:
@@ -246,6 +249,8 @@ class LogFile:
         head = os.pread(fd, MAX_HEADER_BYTES, 0)
         self._learned = b"\n" in head or len(head) == MAX_HEADER_BYTES
         self.header = header_of(head.split(b"\n", 1)[0]) if b"\n" in head else None
+        if self.header and "pid" in self.header:
+            self._writer["pid"] = self.header["pid"]
         about = {"path": printable(self.path, MAX_PATH_TEXT), "owner": _owner(self.uid), "uid": self.uid}
         self.about = {**about, "header": self.header} if self.header is not None else about
 
