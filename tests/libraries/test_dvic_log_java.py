@@ -123,3 +123,4 @@ def test_the_example_of_its_page_runs(logs, run):
     assert [(r["l"], r["m"]) for r in logs.records()] == [
         ("info", "run 17 started"), ("warning", "channel 3 is noisy"), ("info", "started"), ("debug", "frame 17"),
         ("info", "done"), ("error", "sda is nearly full")]
+    assert [logs.header(file)["name"] for file in logs.files()] == ["Example"]

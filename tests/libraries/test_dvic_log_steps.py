@@ -3,10 +3,14 @@
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from readme_code import blocks
 
 from dvic_log import LogFile, Logger, lines, new_cycle
+
+PAGE = Path(__file__).resolve().parents[2] / "libraries/python/README.md"
 
 
 @pytest.fixture
@@ -95,3 +99,17 @@ def test_the_cycle_comes_from_the_environment_where_none_is_given(logs, monkeypa
 def test_cycles_that_are_made_differ_and_sort_by_time():
     made = {new_cycle() for _ in range(100)}
     assert len(made) == 100 and all(re.fullmatch(r"\d{8}T\d{6}-[0-9a-f]{6}", name) for name in made)
+
+
+@pytest.mark.parametrize("number, messages", [
+    (0, [("", "info", "run 17 started"), ("", "warning", "channel 3 is noisy"), ("start", "info", "started"),
+         ("", "debug", "frame 17"), ("done", "info", "done"), ("", "error", "read-out failed")]),
+    (1, []),
+    (2, [("start", "info", "started"), ("", "info", "frame 17"), ("done", "info", "done"), ("start", "info", "started"),
+         ("", "info", "17 frames"), ("done", "info", "done")])])
+def test_the_examples_of_its_page_run(logs, tmp_path, number, messages):
+    program = tmp_path / "program.py"
+    program.write_text(("" if number == 0 else "import logging, dvic_log\n") + blocks(PAGE, "python")[number])
+    done = subprocess.run([sys.executable, program], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert told(logs) == messages

@@ -199,7 +199,9 @@ public final class LogFile {
     }
 
     private static String programName() {
-        String command = System.getProperty("sun.java.command", "").split(" ")[0];
+        String[] words = System.getProperty("sun.java.command", "").split(" ");
+        // `java Example.java` runs a part of the compiler, which runs the program
+        String command = words[words.length > 1 && words[0].startsWith("jdk.compiler/") ? 1 : 0];
         command = command.substring(command.lastIndexOf('/') + 1).replaceAll("\\.(jar|java)$", "");
         command = command.substring(command.lastIndexOf('.') + 1);
         return command.isEmpty() ? "java" : command;
