@@ -111,7 +111,8 @@ def write_settings(trial: Trial) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     if _read_toml(trial.hub_config).get("listen") != f"127.0.0.1:{trial.port}":
         trial.hub_config.write_text(
-            f'listen = "127.0.0.1:{trial.port}"\nstate_dir = "var"\n', "utf-8")
+            f'listen = "127.0.0.1:{trial.port}"\nstate_dir = "var"\n'
+            f"libraries_dir = {json.dumps(str(trial.hub_config.parent / 'libraries'))}\n", "utf-8")
     agent = trial.agent_config / "agent.toml"
     if not agent.exists():
         agent.write_text(f"executor_socket = {json.dumps(str(trial.executor_socket))}\n\n"

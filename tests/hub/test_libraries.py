@@ -66,4 +66,4 @@ def test_nothing_else_is_ever_served(tmp_path, folder):
 
 def test_a_hub_without_libraries_says_how_to_get_them(tmp_path):
     [(status, _, page)] = fetched(tmp_path, tmp_path / "nowhere", "/libraries/")
-    assert status == 200 and "libraries/build.sh" in page
+    assert status == 200 and "libraries/build.sh" in page and ".dvic/hub/libraries" in page

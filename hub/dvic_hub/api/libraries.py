@@ -51,6 +51,9 @@ code {{ overflow-wrap: anywhere }}
 <h1>Libraries</h1>
 <p>A program that logs by one of these is in <code>hubctl logs -f</code>, with its level, owner and process.</p>
 {content}
+<p>Where a machine does not know the authority of the hub's certificate, it has to be told: <code>curl --cacert ca.pem</code>,
+<code>pip install --cert ca.pem</code>, <code>npm install --cafile ca.pem</code>; a private one is in
+<code>/etc/dvic-hub/tls/ca.pem</code> of the hub's machine.</p>
 </html>
 """
 
@@ -60,7 +63,8 @@ async def index(doors: Doors, call: Call) -> web.Response:
     rows = [_row(doors.config.url, name, size) for name, size in found]
     content = ("<table>\n<tr><th>for<th>file<th>bytes<th>how\n" + "\n".join(rows) + "\n</table>" if rows else
                "<p>This hub has none: build them by <code>libraries/build.sh</code> into its "
-               "<code>libraries_dir</code>.</p>")
+               "<code>libraries_dir</code>; into <code>.dvic/hub/libraries</code>, where <code>install/try.sh</code> "
+               "started it.</p>")
     return web.Response(text=_PAGE.format(content=content), content_type="text/html", charset="utf-8", headers=_HEADERS)
 
 
