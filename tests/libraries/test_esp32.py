@@ -5,6 +5,7 @@ import json
 import subprocess
 import zipfile
 from email.utils import formatdate
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -134,6 +135,20 @@ def test_the_zip_is_an_arduino_library_and_the_same_each_time(tmp_path):
     assert {"DVIC/library.properties", "DVIC/keywords.txt", "DVIC/src/Dvic.h", "DVIC/src/dvic_core.c",
             "DVIC/examples/Beat/Beat.ino"} <= set(names)
     assert not [name for name in names if "host" in name]
+
+
+def test_the_arduino_class_and_its_example_are_sound_to_a_compiler(tmp_path):
+    """Of this machine, by the declarations of what they call: the core's own compiler can't be had here."""
+    core = Path(__file__).parent / "arduino/core.h"
+    for name in ("Arduino", "HTTPClient", "Preferences", "WiFi", "WiFiClientSecure", "WiFiUdp"):
+        (tmp_path / f"{name}.h").write_text(f'#pragma once\n#include "{core}"\n')
+    (tmp_path / "sketch.cpp").write_text((LIBRARY / "examples/Beat/Beat.ino").read_text())
+    for source in (LIBRARY / "src/Dvic.cpp", tmp_path / "sketch.cpp"):
+        for standard in ("gnu++11", "gnu++17"):
+            done = subprocess.run(["g++", f"-std={standard}", "-Wall", "-Wextra", "-Werror", "-fsyntax-only",
+                                   "-DARDUINO_ARCH_ESP32", f"-I{tmp_path}", f"-I{LIBRARY / 'src'}", source],
+                                  capture_output=True, text=True)
+            assert done.returncode == 0, done.stderr
 
 
 def test_the_readmes_example_is_the_one_that_the_zip_holds():

@@ -6,7 +6,8 @@ import subprocess
 
 import pytest
 from machine import SUITES, Machine
-from one_machine import INSTALL_SECONDS, enrol, files, hubctl, install, people, shell, show, until, until_online
+from one_machine import INSTALL_SECONDS, URL, enrol, files, hubctl, install, people, shell, show, until, until_online
+from programmer import COMPILERS, Programmer
 
 pytestmark = pytest.mark.machines
 
@@ -28,8 +29,8 @@ def bare(suite):
 
 @pytest.fixture(scope="module")
 def enrolled(suite, debs):
-    """A machine with a hub, an operator who is signed in, and itself as the hub's node."""
-    with Machine(suite) as booted:
+    """A machine with compilers, a hub, an operator who is signed in, and itself as the hub's node."""
+    with Machine(suite, more=COMPILERS) as booted:
         install(booted, debs.agent, debs.hub)
         enrol(booted)
         yield booted
@@ -100,6 +101,24 @@ def test_the_unprivileged_agent_reports_the_journal_and_the_log_files_of_others(
     assert show(enrolled, "dvic-agent.service", "User") == "dvic-agent"
     doctor = json.loads(shell(enrolled, "dvic-agent doctor --json"))
     assert [finding for finding in doctor if finding["state"] != "ok"] == []
+
+
+def test_programs_log_by_the_libraries_that_the_hub_serves_as_their_pages_say(enrolled):
+    assert "libdvic-log-dev_" in shell(enrolled, f"curl -fsS {URL}/libraries/")
+    ada = Programmer(enrolled, URL)
+    for write in (ada.in_c, ada.in_cpp, ada.in_python, ada.in_shell):
+        write()
+
+    def told():
+        lines = hubctl(enrolled, "logs all -n 1000 --source 'dvic_log_*' -o jsonl").splitlines()
+        records = [record for record in map(json.loads, lines) if record["uid"] == ada.uid and record["pid"]]
+        return {(re.split("[_-]", record["source"])[2], record["level"], record["message"].split("\n")[0])
+                for record in records}
+
+    wanted = {("steps", "warning", "noisy"), ("steps", "info", "412 events"), ("steps", "warning", "channel 3 is noisy"),
+              ("planned", "warning", "channel 3 is noisy"), ("program", "error", "read-out failed"),
+              ("job", "debug", "frame 17"), ("job", "info", "1 frame")}
+    until(lambda: told() >= wanted, "their lines")
 
 
 def test_a_run_is_a_unit_of_root_and_the_executor_is_gone_when_idle(enrolled):
