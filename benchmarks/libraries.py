@@ -21,6 +21,7 @@ from pathlib import Path
 from report import Figure, tell
 
 TOP = Path(__file__).resolve().parents[1]
+HERE = TOP / "benchmarks/libraries"
 
 PYTHON = """
 import logging, sys, time
@@ -123,7 +124,14 @@ def programs(folder: Path) -> list[tuple[str, str, list]]:
     sources = sorted((TOP / "libraries/java/src/main/java").rglob("*.java"))
     subprocess.run(["javac", "--release", "11", "-d", classes, *sources, folder / "Bench.java"], check=True)
     usual = folder / "usual"
+    for name, argv in (("dvic_log.o", ["gcc", "-std=c99", "-c", TOP / "libraries/c/dvic_log.c"]),
+                       ("in-c", ["gcc", "-std=c99", "-D_GNU_SOURCE", HERE / "calls.c", folder / "dvic_log.o"]),
+                       ("in-cpp", ["g++", "-std=c++17", HERE / "calls.cpp", folder / "dvic_log.o"])):
+        subprocess.run([*argv, "-O2", f"-I{TOP / 'libraries/c'}", f"-I{TOP / 'libraries/cpp'}", "-pthread", "-o",
+                        folder / name], check=True)
     return [
+        ("C", "fprintf and fflush to a file", [folder / "in-c", "CALLS", "ROUNDS", usual]),
+        ("C++", "a stream to a file", [folder / "in-cpp", "CALLS", "ROUNDS", usual]),
         ("Python", "logging to a file", [sys.executable, "-c", PYTHON, "CALLS", "ROUNDS", usual]),
         ("JavaScript", "console to a file", ["node", folder / "bench.cjs", "CALLS", "ROUNDS", usual,
                                              TOP / "libraries/javascript"]),
