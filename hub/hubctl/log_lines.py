@@ -26,7 +26,8 @@ def item_of(record: dict) -> dict:
     """The item of a record: the fields that the machine-readable forms promise, and `node_id` for telling apart."""
     return {"time": to_rfc3339(moment_of(record.get("time"))), "node": record.get("node", ""),
             "source": record.get("source", ""), "level": record.get("level", ""), "unit": record.get("unit") or "",
-            "pid": record.get("pid"), "uid": record.get("uid"), "message": record.get("message", ""), "fields": record.get("fields") or {},
+            "pid": record.get("pid"), "uid": record.get("uid"), "message": record.get("message", ""),
+            "fields": record.get("fields") or {},
             "node_id": record.get("node_id") or record.get("node", "")}
 
 

@@ -112,7 +112,8 @@ def test_filters(hubctl, fleet, arguments, found):
 
 def test_a_line_for_people(hubctl, fleet):
     fleet.log("web-1", "Failed password", level="error", unit="ssh.service", pid=812, time=1795168800_123456)
-    fleet.log("web-1", "two\nlines\n", source="dvic_log_x", time=1795168801_000000, fields={"beam": 1}, pid=42, uid=1000)
+    fleet.log("web-1", "two\nlines\n", source="dvic_log_x", time=1795168801_000000, fields={"beam": 1}, pid=42,
+              uid=1000)
     assert hubctl("logs").stdout == (
         "11-20 10:00:00.123 web-1    error    ssh[812]: Failed password\n"
         "11-20 10:00:01.000 web-1    info     dvic_log_x[42]: two\n"

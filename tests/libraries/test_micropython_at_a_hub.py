@@ -77,6 +77,22 @@ assert dvic.beat(), d.problem""")
     assert record["fields"] == {"gain": 0.5, "on": True, "who": "me"}
 
 
+def test_a_device_tells_the_steps_of_a_service(rig, device, tmp_path):
+    (tmp_path / "service.yaml").write_text("name: greenhouse\ncomponents: [{name: scale}]\n")
+    rig.hubctl("service", "create", str(tmp_path / "service.yaml"))
+    place = "service='greenhouse', component='scale'"
+    device.run(BEAT + f"dvic.log('info', 'begins', {place}, step='start')\n"
+                      f"dvic.log('info', 'weighed', {place}, grams=12)\n"
+                      f"dvic.log('error', 'too heavy', {place}, step='fail')\nassert dvic.beat(), d.problem")
+
+    def cycle():
+        return rig.hubctl("service", "show", "greenhouse")
+
+    until(lambda: "too heavy" in cycle(), "the step's end is known")
+    step = next(line.split() for line in cycle().splitlines() if line.startswith("scale "))
+    assert "error" in step and device.name in step
+
+
 def test_a_device_without_a_clock_takes_the_hubs_and_its_records_have_their_times(rig, device):
     said = device.run("""
 import dvic, time

@@ -115,8 +115,8 @@ def test_programs_log_by_the_libraries_that_the_hub_serves_as_their_pages_say(en
         return {(re.split("[_-]", record["source"])[2], record["level"], record["message"].split("\n")[0])
                 for record in records}
 
-    wanted = {("steps", "warning", "noisy"), ("steps", "info", "412 events"), ("steps", "warning", "channel 3 is noisy"),
-              ("planned", "warning", "channel 3 is noisy"), ("program", "error", "read-out failed"),
+    wanted = {("steps", "warning", "noisy"), ("steps", "info", "412 events"), ("program", "error", "read-out failed"),
+              ("steps", "warning", "channel 3 is noisy"), ("planned", "warning", "channel 3 is noisy"),
               ("job", "debug", "frame 17"), ("job", "info", "1 frame")}
     until(lambda: told() >= wanted, "their lines")
 
