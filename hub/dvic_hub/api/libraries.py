@@ -52,8 +52,8 @@ code {{ overflow-wrap: anywhere }}
 <p>A program that logs by one of these is in <code>hubctl logs -f</code>, with its level, owner and process.</p>
 {content}
 <p>Where a machine does not know the authority of the hub's certificate, it has to be told:
-<code>curl --cacert ca.pem</code>, <code>pip install --cert ca.pem</code>,
-<code>npm install --cafile ca.pem</code>; a private one is in <code>/etc/dvic-hub/tls/ca.pem</code> of the hub's machine.</p>
+<code>curl --cacert ca.pem</code>, <code>pip install --cert ca.pem</code>, <code>npm install --cafile ca.pem</code>;
+a private one is in <code>/etc/dvic-hub/tls/ca.pem</code> of the hub's machine.</p>
 </html>
 """
 
