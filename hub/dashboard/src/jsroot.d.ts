@@ -7,8 +7,10 @@ type RootPainter = {
   clearHistPalette?: () => void
   getPadPainter(): RootPad | null
 }
+type RootSize = { width: number; height: number; changed: boolean }
 type RootPad = {
-  redraw(): Promise<unknown>
+  redrawPad(): Promise<unknown>
+  testMainResize(...given: unknown[]): RootSize
   cleanup(): void
   checkCanvasResize(size?: unknown, force?: boolean): Promise<unknown> | false
   getFramePainter(): RootFrame | null

@@ -39,6 +39,7 @@ export class PlotDrawing {
   #plan: Plan | null = null
   #colours = ""
   #width = 0
+  #size: RootSize | null = null
 
   constructor(box: HTMLElement) {
     this.#box = box
@@ -54,7 +55,7 @@ export class PlotDrawing {
       // what draws the contents first sees them: the axes follow the first one
       const fits = items.every((item, at) => this.#painters[at]?.updateObject(item.object, item.option))
       if (fits) {
-        await this.#pad.redraw()
+        await this.#pad.redrawPad()
         this.#finish()
         return
       }
@@ -65,6 +66,7 @@ export class PlotDrawing {
     this.#shape = shape
     const pad = this.#pad = await TCanvasPainter.draw(this.#box, canvasOf(plan, this.#box.clientWidth, this.#box.clientHeight), "")
     this.#width = this.#box.clientWidth
+    this.#measureOnce(pad)
     for (const item of items) {
       const painter = await draw(this.#box, item, plan)
       if (this.#pad !== pad) return
@@ -76,7 +78,7 @@ export class PlotDrawing {
       this.#painters.push(painter)
       if (this.#painters.length === 1) ownLogarithms(pad, plan)
     }
-    if (plan.colours) await pad.redraw()
+    if (plan.colours) await pad.redrawPad()
     this.#finish()
   }
 
@@ -88,6 +90,7 @@ export class PlotDrawing {
       await this.show(this.#plan)
       return
     }
+    this.#size = null
     await this.#pad.checkCanvasResize(null, true)
     this.#finish()
   }
@@ -108,6 +111,16 @@ export class PlotDrawing {
   /** The picture that is shown, with its size. */
   get picture(): SVGSVGElement | null {
     return this.#box.querySelector("svg")
+  }
+
+  /** JSROOT measures its box at each redraw, and that lays out the whole page anew; `resize` says when there is need to. */
+  #measureOnce(pad: RootPad): void {
+    const measure = pad.testMainResize.bind(pad)
+    this.#size = null
+    pad.testMainResize = (...given) => {
+      if (this.#size) return { ...this.#size, changed: false }
+      return this.#size = measure(...given)
+    }
   }
 
   #finish(): void {
