@@ -77,7 +77,8 @@ def test_maven_installs_a_jar_of_the_same_classes(built, tmp_path):
     subprocess.run(["cp", "-rs", "/usr/share/maven-repo", repository], check=True, timeout=60)
     shutil.copytree(TOP / "libraries/java", source)
     done = subprocess.run(["mvn", "--offline", "--batch-mode", f"-Dmaven.repo.local={repository}", "install"],
-                          cwd=source, capture_output=True, text=True, timeout=300)
+                          cwd=source, capture_output=True, text=True, timeout=300,
+                          env={**os.environ, "MAVEN_OPTS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"})
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr
     [installed] = repository.glob("org/dvic/dvic-log/0.1.0/*.jar")
     [jar] = built.glob("*.jar")
