@@ -12,7 +12,7 @@ from readme_code import blocks
 
 LIBRARIES = Path(__file__).parents[2] / "libraries"
 
-COMPILERS = ("cmake", "g++", "pkgconf", "python3-venv")
+COMPILERS = ("cmake", "g++", "make", "pkgconf", "python3-venv")
 """What the machine has besides, for them."""
 
 PROJECT = """
