@@ -1,7 +1,7 @@
 """Pure: log records as hubctl shows them. History (REST) and live events (stream) become the same item first.
 
     table   11-20 10:00:00.123 web-1    error   sshd[812]: Failed password for root
-    wide    with the year, the source beside the unit, whose it is (uid), and the record's further fields
+    wide    with the year, the source beside the unit, the writer's uid, and the record's further fields
 """
 
 from collections.abc import Hashable
@@ -66,9 +66,8 @@ class LineWriter:
             first = paint(first, style) if style in ("red", "bold red") else first
         lines = [f"{time} {node} {level} {one_line(self._origin(item))}: {first}"]
         lines += [f"    {other}" for other in others]
-        more = {} if item["uid"] is None else {"uid": item["uid"]}
-        if self._wide and (more := {**more, **item["fields"]}):
-            fields = one_line(" ".join(f"{key}={value}" for key, value in more.items()))
+        if self._wide and item["fields"]:
+            fields = one_line(" ".join(f"{key}={value}" for key, value in item["fields"].items()))
             lines.append(f"    {paint(fields, 'dim') if self._colour else fields}")
         return "\n".join(lines)
 
@@ -76,4 +75,6 @@ class LineWriter:
         """Who wrote it: the unit where there is one, otherwise the source."""
         unit, source = item["unit"], item["source"]
         name = f"{source}/{unit}" if self._wide and unit else unit.removesuffix(".service") or source
-        return f"{name}[{item['pid']}]" if item["pid"] is not None else name
+        process = [str(item["pid"])] if item["pid"] is not None else []
+        whose = [f"uid {item['uid']}"] if self._wide and item["uid"] is not None else []
+        return f"{name}[{', '.join(process + whose)}]" if process or whose else name

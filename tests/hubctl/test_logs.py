@@ -120,7 +120,7 @@ def test_a_line_for_people(hubctl, fleet):
         "    lines\n")
     wide = hubctl("logs", "-o", "wide").stdout
     assert "2026-11-20 10:00:00.123456 web-1    error    journal/ssh.service[812]: " in wide
-    assert "\n    uid=1000 beam=1\n" in wide
+    assert "dvic_log_x[42, uid 1000]: two\n    lines\n    beam=1\n" in wide
 
 
 def test_hostile_lines_do_nothing_to_the_terminal(hubctl, fleet):
