@@ -12,7 +12,7 @@ import { drawOverlay } from "./plot_overlay.ts"
 import { frameOf, graphOf, histogramOf, lineOf, putAxisLook, putLevels, putRange, putStatistics } from "./root_objects.ts"
 
 Object.assign(settings, { ContextMenu: false, ToolBar: false, DragAndDrop: false, HandleKeys: false, ProgressBox: false, DragGraphs: false, MoveResize: false, CanEnlarge: false, TooltipAnimation: 0, ZoomWheel: false, Latex: 0, UseStamp: false, ApproxTextSize: true })
-Object.assign(gStyle, { fOptTitle: 0, fFrameLineColor: 1, fStatFont: 42, fStatStyle: 0, fStatX: 0.97, fStatY: 0.97, fStatW: 0.22 })
+Object.assign(gStyle, { fOptTitle: 0, fFrameLineColor: 1, fStatFont: 42, fStatStyle: 0, fStatX: 0.96, fStatY: 0.94, fStatW: 0.25, fStatH: 0.22 })
 
 const PALETTES: Record<string, number> = { rainbow: 55, viridis: 112, cividis: 113, gray: 52, heat: 53, bird: 57, "blue-red": 87, temperature: 104 }
 const SOLID = /lego|surf|gl/
@@ -87,7 +87,10 @@ export class PlotDrawing {
     if (!this.#pad || !this.#plan) return
     if (Math.abs(this.#box.clientWidth / this.#width - 1) > REBUILT) {
       this.#shape = ""
+      const { zoom_xmin: from, zoom_xmax: to } = this.#pad.getFramePainter() ?? { zoom_xmin: 0, zoom_xmax: 0 }
       await this.show(this.#plan)
+      if (from !== to) await this.#pad.getFramePainter()?.zoom("x", from, to)
+      this.#finish()
       return
     }
     this.#size = null
