@@ -86,11 +86,10 @@ def told_by(programs, folder):
 @pytest.fixture(scope="module")
 def programs(tmp_path_factory):
     """The argv of each language's conformance program."""
-    def built(language):
-        return language.built(tmp_path_factory.mktemp("program"))
-
+    folders = [tmp_path_factory.mktemp("program") for _ in PRESENT]
     with ThreadPoolExecutor(2) as at_once:
-        return dict(zip(NAMES, at_once.map(built, PRESENT), strict=True))
+        built = at_once.map(lambda language, folder: language.built(folder), PRESENT, folders)
+        return dict(zip(NAMES, built, strict=True))
 
 
 @pytest.fixture(scope="module")
