@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import translate
 
-from .inside import folder_inside, list_inside, open_inside
+from .holds import Closings, Holds
+from .inside import folder_inside, list_inside, may_be_unmounted, open_inside
 from .namespaces import Home
 from .open_files import Key, OpenFiles
 
@@ -44,17 +45,22 @@ class Wanted:
 
 
 class Container:
-    """`since`: when it was first seen, steady seconds; `due`: when to look again."""
+    """`since`: when it was first seen, steady seconds; `due`: when to look again; `owner`: the user behind it."""
 
-    def __init__(self, number: int, since: float, proc: str):
+    def __init__(self, number: int, since: float, proc: str, closings: Closings, owner: int = 0):
         self.number = number
         self.since = since
         self.due = since
+        self.owner = owner
         self.pids: tuple[int, ...] = ()
         self.home = Home()
         self.files = OpenFiles(MAX_OPEN_INSIDE, self.open)
+        self.holds = Holds(number, self.files, closings)
         self._proc = proc
-        self._known: set[Key] = set()
+        self._known: dict[Key, tuple[int, int]] = {}
+        """Size and time of change of each log file, at the last look."""
+        self._apart: dict[int, bool] = {}
+        """Of a device, whether somebody in there could unmount it."""
 
     @property
     def name(self) -> str:
@@ -71,9 +77,9 @@ class Container:
         """What stays the same when it is started again, where its engine or systemd has a name for it."""
         return f"{self.home.engine} {self.home.id or self.home.unit}" if self.home.short else self.name
 
-    def look(self, folders: Sequence[bytes], wanted: Wanted, theirs: Callable[[Key], bool]) -> Found:
-        """The log files and packages in those of the folders that are `theirs`. A new log file is opened at once: it may
-        be all that is left of the container a moment later. Raises OSError."""
+    def look(self, folders: Sequence[bytes], wanted: Wanted, theirs: Callable[[Key], bool], now: float) -> Found:
+        """The log files and packages in those of the folders that are `theirs`. A new log file is opened at once: it
+        may be all that is left of the container a moment later. Raises OSError."""
         found = Found()
         for folder in folders:
             try:
@@ -89,24 +95,36 @@ class Container:
                         found.packages[path] = status
                     else:
                         found.more = True
-                elif key in self._known or self._first(key, path, found):
+                elif key in self._known or self._first(key, path, found, now):
+                    state = status.st_size, status.st_mtime_ns
+                    self.holds.looked(key, path, now, self._known.get(key, state) != state)
+                    self._known[key] = state
                     found.files[key] = (path, status)
         if found.whole:
-            self._known &= found.files.keys()
+            for key in self._known.keys() - found.files.keys():
+                del self._known[key]
+                self.holds.gone(key, now)
+        self.holds.tend(now)
         return found
 
-    def _first(self, key: Key, path: bytes, found: Found) -> bool:
+    def _first(self, key: Key, path: bytes, found: Found, now: float) -> bool:
         if len(self._known) >= MAX_INSIDE:
             found.more = True
             return False
         try:
-            self.files.hold(key, path)
+            self.holds.found(key, path, now, self._is_apart(key, path))
         except OSError as error:
             if error.errno != errno.EACCES:  # that one is told in its stream
                 found.refused[path] = f"is not read: {error.strerror}"
                 return False
-        self._known.add(key)
         return True
+
+    def _is_apart(self, key: Key, path: bytes) -> bool:
+        if key[0] not in self._apart:
+            if len(self._apart) >= MAX_INSIDE:
+                self._apart.clear()
+            self._apart[key[0]] = may_be_unmounted(self.number, self.pids, os.path.dirname(path), self._proc)
+        return self._apart[key[0]]
 
     def open(self, path: bytes, key: Key | None = None) -> int:
         """Open a regular file of it, `key` where that is given. Raises OSError."""
