@@ -15,7 +15,7 @@ import os
 import re
 import threading
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from dvic_wire.streams import MOUNT_PREFIX, Gap
@@ -82,6 +82,8 @@ class Mounts:
         self._belongs: dict[Key, int] = {}
         """Whose a folder is that several may have."""
         self._streams: dict[str, Stream] = {}
+        self._files_of: dict[int, dict[Key, ContainedFile]] = {}
+        """Of each namespace, its streams of files."""
         self._ending: list[tuple[float, Container]] = []
         self._taken_in = False
         """A look was: what is not found now is gone."""
@@ -115,6 +117,10 @@ class Mounts:
         known = self._streams.pop(stream, None)
         if isinstance(known, ContainedFile):
             known.let_go()
+            files = self._files_of[known.container.number]
+            del files[known.key]
+            if not files:
+                del self._files_of[known.container.number]
 
     def moving(self) -> bool:
         return self._clock.steady() - self._looked < 120
@@ -160,25 +166,33 @@ class Mounts:
             self._closings.forget(container.number)
         for number in self._owners.keys() - there.keys():
             del self._owners[number]
+        return gone, self._look_into([container for container in (
+            self._container(number, namespace, now) for number, namespace in there.items())
+            if container and now >= container.due and not self._looker.blames(container.number)], now)
+
+    def _look_into(self, containers: list[Container], now: float) -> list[tuple[Container, Found]]:
+        own = {key_of(os.stat(folder)) for folder in self._folders if os.path.isdir(folder)} if containers else set()
+        answers = self._looker.do_each([(one.number, lambda one=one: self._inside(one, own, now))
+                                        for one in containers])
         found = []
-        for number, namespace in there.items():
-            container = self._container(number, namespace, now)
-            if container and not self._looker.blames(number) and now >= container.due:
-                container.due = now + (0 if now - container.since < SETTLED else EVERY)
-                try:
-                    seen = self._looker.do(number, lambda one=container: self._inside(one, now))
-                    found.append((container, seen))
-                    if container.due > now:
-                        container.due = min(container.holds.due(), now + (EVERY if seen.files or seen.packages
-                                                                          else SELDOM))
-                except TimeoutError:
-                    self._complain(number, "does not answer, and is not looked into any more")
-                except OSError as error:
-                    if error.errno == errno.ESRCH:
-                        self._census.somebody_left()
-                    elif error.errno not in (errno.ENOENT, errno.ENOTDIR):
-                        self._complain(number, f"can't be looked into: {error.strerror}")
-        return gone, found
+        for container, (seen, error) in zip(containers, answers, strict=True):
+            container.due = _next(now, EVERY)
+            if error is None:
+                found.append((container, seen))
+                if now - container.since < SETTLED:
+                    container.due = now
+                elif not (seen.files or seen.packages):
+                    container.due = _next(now, SELDOM)
+                container.due = min(container.due, container.holds.due())
+            elif isinstance(error, TimeoutError):
+                self._complain(container.number, "does not answer, and is not looked into any more", container)
+            elif not isinstance(error, OSError):
+                raise error
+            elif error.errno == errno.ESRCH:
+                self._census.somebody_left()
+            elif error.errno not in (errno.ENOENT, errno.ENOTDIR):
+                self._complain(container.number, f"can't be looked into: {error.strerror}", container)
+        return found
 
     def _container(self, number: int, namespace: Namespace, now: float) -> Container | None:
         container = self._containers.get(number)
@@ -195,9 +209,9 @@ class Mounts:
         container.pids, container.home = namespace.pids, namespace.home
         return container
 
-    def _inside(self, container: Container, now: float) -> Found:
-        """By the bystander: what is in the container's folders."""
-        own = {key_of(os.stat(folder)) for folder in self._folders if os.path.isdir(folder)}
+    def _inside(self, container: Container, own: Collection[Key], now: float) -> Found:
+        """By the bystander: what is in the container's folders that are not the machine's `own`."""
+        self._looked = self._clock.steady()
 
         def theirs(key: Key) -> bool:
             return key not in own and self._belongs.setdefault(key, container.number) == container.number
@@ -233,6 +247,7 @@ class Mounts:
                     continue  # many came and went, and the hub has not stored their ends
                 file = self._streams[name] = ContainedFile(container, key, path, status.st_uid, self._clock,
                                                            self._reader)
+                self._files_of.setdefault(container.number, {})[key] = file
             if file.path != path:
                 file.called(path)
             if file.grew(status) or file.waiting:
@@ -249,8 +264,7 @@ class Mounts:
                            "folder (MAX_NAMES)", container)
 
     def _files(self, container: Container) -> list[ContainedFile]:
-        return [file for file in self._streams.values() if isinstance(file, ContainedFile)
-                and file.container is container]
+        return [file for file in self._files_of.get(container.number, {}).values() if file.container is container]
 
     def _over(self, file: ContainedFile) -> None:
         if not file.over:
@@ -270,3 +284,8 @@ class Mounts:
         if about not in self._complained and len(self._complained) < 1000:
             self._complained.add(about)
             log.warning("container %s: %s", container.name if container else about, what)
+
+
+def _next(now: float, seconds: float) -> float:
+    """The same moment for all that are looked at so often: to wake up once costs less."""
+    return (now // seconds + 1) * seconds
