@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from one_reader import OneReader
 
-from dvic_agent.sources.mounts import MAX_CONTAINERS, Mounts
+from dvic_agent.sources.mounts import Mounts
 
 FOLDER = Path("/tmp")
 
@@ -38,8 +38,8 @@ class Contained:
 
 
 @contextlib.asynccontextmanager
-async def looking(*contained: Contained, cursors=None, folders=(FOLDER,), most=MAX_CONTAINERS):
-    source = Mounts(folders, "dvic_log_mine_*", "dvic_package_mine_*", tick=0.05, most=most)
+async def looking(*contained: Contained, cursors=None, folders=(FOLDER,)):
+    source = Mounts(folders, "dvic_log_mine_*", "dvic_package_mine_*", tick=0.05)
     reader = OneReader(source, cursors)
     reader.start()
     try:
