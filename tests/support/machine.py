@@ -56,7 +56,8 @@ class Machine:
     def __init__(self, suite: str = "bookworm", *, fresh: bool = False, online: bool = False, systemd: bool = True,
                  more: Sequence[str] = (), files: Mapping[str, str] | None = None, engines: bool = False):
         self._suite = suite
-        self._packages = (FRESH_BASE, tuple(more)) if fresh else (BASE_PACKAGES, (*PACKAGES, *more))
+        self._packages = (FRESH_BASE, ()) if fresh else (BASE_PACKAGES, PACKAGES)
+        self._more = tuple(more)
         self._online = online
         self._systemd = systemd
         self._files = files or {}
@@ -68,7 +69,7 @@ class Machine:
         self._booted = False
 
     def __enter__(self) -> "Machine":
-        base = base_image(self._suite, *self._packages)
+        base = base_image(self._suite, *self._packages, self._more)
         self._folder = Path(tempfile.mkdtemp(prefix="dvic-machine-"))
         _call("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", self._folder)
         for name in ("upper", "work", "root"):
@@ -216,22 +217,27 @@ class Machine:
         return 0
 
 
-def base_image(suite: str, base_packages: Sequence[str], packages: Sequence[str]) -> Path:
-    """The folder of a suite's base image, made when it is missing; whoever comes meanwhile waits for it."""
+def base_image(suite: str, base_packages: Sequence[str], packages: Sequence[str], more: Sequence[str] = ()) -> Path:
+    """The folder of a suite's base image, made when it is missing; whoever comes meanwhile waits for it. One with
+    `more` packages is made from the one without them."""
     store = Path(os.environ.get("DVIC_MACHINES", "/var/cache/dvic-machines"))
     store.mkdir(parents=True, exist_ok=True)
-    name = f"{suite}-{hashlib.sha256(' '.join((*base_packages, *packages)).encode()).hexdigest()[:8]}"
+    name = f"{suite}-{hashlib.sha256(' '.join((*base_packages, *packages, *more)).encode()).hexdigest()[:8]}"
     with (store / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         base = store / name
         if not base.is_dir():
             making = store / f"{name}.making"
             shutil.rmtree(making, ignore_errors=True)
-            _call("debootstrap", "--variant=minbase", f"--include={','.join(base_packages)}", suite, making,
-                  timeout=BUILD_SECONDS)
-            if packages:  # not by debootstrap: it configures packages without minding their order
+            if more:
+                _call("cp", "--archive", base_image(suite, base_packages, packages), making, timeout=BUILD_SECONDS)
+                _call("chroot", making, "apt-get", "-qy", "update", timeout=BUILD_SECONDS)
+            else:
+                _call("debootstrap", "--variant=minbase", f"--include={','.join(base_packages)}", suite, making,
+                      timeout=BUILD_SECONDS)
+            if wanted := more or packages:  # not by debootstrap: it configures packages without minding their order
                 _call("env", "DEBIAN_FRONTEND=noninteractive", "chroot", making, "apt-get", "-qy", "install",
-                      "--no-install-recommends", *packages, timeout=BUILD_SECONDS)
+                      "--no-install-recommends", *wanted, timeout=BUILD_SECONDS)
             _call("chroot", making, "apt-get", "clean")
             making.rename(base)
         return base
