@@ -18,30 +18,40 @@ from dataclasses import dataclass
 
 from member_lab import Member, MemberLab
 
-PACKAGES = ("crun", "dbus-user-session", "docker.io", "lxc", "podman", "systemd-container", "uidmap")
+PACKAGES = ("dbus-user-session", "docker.io", "lxc", "podman", "systemd-container", "uidmap")
 
 IN_MEMORY = ("/var/lib/docker", "/var/lib/containers", "/home", "/srv")
 """An overlay can't be written over another one, which the machine's disk is."""
 
 FILES = {
     "/etc/docker/daemon.json": json.dumps({"bridge": "none", "iptables": False, "storage-driver": "overlay2"}),
+    "/etc/containers/containers.conf": "[containers]\npids_limit = 0\n",  # the machine's kernel may have no such limit
     "/etc/fstab": "".join(f"tmpfs {folder} tmpfs mode=755 0 0\n" for folder in IN_MEMORY),
 }
 
-IMAGE = "bin sbin lib lib64 usr/bin usr/sbin usr/lib usr/lib64 etc/passwd etc/group etc/os-release"
+IMAGE = "bin lib lib64 usr/bin usr/lib usr/lib64 etc/passwd etc/group etc/os-release"
 
-LEFT_OUT = "usr/bin/docker* usr/sbin/dockerd usr/bin/podman usr/bin/containerd* usr/bin/ctr usr/lib/systemd"
+LEFT_OUT = ("usr/bin/*docker* usr/bin/podman usr/bin/containerd* usr/bin/ctr usr/bin/lxc* usr/bin/dnet usr/bin/perl* "
+            "usr/lib/cni usr/lib/podman usr/lib/systemd usr/lib/udev usr/lib/valgrind usr/lib/apt usr/lib/*/gconv "
+            "usr/lib/*/perl* usr/lib/*/systemd usr/lib/*.a *.pyc")
+
+PODMAN = "env --unset=INVOCATION_ID podman"
+"""Else it takes the short-lived service that starts it for the container's own."""
+
+ANNA = "runuser -u anna -- env --unset=INVOCATION_ID --chdir=/home/anna XDG_RUNTIME_DIR=/run/user/$(id -u anna) podman"
 
 PREPARE = f"""
 mkdir -p /srv/tree && cd / && tar -c {' '.join(f'--exclude={path}' for path in LEFT_OUT.split())} {IMAGE} |
     tar -x -C /srv/tree
 cd /srv/tree && mkdir -m 1777 tmp && mkdir -p proc sys dev run var/log root
-tar -c . | docker import - image
-tar -c . | podman import --quiet - image
-useradd --create-home anna && loginctl enable-linger anna
+tar -cf /srv/tree.tar . && chmod 755 /srv && docker import /srv/tree.tar image
+useradd --create-home anna && loginctl enable-linger anna && systemctl start user@$(id -u anna)
 mkdir /run/proc && mount -t proc proc /run/proc
+{PODMAN} import --quiet /srv/tree.tar image
+{ANNA} import --quiet /srv/tree.tar image
+rm /srv/tree.tar
 """
-"""The last line: a person's engine may mount /proc where a whole one can be seen, which a machine's here is not."""
+"""A person's engine may mount /proc where a whole one can be seen, which in a machine's own something is hidden of."""
 
 OVERLAY = ("mkdir -p /srv/{name}.up/work /srv/{name}.up/upper /srv/{name} && mount -t overlay overlay -o "
            "lowerdir=/srv/tree,upperdir=/srv/{name}.up/upper,workdir=/srv/{name}.up/work /srv/{name}")
@@ -58,16 +68,14 @@ class Engine:
     tree: bool = False
 
 
-ANNA = "runuser -u anna -- env --chdir=/home/anna XDG_RUNTIME_DIR=/run/user/$(id -u anna) podman"
-
 ENGINES = {
     "docker": Engine("docker run --detach --network=none {more} image sh -c {script}",
                      "docker kill {id} >/dev/null; docker wait {id}", "docker rm --force {id}"),
-    "podman": Engine("podman run --detach --network=none {more} image sh -c {script}",
+    "podman": Engine(f"{PODMAN} run --detach --network=none {{more}} image sh -c {{script}}",
                      "podman kill {id} && podman wait {id}", "podman rm --force {id}"),
     "rootless": Engine(f"{ANNA} run --detach --network=none {{more}} image sh -c {{script}}",
                        f"{ANNA} kill {{id}} && {ANNA} wait {{id}}", f"{ANNA} rm --force {{id}}", "podman"),
-    "containerd": Engine("ctr run --detach {more} --rootfs /srv/{name} {name} sh -c {script} && echo {name}",
+    "containerd": Engine("ctr run --detach --cpu-shares=0 {more} --rootfs /srv/{name} {name} /bin/sh -c {script} && echo {name}",
                          "ctr task delete --force {name} || :", "ctr container rm {name}", tree=True),
     "lxc": Engine("printf 'lxc.rootfs.path = dir:/srv/{name}\\nlxc.net.0.type = empty\\n' > /srv/{name}.conf && "
                   "lxc-execute --name={name} --rcfile=/srv/{name}.conf --daemon -- sh -c {script} && echo {name}",
