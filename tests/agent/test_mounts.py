@@ -1,27 +1,22 @@
 """Log files in other mount namespaces: read to their end, and made to deceive by who owns the container."""
 
 import asyncio
-import contextlib
 import os
 import re
-import subprocess
 import threading
 from pathlib import Path
 
 import pytest
-from one_reader import OneReader
+from mount_namespaces import FOLDER, Contained, as_root, looking
 
 from dvic_agent.sources.bystander import Bystander
 from dvic_agent.sources.container import MAX_INSIDE
 from dvic_agent.sources.inside import open_inside
-from dvic_agent.sources.mounts import Mounts, may_look
+from dvic_agent.sources.mounts import may_look
 from dvic_agent.sources.namespaces import Home, cgroup_of, home_of, residents
 from dvic_agent.sources.open_files import key_of
 
 ID = "0123456789abcdef" * 4
-FOLDER = Path("/tmp")
-
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: it makes mount namespaces")
 
 
 @pytest.mark.parametrize(("path", "home"), [
@@ -96,36 +91,6 @@ def test_nothing_but_the_file_that_was_meant_is_opened(tmp_path, make):
                 open_inside(folder, name, key_of(real.stat()))
     finally:
         os.close(folder)
-
-
-class Contained:
-    """A shell in a mount namespace with a /tmp of its own, that does what it is told."""
-
-    def __init__(self, first: str = "mount -t tmpfs tmpfs /tmp"):
-        self._shell = subprocess.Popen(["unshare", "--mount", "sh"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                       text=True)
-        self.tell(first)
-
-    def tell(self, script: str) -> None:
-        self._shell.stdin.write(f"{{ {script}\n}}; echo $?\n")
-        self._shell.stdin.flush()
-        assert self._shell.stdout.readline() == "0\n"
-
-    def end(self) -> None:
-        self._shell.communicate("exit\n")
-
-
-@contextlib.asynccontextmanager
-async def looking(*contained: Contained, cursors=None, folders=(FOLDER,)):
-    source = Mounts(folders, "dvic_log_mine_*", tick=0.05)
-    reader = OneReader(source, cursors)
-    reader.start()
-    try:
-        yield reader
-    finally:
-        source.stop()
-        for one in contained:
-            one.end()
 
 
 @as_root

@@ -44,18 +44,14 @@ class ContainedFile(LogFile):
         for record in reading.records:
             self._sign(record)
         if self.about:
-            self.about = {**self.about, "container": self._whose()}
+            self.about = {**self.about, "container": self.container.home.told}
         return reading
-
-    def _whose(self) -> dict:
-        return {name: told for name, told in (("engine", self.container.home.engine), ("id", self.container.home.id),
-                                              ("unit", self.container.home.unit)) if told}
 
     def _sign(self, record: dict) -> None:
         """What the kernel tells of the writer takes the place of what the line claims."""
         fields = {name: value for name, value in record.get("fields", {}).items() if name != "container"}
         while len(fields) >= MAX_FIELDS:
             fields.popitem()
-        record["fields"] = {**fields, "container": self.container.home.short or f"mnt:{self.container.number}"}
+        record["fields"] = {**fields, "container": self.container.name}
         if self.container.home.unit:
             record["unit"] = self.container.home.unit

@@ -1,10 +1,12 @@
-"""One mount namespace that is looked into: its log files, found and opened through whichever of its processes lives."""
+"""One mount namespace that is looked into: its log files and packages, found and opened through whichever of its
+processes lives."""
 
 import errno
 import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from fnmatch import translate
 
 from .inside import folder_inside, list_inside, open_inside
 from .namespaces import Home
@@ -13,6 +15,9 @@ from .open_files import Key, OpenFiles
 MAX_INSIDE = 100
 """Log files followed in one container."""
 
+MAX_PACKAGES_INSIDE = 20
+"""Package files followed in one container."""
+
 MAX_OPEN_INSIDE = 4
 """Descriptors held for files of one container."""
 
@@ -20,12 +25,22 @@ MAX_OPEN_INSIDE = 4
 @dataclass
 class Found:
     """What a look gave. `refused`: names that are not read, and why; `whole`: all names were looked at;
-    `more`: there are files that wait, for MAX_INSIDE are followed."""
+    `more`: there are files that wait, for MAX_INSIDE are followed, or MAX_PACKAGES_INSIDE."""
 
     files: dict[Key, tuple[bytes, os.stat_result]] = field(default_factory=dict)
+    packages: dict[bytes, os.stat_result] = field(default_factory=dict)
     refused: dict[bytes, str] = field(default_factory=dict)
     whole: bool = True
     more: bool = False
+
+
+class Wanted:
+    """By what names log files and packages are found; `packages` None: not at all."""
+
+    def __init__(self, logs: str, packages: str | None):
+        translated = [os.fsencode(translate(pattern)) for pattern in (logs, packages) if pattern]
+        self.packages = re.compile(translated[1]) if packages else None
+        self.any = re.compile(b"|".join(b"(?:%b)" % pattern for pattern in translated))
 
 
 class Container:
@@ -37,24 +52,44 @@ class Container:
         self.due = since
         self.pids: tuple[int, ...] = ()
         self.home = Home()
-        self.files = OpenFiles(MAX_OPEN_INSIDE, self._open)
+        self.files = OpenFiles(MAX_OPEN_INSIDE, self.open)
         self._proc = proc
         self._known: set[Key] = set()
 
-    def look(self, folders: Sequence[bytes], wanted: re.Pattern, theirs: Callable[[Key], bool]) -> Found:
-        """The log files in those of the folders that are `theirs`. A new file is opened at once: it may be all that is
-        left of the container a moment later. Raises OSError."""
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return self.home.short or f"mnt:{self.number}"
+
+    @property
+    def told(self) -> dict[str, str]:
+        """What the hub is told of it."""
+        return self.home.told or {"id": self.name}
+
+    @property
+    def home_id(self) -> str:
+        """What stays the same when it is started again, where its engine or systemd has a name for it."""
+        return f"{self.home.engine} {self.home.id or self.home.unit}" if self.home.short else self.name
+
+    def look(self, folders: Sequence[bytes], wanted: Wanted, theirs: Callable[[Key], bool]) -> Found:
+        """The log files and packages in those of the folders that are `theirs`. A new log file is opened at once: it may
+        be all that is left of the container a moment later. Raises OSError."""
         found = Found()
         for folder in folders:
             try:
                 with folder_inside(self.number, self.pids, folder, self._proc) as fd:
-                    listing = list_inside(fd, wanted, theirs)
+                    listing = list_inside(fd, wanted.any, theirs)
             except (FileNotFoundError, NotADirectoryError):
                 continue
             found.whole &= listing.whole
             for name, status in listing.files:
                 key, path = (status.st_dev, status.st_ino), os.path.join(folder, name)
-                if key in self._known or self._first(key, path, found):
+                if wanted.packages and wanted.packages.fullmatch(name):
+                    if len(found.packages) < MAX_PACKAGES_INSIDE:
+                        found.packages[path] = status
+                    else:
+                        found.more = True
+                elif key in self._known or self._first(key, path, found):
                     found.files[key] = (path, status)
         if found.whole:
             self._known &= found.files.keys()
@@ -73,7 +108,8 @@ class Container:
         self._known.add(key)
         return True
 
-    def _open(self, path: bytes, key: Key) -> int:
+    def open(self, path: bytes, key: Key | None = None) -> int:
+        """Open a regular file of it, `key` where that is given. Raises OSError."""
         folder, name = os.path.split(path)
         with folder_inside(self.number, self.pids, folder, self._proc) as fd:
             return open_inside(fd, name, key)

@@ -71,9 +71,9 @@ def list_inside(fd: int, wanted: re.Pattern, theirs: Callable[[Key], bool]) -> L
     return Listing(files, whole)
 
 
-def open_inside(folder: int, name: bytes, key: Key) -> int:
-    """Open the regular file `key` of a folder for reading. Raises OSError: EXDEV for a mount, EINVAL for a link
-    and whatever is no file, ESTALE when another file stands there."""
+def open_inside(folder: int, name: bytes, key: Key | None) -> int:
+    """Open the regular file `key` of a folder for reading, whichever it is where that is None. Raises OSError: EXDEV
+    for a mount, EINVAL for a link and whatever is no file, ESTALE when another file stands there."""
     seen = os.open(_single(name), _LOOK, dir_fd=folder)
     try:
         status = os.fstat(seen)
@@ -81,7 +81,7 @@ def open_inside(folder: int, name: bytes, key: Key) -> int:
             raise OSError(errno.EXDEV, "another file system was mounted there")
         if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "not a regular file")
-        if key_of(status) != key:
+        if key is not None and key_of(status) != key:
             raise OSError(errno.ESTALE, "another file stands there now")
         return os.open(f"/proc/self/fd/{seen}", _READ)
     finally:

@@ -1,4 +1,4 @@
-"""The dvic_log files in the /tmp of containers and of services that have one of their own, each a stream.
+"""The dvic_log files and packages in the /tmp of containers and of services that have one of their own, each a stream.
 
 A thread looks at /proc and into the containers: at a new one TICK after TICK, at others once a second. Nothing is
 watched inside, so nothing that a container does costs more than its look. What is the machine's own /tmp, or another
@@ -15,7 +15,6 @@ import os
 import re
 import threading
 from collections.abc import Iterable, Sequence
-from fnmatch import translate
 from pathlib import Path
 
 from dvic_wire.streams import MOUNT_PREFIX, Gap
@@ -24,7 +23,8 @@ from ..clock import Clock
 from .bystander import Bystander
 from .census import Census
 from .contained_file import ContainedFile
-from .container import MAX_INSIDE, Container, Found
+from .contained_packages import ContainedPackages
+from .container import MAX_INSIDE, MAX_PACKAGES_INSIDE, Container, Found, Wanted
 from .inside import MAX_NAMES
 from .namespaces import Namespace
 from .open_files import Key, key_of
@@ -56,17 +56,19 @@ def may_look(status: Path = Path("/proc/self/status")) -> bool:
 
 
 class Mounts:
-    """A source. `folders`: where log files are looked for, in each container as on the machine itself."""
+    """A source. `folders`: where files are looked for, in each container as on the machine itself; `packages`: by what
+    names packages are, None: they are not looked for."""
 
-    def __init__(self, folders: Sequence[Path], pattern: str = "dvic_log_*", *, clock: Clock | None = None,
-                 tick: float = TICK, proc: str = "/proc"):
+    def __init__(self, folders: Sequence[Path], pattern: str = "dvic_log_*", packages: str | None = "dvic_package_*", *,
+                 clock: Clock | None = None, tick: float = TICK, proc: str = "/proc"):
         self._folders = [os.fsencode(folder) for folder in folders]
-        self._wanted = re.compile(os.fsencode(translate(pattern)))
+        self._wanted = Wanted(pattern, packages)
         self._clock = clock or Clock()
         self._tick = tick
         self._proc = proc
         self._census = Census(proc)
         self._looker, self._reader = Bystander(), Bystander()
+        self._packages = ContainedPackages(self._clock, self._reader, self._complain)
         self._containers: dict[int, Container] = {}
         """The thread's; the loop gets what it found."""
         self._belongs: dict[Key, int] = {}
@@ -85,6 +87,7 @@ class Mounts:
 
     def start(self, wake: Wake) -> None:
         self._wake = wake
+        self._packages.start(wake)
         self._loop = asyncio.get_running_loop()
         self._looked = self._clock.steady()
         self._thread = threading.Thread(target=self._run, name="mounts", daemon=True)
@@ -92,13 +95,15 @@ class Mounts:
 
     def welcome(self, cursors: dict[str, str]) -> None:
         self._asked = {name for name in cursors if name.startswith(MOUNT_PREFIX)}
+        self._packages.welcome(cursors)
         if self._taken_in:
             self._say_farewell()
 
     def streams(self) -> Iterable[Stream]:
-        return list(self._streams.values())
+        return [*self._streams.values(), *self._packages.streams()]
 
     def released(self, stream: str) -> None:
+        self._packages.released(stream)
         known = self._streams.pop(stream, None)
         if isinstance(known, ContainedFile):
             known.let_go()
@@ -171,8 +176,11 @@ class Mounts:
 
     def _take_in(self, gone: list[Container], found: list[tuple[Container, Found]]) -> None:
         now = self._clock.steady()
+        for container in gone:
+            self._packages.ended(container)
         for container, what in found:
             self._compare(container, what)
+            self._packages.take_in(container, what)
         for container in gone:
             self._ending.append((now + HOLD, container))
             for file in self._files(container):
@@ -204,8 +212,9 @@ class Mounts:
         for path, why in found.refused.items():
             self._complain((container.number, path), f"{ascii(os.fsdecode(path))} {why}", container)
         if found.more or not found.whole:
-            self._complain((container.number, "many"), f"has more than {MAX_INSIDE} log files (MAX_INSIDE), "
-                           f"or more than {MAX_NAMES} names in a folder (MAX_NAMES)", container)
+            self._complain((container.number, "many"), f"has more than {MAX_INSIDE} log files (MAX_INSIDE) or "
+                           f"{MAX_PACKAGES_INSIDE} packages (MAX_PACKAGES_INSIDE), or more than {MAX_NAMES} names in a "
+                           "folder (MAX_NAMES)", container)
 
     def _files(self, container: Container) -> list[ContainedFile]:
         return [file for file in self._streams.values() if isinstance(file, ContainedFile)
@@ -218,6 +227,7 @@ class Mounts:
 
     def _say_farewell(self) -> None:
         """To what the hub has a cursor of, and no container has any more."""
+        self._packages.say_farewell()
         asked, self._asked = self._asked, set()
         for name in asked - self._streams.keys():
             lost = Gap("deleted", "the container was gone when the agent looked for it", unit="bytes")
@@ -227,4 +237,4 @@ class Mounts:
     def _complain(self, about: object, what: str, container: Container | None = None) -> None:
         if about not in self._complained and len(self._complained) < 1000:
             self._complained.add(about)
-            log.warning("container %s: %s", container.home.short if container else about, what)
+            log.warning("container %s: %s", container.name if container else about, what)
