@@ -5,12 +5,14 @@ import errno
 import os
 import re
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from fnmatch import translate
 
+from .held_folders import HeldFolders
 from .inside import folder_inside, list_inside, open_inside
 from .namespaces import Home
-from .open_files import Key, OpenFiles
+from .open_files import Key, OpenFiles, key_of
 
 MAX_INSIDE = 100
 """Log files followed in one container."""
@@ -44,7 +46,8 @@ class Wanted:
 
 
 class Container:
-    """`since`: when it was first seen, steady seconds; `due`: when to look again."""
+    """`since`: when it was first seen, steady seconds; `due`: when to look again; `seen`: one of its own folders was
+    there at a look; `over`: no process of it is there any more."""
 
     def __init__(self, number: int, since: float, proc: str):
         self.number = number
@@ -52,6 +55,9 @@ class Container:
         self.due = since
         self.pids: tuple[int, ...] = ()
         self.home = Home()
+        self.seen = False
+        self.over = False
+        self.folders = HeldFolders()
         self.files = OpenFiles(MAX_OPEN_INSIDE, self.open)
         self._proc = proc
         self._known: set[Key] = set()
@@ -71,14 +77,19 @@ class Container:
         """What stays the same when it is started again, where its engine or systemd has a name for it."""
         return f"{self.home.engine} {self.home.id or self.home.unit}" if self.home.short else self.name
 
-    def look(self, folders: Sequence[bytes], wanted: Wanted, theirs: Callable[[Key], bool]) -> Found:
+    def look(self, folders: Sequence[bytes], wanted: Wanted, theirs: Callable[[Key], bool], hold: bool = False) -> Found:
         """The log files and packages in those of the folders that are `theirs`. A new log file is opened at once: it may
-        be all that is left of the container a moment later. Raises OSError."""
+        be all that is left of the container a moment later; with `hold` the folder is kept too. Raises OSError."""
         found = Found()
         for folder in folders:
             try:
-                with folder_inside(self.number, self.pids, folder, self._proc) as fd:
-                    listing = list_inside(fd, wanted.any, theirs)
+                with self._folder(folder) as fd:
+                    if not theirs(key_of(os.fstat(fd))):
+                        continue
+                    self.seen = True
+                    if hold and not self.over:
+                        self.folders.hold(folder, fd)
+                    listing = list_inside(fd, wanted.any)
             except (FileNotFoundError, NotADirectoryError):
                 continue
             found.whole &= listing.whole
@@ -93,7 +104,19 @@ class Container:
                     found.files[key] = (path, status)
         if found.whole:
             self._known &= found.files.keys()
+        if not hold:
+            self.folders.close()
         return found
+
+    def close(self) -> None:
+        """Let go of everything."""
+        self.folders.close()
+        self.files.close()
+
+    def _folder(self, path: bytes) -> AbstractContextManager[int]:
+        if self.over:
+            return self.folders.use(path)
+        return folder_inside(self.number, self.pids, path, self._proc)
 
     def _first(self, key: Key, path: bytes, found: Found) -> bool:
         if len(self._known) >= MAX_INSIDE:
@@ -111,5 +134,5 @@ class Container:
     def open(self, path: bytes, key: Key | None = None) -> int:
         """Open a regular file of it, `key` where that is given. Raises OSError."""
         folder, name = os.path.split(path)
-        with folder_inside(self.number, self.pids, folder, self._proc) as fd:
+        with self._folder(folder) as fd:
             return open_inside(fd, name, key)

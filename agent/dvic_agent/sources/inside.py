@@ -15,7 +15,7 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from .census import namespace_of
@@ -47,12 +47,10 @@ def folder_inside(namespace: int, pids: Sequence[int], path: bytes, proc: str = 
         os.close(fd)
 
 
-def list_inside(fd: int, wanted: re.Pattern, theirs: Callable[[Key], bool]) -> Listing:
-    """The regular files of a folder whose names fit; none where the folder is not `theirs`."""
+def list_inside(fd: int, wanted: re.Pattern) -> Listing:
+    """The regular files of a folder whose names fit."""
     files: list[tuple[bytes, os.stat_result]] = []
     looked, whole = 0, True
-    if not theirs(key_of(os.fstat(fd))):
-        return Listing(files, whole)
     with os.scandir(fd) as names:
         for entry in names:
             looked += 1

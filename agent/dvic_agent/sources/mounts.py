@@ -9,6 +9,7 @@ ended; HOLD seconds later nothing of it is open any more, and what was not read 
 """
 
 import asyncio
+import contextlib
 import errno
 import logging
 import os
@@ -33,11 +34,19 @@ from .vanished import VanishedStream
 
 log = logging.getLogger(__name__)
 
-TICK = 0.25
+TICK = 0.05
 """Seconds between looks at /proc, and into containers that are new."""
 
+SHARE = 4
+"""Times as long as a look took the next one waits, if that is longer than TICK: looking takes a fifth of a core at most."""
+
+NEW = 2.0
+"""Seconds for which a container is looked into at each look, and its folder kept open."""
+
 SETTLED = 10.0
-"""Seconds after which a container is looked into once a second only."""
+"""Seconds after which a container is looked into once a second only, until then every UNSETTLED seconds."""
+
+UNSETTLED = 0.25
 
 HOLD = 1.0
 """Seconds for which files of a container that has ended are kept open at most."""
@@ -81,7 +90,7 @@ class Mounts:
         self._complained: set[object] = set()
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
-        self._looked = 0.0
+        self._looked = self._tell_at = 0.0
 
     # the promise
 
@@ -118,7 +127,7 @@ class Mounts:
         self._looker.close()
         self._reader.close()
         for container in [*self._containers.values(), *(container for _, container in self._ending)]:
-            container.files.close()
+            container.close()
 
     # the thread
 
@@ -127,31 +136,43 @@ class Mounts:
             now = self._looked = self._clock.steady()
             try:
                 gone, found = self._look(now)
-                self._loop.call_soon_threadsafe(self._take_in, gone, found)
+                if gone or found or now >= self._tell_at:
+                    self._tell_at = now + UNSETTLED
+                    self._loop.call_soon_threadsafe(self._take_in, gone, found)
             except OSError as error:
                 self._complain("look", f"containers can't be looked for: {error}")
             except RuntimeError:
                 return  # the loop has ended
-            self._stopped.wait(self._tick)
+            self._stopped.wait(max(self._tick, SHARE * (self._clock.steady() - now)))
 
-    def _look(self, now: float) -> tuple[list[Container], list[tuple[Container, Found]]]:
+    def _look(self, now: float) -> tuple[list[tuple[Container, Found]], list[tuple[Container, Found]]]:
+        """What was left in containers that have gone, and what is in those that are there."""
         there = self._census.look(now)
-        gone = [self._containers.pop(number) for number in self._containers.keys() - there.keys()]
-        for container in gone:
+        gone = [self._last_look(self._containers.pop(number)) for number in self._containers.keys() - there.keys()]
+        for container, _ in gone:
             self._belongs = {key: owner for key, owner in self._belongs.items() if owner != container.number}
         found = []
         for number, namespace in there.items():
             container = self._container(number, namespace, now)
             if container and not self._looker.blames(number) and now >= container.due:
-                container.due = now + (0 if now - container.since < SETTLED else 1.0)
+                age = now - container.since
+                container.due = now + (0 if age < NEW else UNSETTLED if age < SETTLED else 1.0)
                 try:
-                    found.append((container, self._looker.do(number, lambda one=container: self._inside(one))))
+                    found.append((container, self._looker.do(number, lambda one=container: self._inside(one, now))))
                 except TimeoutError:
                     self._complain(number, "does not answer, and is not looked into any more")
                 except OSError as error:
                     if error.errno not in (errno.ESRCH, errno.ENOENT, errno.ENOTDIR):
                         self._complain(number, f"can't be looked into: {error.strerror}")
         return gone, found
+
+    def _last_look(self, container: Container) -> tuple[Container, Found]:
+        """What came into the folders that are still open since the look before."""
+        container.over = True
+        with contextlib.suppress(OSError):  # TimeoutError is one
+            if container.folders:
+                return container, self._looker.do(container.number, lambda: self._inside(container, container.since))
+        return container, Found(whole=False)
 
     def _container(self, number: int, namespace: Namespace, now: float) -> Container | None:
         container = self._containers.get(number)
@@ -163,32 +184,33 @@ class Mounts:
         container.pids, container.home = namespace.pids, namespace.home
         return container
 
-    def _inside(self, container: Container) -> Found:
+    def _inside(self, container: Container, now: float) -> Found:
         """By the bystander: what is in the container's folders."""
         own = {key_of(os.stat(folder)) for folder in self._folders if os.path.isdir(folder)}
 
         def theirs(key: Key) -> bool:
             return key not in own and self._belongs.setdefault(key, container.number) == container.number
 
-        return container.look(self._folders, self._wanted, theirs)
+        return container.look(self._folders, self._wanted, theirs, hold=now - container.since < NEW)
 
     # the loop
 
-    def _take_in(self, gone: list[Container], found: list[tuple[Container, Found]]) -> None:
+    def _take_in(self, gone: list[tuple[Container, Found]], found: list[tuple[Container, Found]]) -> None:
         now = self._clock.steady()
-        for container in gone:
+        for container, what in gone:
+            self._compare(container, what)
             self._packages.ended(container)
         for container, what in found:
             self._compare(container, what)
             self._packages.take_in(container, what)
-        for container in gone:
+        for container, _ in gone:
             self._ending.append((now + HOLD, container))
             for file in self._files(container):
                 self._over(file)
         for until, container in list(self._ending):
             if now >= until:
                 self._ending.remove((until, container))
-                container.files.close()
+                container.close()
         self._taken_in = True
         self._say_farewell()
 
@@ -196,7 +218,7 @@ class Mounts:
         for key, (path, status) in found.files.items():
             name = f"{MOUNT_PREFIX}{container.number}:{key[0]}:{key[1]}"
             file = self._streams.get(name)
-            if not isinstance(file, ContainedFile):
+            if not isinstance(file, ContainedFile) or file.container is not container:  # its number is given anew
                 if len(self._files(container)) >= 2 * MAX_INSIDE:
                     continue  # many came and went, and the hub has not stored their ends
                 file = self._streams[name] = ContainedFile(container, key, path, status.st_uid, self._clock,
@@ -211,7 +233,7 @@ class Mounts:
                 self._over(file)
         for path, why in found.refused.items():
             self._complain((container.number, path), f"{ascii(os.fsdecode(path))} {why}", container)
-        if found.more or not found.whole:
+        if found.more or not (found.whole or container.over):
             self._complain((container.number, "many"), f"has more than {MAX_INSIDE} log files (MAX_INSIDE) or "
                            f"{MAX_PACKAGES_INSIDE} packages (MAX_PACKAGES_INSIDE), or more than {MAX_NAMES} names in a "
                            "folder (MAX_NAMES)", container)
