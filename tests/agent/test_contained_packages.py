@@ -13,6 +13,7 @@ from dvic_agent.clock import Clock
 from dvic_agent.sources.bystander import Bystander
 from dvic_agent.sources.contained_packages import SETTLED, ContainedPackages
 from dvic_agent.sources.container import MAX_PACKAGES_INSIDE, Container, Found
+from dvic_agent.sources.holds import Closings
 from dvic_agent.sources.namespaces import Home
 from dvic_agent.sources.package_file import stream_name
 from dvic_agent.sources.packages import Packages
@@ -111,7 +112,7 @@ class Watched:
         self.packages.start(self.woken.append)
 
     def sees(self, number: int, home: Home, *paths: str, uid: int = 0, whole: bool = True) -> Container:
-        container = Container(number, self.now - SETTLED, "/proc")
+        container = Container(number, self.now - SETTLED, "/proc", Closings())
         container.home = home
         status = os.stat_result((0o100644, 1, 1, 1, uid, 0, 10, 0, 0, 0))
         self.packages.take_in(container, Found(packages=dict.fromkeys(map(os.fsencode, paths), status), whole=whole))
@@ -148,7 +149,7 @@ def test_packages_of_several_namespaces_of_one_home_and_of_several_homes_are_tol
 
 def test_a_package_waits_until_it_is_known_whose_it_is():
     it = Watched()
-    container = Container(1, it.now, "/proc")
+    container = Container(1, it.now, "/proc", Closings())
     found = Found(packages={b"/tmp/dvic_package_x": os.stat("/")})
     it.packages.take_in(container, found)
     assert it.names == []

@@ -98,11 +98,11 @@ def test_a_file_in_a_namespace_is_read_to_what_was_written_last_before_its_end()
     async def scenario():
         one = Contained()
         async with looking() as reader:
-            one.tell("echo first > /tmp/dvic_log_mine_a")
+            one.tell("exec 3> /tmp/dvic_log_mine_a; echo first >&3")
             await reader.until(lambda: reader.messages("dvic_log_mine_a") == ["first"])
             [record] = reader.titled("dvic_log_mine_a")
             assert re.match(r"mnt:\d+|.+\.(service|scope)|.{12}", record["fields"]["container"])
-            one.tell("seq 1000 >> /tmp/dvic_log_mine_a; printf last >> /tmp/dvic_log_mine_a")
+            one.tell("seq 1000 >&3; printf last >&3")
             one.end()
             await reader.until(lambda: reader.closed)
             assert reader.messages("dvic_log_mine_a") == ["first", *map(str, range(1, 1001)), "last"]

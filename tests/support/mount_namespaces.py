@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from one_reader import OneReader
 
-from dvic_agent.sources.mounts import Mounts
+from dvic_agent.sources.mounts import MAX_CONTAINERS, Mounts
 
 FOLDER = Path("/tmp")
 
@@ -16,12 +16,17 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: it makes mou
 
 
 class Contained:
-    """A shell in a mount namespace with a /tmp of its own, that does what it is told."""
+    """A shell in a mount namespace with a /tmp of its own, that does what it is told. `then`: by what it is started
+    after `first`."""
 
-    def __init__(self, first: str = "mount -t tmpfs tmpfs /tmp"):
-        self._shell = subprocess.Popen(["unshare", "--mount", "sh"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                       text=True)
-        self.tell(first)
+    def __init__(self, first: str = "mount -t tmpfs tmpfs /tmp", then: str = ""):
+        self._shell = subprocess.Popen(["unshare", "--mount", "sh", "-c", f"{first} && exec {then} sh"],
+                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.tell("true")
+
+    @property
+    def pid(self) -> int:
+        return self._shell.pid
 
     def tell(self, script: str) -> None:
         self._shell.stdin.write(f"{{ {script}\n}}; echo $?\n")
@@ -33,8 +38,8 @@ class Contained:
 
 
 @contextlib.asynccontextmanager
-async def looking(*contained: Contained, cursors=None, folders=(FOLDER,)):
-    source = Mounts(folders, "dvic_log_mine_*", "dvic_package_mine_*", tick=0.05)
+async def looking(*contained: Contained, cursors=None, folders=(FOLDER,), most=MAX_CONTAINERS):
+    source = Mounts(folders, "dvic_log_mine_*", "dvic_package_mine_*", tick=0.05, most=most)
     reader = OneReader(source, cursors)
     reader.start()
     try:

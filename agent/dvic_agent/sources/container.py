@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from fnmatch import translate
 
 from .held_folders import HeldFolders
-from .inside import folder_inside, list_inside, open_inside
+from .holds import SETTLED, Closings, Holds
+from .inside import folder_inside, list_inside, may_be_unmounted, open_inside
 from .namespaces import Home
 from .open_files import Key, OpenFiles, key_of
 
@@ -46,21 +47,26 @@ class Wanted:
 
 
 class Container:
-    """`since`: when it was first seen, steady seconds; `due`: when to look again; `seen`: one of its own folders was
-    there at a look; `over`: no process of it is there any more."""
+    """`since`: when it was first seen, steady seconds; `due`: when to look again; `owner`: the user behind it;
+    `seen`: one of its own folders was there at a look; `over`: no process of it is there any more."""
 
-    def __init__(self, number: int, since: float, proc: str):
+    def __init__(self, number: int, since: float, proc: str, closings: Closings, owner: int = 0):
         self.number = number
         self.since = since
         self.due = since
+        self.owner = owner
         self.pids: tuple[int, ...] = ()
         self.home = Home()
+        self.files = OpenFiles(MAX_OPEN_INSIDE, self.open)
         self.seen = False
         self.over = False
         self.folders = HeldFolders()
-        self.files = OpenFiles(MAX_OPEN_INSIDE, self.open)
+        self.holds = Holds(number, self.files, closings)
         self._proc = proc
-        self._known: set[Key] = set()
+        self._known: dict[Key, tuple[int, int]] = {}
+        """Size and time of change of each log file, at the last look."""
+        self._apart: dict[int, bool] = {}
+        """Of a device, whether somebody in there could unmount it."""
 
     @property
     def name(self) -> str:
@@ -77,18 +83,16 @@ class Container:
         """What stays the same when it is started again, where its engine or systemd has a name for it."""
         return f"{self.home.engine} {self.home.id or self.home.unit}" if self.home.short else self.name
 
-    def look(self, folders: Sequence[bytes], wanted: Wanted, theirs: Callable[[Key], bool], hold: bool = False) -> Found:
-        """The log files and packages in those of the folders that are `theirs`. A new log file is opened at once: it may
-        be all that is left of the container a moment later; with `hold` the folder is kept too. Raises OSError."""
+    def look(self, folders: Sequence[bytes], wanted: Wanted, theirs: Callable[[Key], bool], now: float) -> Found:
+        """The log files and packages in those of the folders that are `theirs`. A new log file is opened at once: it
+        may be all that is left of the container a moment later. Raises OSError."""
         found = Found()
         for folder in folders:
             try:
                 with self._folder(folder) as fd:
                     if not theirs(key_of(os.fstat(fd))):
                         continue
-                    self.seen = True
-                    if hold and not self.over:
-                        self.folders.hold(folder, fd)
+                    self._hold(folder, fd, now)
                     listing = list_inside(fd, wanted.any)
             except (FileNotFoundError, NotADirectoryError):
                 continue
@@ -100,12 +104,16 @@ class Container:
                         found.packages[path] = status
                     else:
                         found.more = True
-                elif key in self._known or self._first(key, path, found):
+                elif key in self._known or self._first(key, path, found, now):
+                    state = status.st_size, status.st_mtime_ns
+                    self.holds.looked(key, path, now, self._known.get(key, state) != state)
+                    self._known[key] = state
                     found.files[key] = (path, status)
         if found.whole:
-            self._known &= found.files.keys()
-        if not hold:
-            self.folders.close()
+            for key in self._known.keys() - found.files.keys():
+                del self._known[key]
+                self.holds.gone(key, now)
+        self.holds.tend(now)
         return found
 
     def close(self) -> None:
@@ -118,18 +126,34 @@ class Container:
             return self.folders.use(path)
         return folder_inside(self.number, self.pids, path, self._proc)
 
-    def _first(self, key: Key, path: bytes, found: Found) -> bool:
+    def _hold(self, path: bytes, fd: int, now: float) -> None:
+        """Keep the folder too, so that what came into it last can be found when the container has ended."""
+        self.seen = True
+        if self.over:
+            return
+        if now - self.since < SETTLED or not self._is_apart(os.fstat(fd).st_dev, path):
+            self.folders.hold(path, fd)
+        else:
+            self.folders.drop(path)
+
+    def _first(self, key: Key, path: bytes, found: Found, now: float) -> bool:
         if len(self._known) >= MAX_INSIDE:
             found.more = True
             return False
         try:
-            self.files.hold(key, path)
+            self.holds.found(key, path, now, self._is_apart(key[0], os.path.dirname(path)))
         except OSError as error:
             if error.errno != errno.EACCES:  # that one is told in its stream
                 found.refused[path] = f"is not read: {error.strerror}"
                 return False
-        self._known.add(key)
         return True
+
+    def _is_apart(self, device: int, folder: bytes) -> bool:
+        if device not in self._apart:
+            if len(self._apart) >= MAX_INSIDE:
+                self._apart.clear()
+            self._apart[device] = not self.over and may_be_unmounted(self.number, self.pids, folder, self._proc)
+        return self._apart[device]
 
     def open(self, path: bytes, key: Key | None = None) -> int:
         """Open a regular file of it, `key` where that is given. Raises OSError."""

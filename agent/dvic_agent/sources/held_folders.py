@@ -1,8 +1,8 @@
-"""The folders of a container that began a moment ago, kept open: a container may live for a few milliseconds only, and
-who has its folder can read what it left there when it has ended.
+"""The folders of a container, kept open: it may live for a few milliseconds only, and who has its folder can read what
+it left there when it has ended.
 
-That holds up nobody: an engine lets go of a container's file system whoever has it open. But a program in there that
-unmounts the folder finds it busy, therefore it is let go as soon as the container is no longer new.
+That holds up no engine: it lets go of a container's file system whoever has it open. A folder that somebody in there
+could unmount is held while the container is new only, for it would be busy.
 """
 
 import errno
@@ -40,6 +40,11 @@ class HeldFolders:
             yield fd
         finally:
             os.close(fd)
+
+    def drop(self, path: bytes) -> None:
+        with self._lock:
+            if (fd := self._held.pop(path, None)) is not None:
+                os.close(fd)
 
     def close(self) -> None:
         with self._lock:

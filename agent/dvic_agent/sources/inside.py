@@ -15,10 +15,10 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, TypeVar
 
-from .census import namespace_of
+from .census import MAX_STATUS_BYTES, namespace_of
 from .open_files import Key, key_of
 
 MAX_NAMES = 5000
@@ -27,6 +27,12 @@ MAX_NAMES = 5000
 _LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _LOOK = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+
+_SYS_ADMIN = 21
+_BOUNDS = re.compile(rb"^CapBnd:\s*([0-9a-f]+)", re.MULTILINE)
+
+T = TypeVar("T")
 
 
 class Listing(NamedTuple):
@@ -86,7 +92,29 @@ def open_inside(folder: int, name: bytes, key: Key | None) -> int:
         os.close(seen)
 
 
+def may_be_unmounted(namespace: int, pids: Sequence[int], path: bytes, proc: str = "/proc") -> bool:
+    """Whether those who live there could unmount what the folder is on: another mount than their root, and they have
+    the right to unmount at all. Raises OSError as folder_inside does."""
+    def look(process: int, root: int) -> bool:
+        folder = _descend(root, path)
+        try:
+            if _mount_of(folder) == _mount_of(root):
+                return False
+        finally:
+            os.close(folder)
+        with open(f"/proc/self/fd/{process}/status", "rb", buffering=0) as status:
+            bounds = _BOUNDS.search(status.read(MAX_STATUS_BYTES))
+        return bounds is None or bool(int(bounds[1], 16) >> _SYS_ADMIN & 1)
+
+    return _through(namespace, pids, proc, look)
+
+
 def _folder(namespace: int, pids: Sequence[int], path: bytes, proc: str) -> int:
+    return _through(namespace, pids, proc, lambda process, root: _descend(root, path))
+
+
+def _through(namespace: int, pids: Sequence[int], proc: str, look: Callable[[int, int], T]) -> T:
+    """What `look` finds, given descriptors of a process that lives there and of its root."""
     failed = OSError(errno.ESRCH, os.strerror(errno.ESRCH))
     for pid in pids:
         try:
@@ -98,7 +126,7 @@ def _folder(namespace: int, pids: Sequence[int], path: bytes, proc: str) -> int:
             root = os.open("root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=process)
             try:
                 if namespace_of(".", process) == namespace:
-                    return _descend(root, path)
+                    return look(process, root)
             finally:
                 os.close(root)
         except OSError as error:

@@ -1,11 +1,11 @@
 """The dvic_log files and packages in the /tmp of containers and of services that have one of their own, each a stream.
 
-A thread looks at /proc and into the containers: at a new one TICK after TICK, at others once a second. Nothing is
-watched inside, so nothing that a container does costs more than its look. What is the machine's own /tmp, or another
-container's, is read there and not twice.
+A thread looks at /proc and into the containers: at a new one TICK after TICK, at others once a second, and at those
+that have nothing to read every other second. No folder is watched inside, so nothing that a container does costs more
+than its look. What is the machine's own /tmp, or another container's, is read there and not twice.
 
-A file is kept open while its container runs (a few of each), so that its end can still be read when the container has
-ended; HOLD seconds later nothing of it is open any more, and what was not read by then is a gap.
+Files are kept open as holds.py says (a few of each container), so that their end can still be read when the container
+has ended; HOLD seconds later nothing of it is open any more, and what was not read by then is a gap.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ import logging
 import os
 import re
 import threading
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -26,7 +27,9 @@ from .census import Census
 from .contained_file import ContainedFile
 from .contained_packages import ContainedPackages
 from .container import MAX_INSIDE, MAX_PACKAGES_INSIDE, Container, Found, Wanted
+from .holds import SETTLED, Closings
 from .inside import MAX_NAMES
+from .namespace_owner import owner_of
 from .namespaces import Namespace
 from .open_files import Key, key_of
 from .source import Stream, Wake
@@ -35,25 +38,22 @@ from .vanished import VanishedStream
 log = logging.getLogger(__name__)
 
 TICK = 0.05
-"""Seconds between looks at /proc, and into containers that are new."""
-
-SHARE = 4
-"""Times as long as a look took the next one waits, if that is longer than TICK: looking takes a fifth of a core at most."""
+"""Seconds between looks at /proc, and into containers that began less than NEW seconds ago."""
 
 NEW = 2.0
-"""Seconds for which a container is looked into at each look, and its folder kept open."""
 
-SETTLED = 10.0
-"""Seconds after which a container is looked into once a second only, until then every UNSETTLED seconds."""
+SHARE = 4
+"""How many times as long as it looked it waits at least: no number of containers takes more than a fifth of a core."""
 
-UNSETTLED = 0.25
+OFTEN, EVERY, SELDOM = 0.25, 1.0, 2.0
+"""Seconds between looks into containers that are not settled, into others, and into those that have nothing to read."""
 
 HOLD = 1.0
 """Seconds for which files of a container that has ended are kept open at most."""
 
-MAX_CONTAINERS = 300
-"""Mount namespaces that are looked into at a time; more are named in the agent's log and wait."""
-
+MAX_CONTAINERS = 400
+"""Mount namespaces that are looked into at a time, at most half of them of one user; more are named in the agent's log
+and wait."""
 
 _SYS_PTRACE = 19
 
@@ -69,17 +69,22 @@ class Mounts:
     names packages are, None: they are not looked for."""
 
     def __init__(self, folders: Sequence[Path], pattern: str = "dvic_log_*", packages: str | None = "dvic_package_*", *,
-                 clock: Clock | None = None, tick: float = TICK, proc: str = "/proc"):
+                 clock: Clock | None = None, tick: float = TICK, proc: str = "/proc", most: int = MAX_CONTAINERS):
         self._folders = [os.fsencode(folder) for folder in folders]
         self._wanted = Wanted(pattern, packages)
         self._clock = clock or Clock()
         self._tick = tick
+        self._most = most
         self._proc = proc
         self._census = Census(proc)
+        self._closings = Closings()
         self._looker, self._reader = Bystander(), Bystander()
         self._packages = ContainedPackages(self._clock, self._reader, self._complain)
         self._containers: dict[int, Container] = {}
         """The thread's; the loop gets what it found."""
+        self._owners: dict[int, int] = {}
+        """Of each namespace, those that wait among them, the user behind it."""
+        self._of_owner: Counter[int] = Counter()
         self._belongs: dict[Key, int] = {}
         """Whose a folder is that several may have."""
         self._streams: dict[str, Stream] = {}
@@ -90,7 +95,7 @@ class Mounts:
         self._complained: set[object] = set()
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
-        self._looked = self._tell_at = 0.0
+        self._looked = 0.0
 
     # the promise
 
@@ -124,6 +129,8 @@ class Mounts:
         self._stopped.set()
         if self._thread:
             self._thread.join(2.0)
+        self._census.close()
+        self._closings.close()
         self._looker.close()
         self._reader.close()
         for container in [*self._containers.values(), *(container for _, container in self._ending)]:
@@ -132,13 +139,14 @@ class Mounts:
     # the thread
 
     def _run(self) -> None:
+        told = -EVERY
         while not self._stopped.is_set():
             now = self._looked = self._clock.steady()
             try:
                 gone, found = self._look(now)
-                if gone or found or now >= self._tell_at:
-                    self._tell_at = now + UNSETTLED
+                if gone or found or self._ending or now >= told + EVERY:
                     self._loop.call_soon_threadsafe(self._take_in, gone, found)
+                    told = now
             except OSError as error:
                 self._complain("look", f"containers can't be looked for: {error}")
             except RuntimeError:
@@ -147,40 +155,60 @@ class Mounts:
 
     def _look(self, now: float) -> tuple[list[tuple[Container, Found]], list[tuple[Container, Found]]]:
         """What was left in containers that have gone, and what is in those that are there."""
+        for number, key in self._closings.told():
+            if container := self._containers.get(number):
+                container.holds.closed(key, now)
+                container.due = now
         there = self._census.look(now)
-        gone = [self._last_look(self._containers.pop(number)) for number in self._containers.keys() - there.keys()]
+        gone = [self._last_look(self._containers.pop(number), now)
+                for number in self._containers.keys() - there.keys()]
         for container, _ in gone:
             self._belongs = {key: owner for key, owner in self._belongs.items() if owner != container.number}
+            self._of_owner[container.owner] -= 1
+            self._closings.forget(container.number)
+        for number in self._owners.keys() - there.keys():
+            del self._owners[number]
         found = []
         for number, namespace in there.items():
             container = self._container(number, namespace, now)
             if container and not self._looker.blames(number) and now >= container.due:
                 age = now - container.since
-                container.due = now + (0 if age < NEW else UNSETTLED if age < SETTLED else 1.0)
+                container.due = now + (0 if age < NEW else OFTEN if age < SETTLED else EVERY)
                 try:
-                    found.append((container, self._looker.do(number, lambda one=container: self._inside(one, now))))
+                    seen = self._looker.do(number, lambda one=container: self._inside(one, now))
+                    found.append((container, seen))
+                    if age >= SETTLED:
+                        container.due = min(container.holds.due(), now + (EVERY if seen.files or seen.packages
+                                                                          else SELDOM))
                 except TimeoutError:
                     self._complain(number, "does not answer, and is not looked into any more")
                 except OSError as error:
-                    if error.errno not in (errno.ESRCH, errno.ENOENT, errno.ENOTDIR):
+                    if error.errno == errno.ESRCH:
+                        self._census.somebody_left()
+                    elif error.errno not in (errno.ENOENT, errno.ENOTDIR):
                         self._complain(number, f"can't be looked into: {error.strerror}")
         return gone, found
 
-    def _last_look(self, container: Container) -> tuple[Container, Found]:
-        """What came into the folders that are still open since the look before."""
+    def _last_look(self, container: Container, now: float) -> tuple[Container, Found]:
+        """What came since the look before, in the folders that are open still."""
         container.over = True
-        with contextlib.suppress(OSError):  # TimeoutError is one
-            if container.folders:
-                return container, self._looker.do(container.number, lambda: self._inside(container, container.since))
+        if container.folders:
+            with contextlib.suppress(OSError):  # TimeoutError is one
+                return container, self._looker.do(container.number, lambda: self._inside(container, now))
         return container, Found(whole=False)
 
     def _container(self, number: int, namespace: Namespace, now: float) -> Container | None:
         container = self._containers.get(number)
         if container is None:
-            if len(self._containers) >= MAX_CONTAINERS:
-                self._complain("many", f"waits: {MAX_CONTAINERS} others are looked into already (MAX_CONTAINERS)")
+            owner = self._owners.get(number, -1)
+            if owner < 0:
+                owner = self._owners[number] = owner_of(namespace.pids[0], self._proc)
+            if len(self._containers) >= self._most or self._of_owner[owner] >= self._most // 2:
+                self._complain(f"user {owner}", f"of user {owner} waits: {len(self._containers)} others are looked "
+                               "into already (MAX_CONTAINERS, half of them of one user)")
                 return None
-            container = self._containers[number] = Container(number, now, self._proc)
+            self._of_owner[owner] += 1
+            container = self._containers[number] = Container(number, now, self._proc, self._closings, owner)
         container.pids, container.home = namespace.pids, namespace.home
         return container
 
@@ -191,7 +219,7 @@ class Mounts:
         def theirs(key: Key) -> bool:
             return key not in own and self._belongs.setdefault(key, container.number) == container.number
 
-        return container.look(self._folders, self._wanted, theirs, hold=now - container.since < NEW)
+        return container.look(self._folders, self._wanted, theirs, now)
 
     # the loop
 
@@ -218,7 +246,7 @@ class Mounts:
         for key, (path, status) in found.files.items():
             name = f"{MOUNT_PREFIX}{container.number}:{key[0]}:{key[1]}"
             file = self._streams.get(name)
-            if not isinstance(file, ContainedFile) or file.container is not container:  # its number is given anew
+            if not isinstance(file, ContainedFile) or file.container is not container:  # its numbers are given anew
                 if len(self._files(container)) >= 2 * MAX_INSIDE:
                     continue  # many came and went, and the hub has not stored their ends
                 file = self._streams[name] = ContainedFile(container, key, path, status.st_uid, self._clock,

@@ -76,8 +76,8 @@ class ObjectChange:
 class PackageChange:
     """What a batch says of a package. `gone`: its file is not there any more; `problem`: an update could not be used
     (and nothing else is said). `container`: whose file it is, "" for the machine's own. `layout`: a new published one,
-    None: as before (`layout_hash` says which); `fault`: why it can't be taken. `last`, `every`: snapshots that are kept,
-    and seconds between those kept longer."""
+    None: as before (`layout_hash` says which); `fault`: why it can't be taken. `last`, `every`: snapshots that are
+    kept, and seconds between those kept longer."""
 
     id: str
     node: str
