@@ -25,6 +25,13 @@ MAX_OPEN_INSIDE = 4
 """Descriptors held for files of one container."""
 
 
+FRESH = 2.0
+"""Seconds for which a container is looked into at each look, from when its folder was there first."""
+
+SOON = 20.0
+"""Seconds in which what an engine has begun is expected to be there."""
+
+
 @dataclass
 class Found:
     """What a look gave. `refused`: names that are not read, and why; `whole`: all names were looked at;
@@ -48,7 +55,7 @@ class Wanted:
 
 class Container:
     """`since`: when it was first seen, steady seconds; `due`: when to look again; `owner`: the user behind it;
-    `seen`: one of its own folders was there at a look; `over`: no process of it is there any more."""
+    `seen`: when one of its own folders was there first; `over`: no process of it is there any more."""
 
     def __init__(self, number: int, since: float, proc: str, closings: Closings, owner: int = 0):
         self.number = number
@@ -58,7 +65,7 @@ class Container:
         self.pids: tuple[int, ...] = ()
         self.home = Home()
         self.files = OpenFiles(MAX_OPEN_INSIDE, self.open)
-        self.seen = False
+        self.seen: float | None = None
         self.over = False
         self.folders = HeldFolders()
         self.holds = Holds(number, self.files, closings)
@@ -72,6 +79,15 @@ class Container:
     def name(self) -> str:
         """What people call it."""
         return self.home.short or f"mnt:{self.number}"
+
+    def expected(self, now: float) -> bool:
+        """Whether its folder may be there at the next look: an engine makes a namespace, and moves into the container's
+        tree as late as the machine is busy."""
+        return self.seen is None and now - self.since < (SOON if self.home.engine else FRESH)
+
+    def fresh(self, now: float) -> bool:
+        """Whether it may be gone at the look after."""
+        return self.seen is not None and now - self.seen < FRESH
 
     @property
     def told(self) -> dict[str, str]:
@@ -128,10 +144,11 @@ class Container:
 
     def _hold(self, path: bytes, fd: int, now: float) -> None:
         """Keep the folder too, so that what came into it last can be found when the container has ended."""
-        self.seen = True
+        if self.seen is None:
+            self.seen = now
         if self.over:
             return
-        if now - self.since < SETTLED or not self._is_apart(os.fstat(fd).st_dev, path):
+        if now - self.seen < SETTLED or not self._is_apart(os.fstat(fd).st_dev, path):
             self.folders.hold(path, fd)
         else:
             self.folders.drop(path)

@@ -123,7 +123,10 @@ def _through(namespace: int, pids: Sequence[int], proc: str, look: Callable[[int
             continue
         try:
             # from here on it is this process, or an error
-            root = os.open("root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=process)
+            try:
+                root = os.open("root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=process)
+            except FileNotFoundError:
+                continue  # it is ending: that says nothing of the folder
             try:
                 if namespace_of(".", process) == namespace:
                     return look(process, root)

@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import errno
 import logging
+import math
 import os
 import re
 import threading
@@ -38,12 +39,11 @@ from .vanished import VanishedStream
 log = logging.getLogger(__name__)
 
 TICK = 0.05
-"""Seconds between looks at /proc, and into containers that began less than NEW seconds ago."""
+"""Seconds between looks at /proc, and into containers that are fresh; no round of them takes longer, however many there
+are, and the next one waits as long as it took."""
 
-NEW = 2.0
-
-SHARE = 4
-"""How many times as long as it looked it waits at least: no number of containers takes more than a fifth of a core."""
+QUICK = 0.02
+"""The same while a container is expected to begin."""
 
 OFTEN, EVERY, SELDOM = 0.25, 1.0, 2.0
 """Seconds between looks into containers that are not settled, into others, and into those that have nothing to read."""
@@ -151,7 +151,7 @@ class Mounts:
                 self._complain("look", f"containers can't be looked for: {error}")
             except RuntimeError:
                 return  # the loop has ended
-            self._stopped.wait(max(self._tick, SHARE * (self._clock.steady() - now)))
+            self._stopped.wait(max(QUICK if self._expects(now) else self._tick, self._clock.steady() - now))
 
     def _look(self, now: float) -> tuple[list[tuple[Container, Found]], list[tuple[Container, Found]]]:
         """What was left in containers that have gone, and what is in those that are there."""
@@ -168,26 +168,38 @@ class Mounts:
             self._closings.forget(container.number)
         for number in self._owners.keys() - there.keys():
             del self._owners[number]
+        known = [self._container(number, namespace, now) for number, namespace in there.items()]
+        due = [container for container in known if container and now >= container.due]
+        due.sort(key=lambda container: (not container.expected(now), container.due))
         found = []
-        for number, namespace in there.items():
-            container = self._container(number, namespace, now)
-            if container and not self._looker.blames(number) and now >= container.due:
-                age = now - container.since
-                container.due = now + (0 if age < NEW else OFTEN if age < SETTLED else EVERY)
-                try:
-                    seen = self._looker.do(number, lambda one=container: self._inside(one, now))
-                    found.append((container, seen))
-                    if age >= SETTLED:
-                        container.due = min(container.holds.due(), now + (EVERY if seen.files or seen.packages
-                                                                          else SELDOM))
-                except TimeoutError:
-                    self._complain(number, "does not answer, and is not looked into any more")
-                except OSError as error:
-                    if error.errno == errno.ESRCH:
-                        self._census.somebody_left()
-                    elif error.errno not in (errno.ENOENT, errno.ENOTDIR):
-                        self._complain(number, f"can't be looked into: {error.strerror}")
+        for container in due:
+            if self._clock.steady() - now > TICK:
+                break  # the others were waiting for longer at the next look
+            if (what := self._look_into(container, now)) is not None:
+                found.append((container, what))
         return gone, found
+
+    def _expects(self, now: float) -> bool:
+        return any(container.expected(now) for container in self._containers.values())
+
+    def _look_into(self, container: Container, now: float) -> Found | None:
+        settled = now - container.since >= SETTLED
+        container.due = now + (0 if container.expected(now) or container.fresh(now) else EVERY if settled else OFTEN)
+        try:
+            found = self._looker.do(container.number, lambda: self._inside(container, now))
+        except TimeoutError:
+            self._complain(container.number, "does not answer, and is not looked into any more")
+            container.due = math.inf
+        except OSError as error:
+            if error.errno == errno.ESRCH:
+                self._census.somebody_left()
+            elif error.errno not in (errno.ENOENT, errno.ENOTDIR):
+                self._complain(container.number, f"can't be looked into: {error.strerror}")
+        else:
+            if settled and container.due > now:
+                container.due = min(container.holds.due(), now + (EVERY if found.files or found.packages else SELDOM))
+            return found
+        return None
 
     def _last_look(self, container: Container, now: float) -> tuple[Container, Found]:
         """What came since the look before, in the folders that are open still."""
