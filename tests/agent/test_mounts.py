@@ -72,6 +72,20 @@ def test_who_keeps_a_thread_waiting_is_left_and_not_asked_again():
     assert asked.do("alice", lambda: 7) == 7
     with pytest.raises(ZeroDivisionError):
         asked.do("alice", lambda: 1 / 0)
+    answers = asked.do_each([("alice", lambda: 1), ("mallory", lambda: pytest.fail("was asked again")),
+                             ("bob", lambda: 1 / 0), ("eve", never.wait), ("alice", lambda: 2)])
+    assert [value for value, error in answers if error is None] == [1]  # as many as are left were left by then
+    assert [type(error) for _, error in answers] == [type(None), TimeoutError, ZeroDivisionError, TimeoutError,
+                                                     TimeoutError]
+    assert asked.blames("anybody")
+    never.set()
+    asked.close()
+
+
+def test_who_hangs_keeps_nobody_else_from_being_asked_in_the_same_turn():
+    never, asked = threading.Event(), Bystander(patience=0.05)
+    answers = asked.do_each([("alice", lambda: 1), ("mallory", never.wait), ("bob", lambda: 2)])
+    assert [value for value, error in answers if error is None] == [1, 2]
     never.set()
     asked.close()
 

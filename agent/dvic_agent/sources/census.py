@@ -1,9 +1,9 @@
 """Which processes live in which mount namespace, asked of /proc again and again at little cost.
 
 The kernel tells which number it gave to a process last (/proc/loadavg): those between two looks are who came, so /proc
-is listed only now and then, to see who left. Who is new is asked at each look for YOUNG seconds, because a container's
-first process moves into its namespace a moment after it began; the others are asked in turns, all of them in ROUND
-seconds.
+is listed only now and then, to see who left. Who is new is asked again when it is twice as old, for YOUNG seconds,
+because a container's first process moves into its namespace a moment after it began; the others are asked in turns, all
+of them in ROUND seconds.
 """
 
 import os
@@ -13,7 +13,7 @@ from collections import deque
 from .namespaces import Home, Namespace, cgroup_of, home_of, residents
 
 YOUNG = 2.0
-"""Seconds for which a new process, and where a new namespace's first one lives, is asked at each look."""
+"""Seconds for which a process, or who lives in a namespace, is new and asked again."""
 
 ROUND = 10.0
 """Seconds in which every process is asked again: hardly any moves when it is older."""
@@ -64,8 +64,8 @@ class Census:
         """What the kernel told when /proc was listed."""
         self._list_at = self._anyway_at = self._looked = 0.0
         self._said: dict[int, int] = {}
-        self._young: dict[int, float] = {}
-        """Until when a process is asked at each look."""
+        self._young: dict[int, tuple[float, float]] = {}
+        """Since when a new process is known, and when it is asked again."""
         self._turns: deque[int] = deque()
         """All processes, the next to be asked first."""
         self._own: set[int | None] = set()
@@ -106,7 +106,7 @@ class Census:
                 and (now < self._list_at or told == self._listed) and now < self._anyway_at):
             for pid in new:
                 if namespace_of(pid, self._proc) is not None:
-                    self._young[pid] = now + YOUNG
+                    self._young[pid] = (now, now)
                     self._turns.append(pid)
             return False
         self._listed, self._list_at, self._anyway_at = told, now + LIST, now + LIST_ANYWAY
@@ -116,7 +116,7 @@ class Census:
         pids = {int(name) for name in os.listdir(self._path) if name.isdigit()}
         known = set(self._turns)
         new = sorted(pids - known)
-        self._young.update(dict.fromkeys(new, now + YOUNG))
+        self._young.update(dict.fromkeys(new, (now, now)))
         self._turns.extend(new)
         gone = known - pids  # threads among them: they have numbers, and are in no list
         if gone:
@@ -129,9 +129,13 @@ class Census:
 
     def _due(self, now: float) -> list[int]:
         """Whom to ask: who is new, and the next of the others."""
-        due = list(self._young)
-        for pid in [pid for pid, until in self._young.items() if now >= until]:
-            del self._young[pid]
+        due = [pid for pid, (_, at) in self._young.items() if now >= at]
+        for pid in due:
+            since, _ = self._young[pid]
+            if now - since >= YOUNG:
+                del self._young[pid]
+            else:
+                self._young[pid] = (since, now + (now - since))
         share = min(1.0, (now - self._looked) / ROUND)
         self._looked = now
         for _ in range(min(len(self._turns), int(len(self._turns) * share) + 1)):
@@ -142,7 +146,7 @@ class Census:
     def _ask(self, pid: int) -> bool:
         """Returns whether it says something new."""
         before, number = self._said.get(pid), namespace_of(pid, self._proc)
-        if number == before:
+        if number is not None and number == before:
             return False
         if number is None or (number not in self._own and not self._is_process(pid)):
             self._young.pop(pid, None)  # it has ended, or nobody may ask it

@@ -12,12 +12,11 @@ import asyncio
 import contextlib
 import errno
 import logging
-import math
 import os
 import re
 import threading
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from dvic_wire.streams import MOUNT_PREFIX, Gap
@@ -39,11 +38,14 @@ from .vanished import VanishedStream
 log = logging.getLogger(__name__)
 
 TICK = 0.05
-"""Seconds between looks at /proc, and into containers that are fresh; no round of them takes longer, however many there
-are, and the next one waits as long as it took."""
+"""Seconds between looks at /proc, and into containers that are fresh."""
 
 QUICK = 0.02
 """The same while a container is expected to begin."""
+
+MOST_AT_ONCE = 100
+"""Containers that are looked into in one turn, first those that are expected; the next turn waits as long as this one
+took."""
 
 OFTEN, EVERY, SELDOM = 0.25, 1.0, 2.0
 """Seconds between looks into containers that are not settled, into others, and into those that have nothing to read."""
@@ -88,6 +90,8 @@ class Mounts:
         self._belongs: dict[Key, int] = {}
         """Whose a folder is that several may have."""
         self._streams: dict[str, Stream] = {}
+        self._files_of: dict[int, dict[Key, ContainedFile]] = {}
+        """Of each namespace, its streams of files."""
         self._ending: list[tuple[float, Container]] = []
         self._taken_in = False
         """A look was: what is not found now is gone."""
@@ -121,6 +125,10 @@ class Mounts:
         known = self._streams.pop(stream, None)
         if isinstance(known, ContainedFile):
             known.let_go()
+            files = self._files_of[known.container.number]
+            del files[known.key]
+            if not files:
+                del self._files_of[known.container.number]
 
     def moving(self) -> bool:
         return self._clock.steady() - self._looked < 120
@@ -169,44 +177,46 @@ class Mounts:
         for number in self._owners.keys() - there.keys():
             del self._owners[number]
         known = [self._container(number, namespace, now) for number, namespace in there.items()]
-        due = [container for container in known if container and now >= container.due]
+        due = [container for container in known
+               if container and now >= container.due and not self._looker.blames(container.number)]
         due.sort(key=lambda container: (not container.expected(now), container.due))
+        return gone, self._look_into(due[:MOST_AT_ONCE], now)
+
+    def _look_into(self, containers: list[Container], now: float) -> list[tuple[Container, Found]]:
+        own = self._own() if containers else set()
+        answers = self._looker.do_each([(one.number, lambda one=one: self._inside(one, own, now))
+                                        for one in containers])
         found = []
-        for container in due:
-            if self._clock.steady() - now > TICK:
-                break  # the others were waiting for longer at the next look
-            if (what := self._look_into(container, now)) is not None:
-                found.append((container, what))
-        return gone, found
+        for container, (seen, error) in zip(containers, answers, strict=True):
+            container.due = now if container.expected(now) or container.fresh(now) else _next(now, EVERY)
+            if error is None:
+                found.append((container, seen))
+                if container.due > now:
+                    container.due = min(container.holds.due(), _next(now, OFTEN if now - container.since < SETTLED else
+                                                                     EVERY if seen.files or seen.packages else SELDOM))
+            elif isinstance(error, TimeoutError):
+                self._complain(container.number, "does not answer, and is not looked into any more", container)
+            elif not isinstance(error, OSError):
+                raise error
+            elif error.errno == errno.ESRCH:
+                self._census.somebody_left()
+            elif error.errno not in (errno.ENOENT, errno.ENOTDIR):
+                self._complain(container.number, f"can't be looked into: {error.strerror}", container)
+        return found
+
+    def _own(self) -> set[Key]:
+        """The machine's own folders."""
+        return {key_of(os.stat(folder)) for folder in self._folders if os.path.isdir(folder)}
 
     def _expects(self, now: float) -> bool:
         return any(container.expected(now) for container in self._containers.values())
-
-    def _look_into(self, container: Container, now: float) -> Found | None:
-        settled = now - container.since >= SETTLED
-        container.due = now + (0 if container.expected(now) or container.fresh(now) else EVERY if settled else OFTEN)
-        try:
-            found = self._looker.do(container.number, lambda: self._inside(container, now))
-        except TimeoutError:
-            self._complain(container.number, "does not answer, and is not looked into any more")
-            container.due = math.inf
-        except OSError as error:
-            if error.errno == errno.ESRCH:
-                self._census.somebody_left()
-            elif error.errno not in (errno.ENOENT, errno.ENOTDIR):
-                self._complain(container.number, f"can't be looked into: {error.strerror}")
-        else:
-            if settled and container.due > now:
-                container.due = min(container.holds.due(), now + (EVERY if found.files or found.packages else SELDOM))
-            return found
-        return None
 
     def _last_look(self, container: Container, now: float) -> tuple[Container, Found]:
         """What came since the look before, in the folders that are open still."""
         container.over = True
         if container.folders:
             with contextlib.suppress(OSError):  # TimeoutError is one
-                return container, self._looker.do(container.number, lambda: self._inside(container, now))
+                return container, self._looker.do(container.number, lambda: self._inside(container, self._own(), now))
         return container, Found(whole=False)
 
     def _container(self, number: int, namespace: Namespace, now: float) -> Container | None:
@@ -224,9 +234,9 @@ class Mounts:
         container.pids, container.home = namespace.pids, namespace.home
         return container
 
-    def _inside(self, container: Container, now: float) -> Found:
-        """By the bystander: what is in the container's folders."""
-        own = {key_of(os.stat(folder)) for folder in self._folders if os.path.isdir(folder)}
+    def _inside(self, container: Container, own: Collection[Key], now: float) -> Found:
+        """By the bystander: what is in the container's folders that are not the machine's `own`."""
+        self._looked = self._clock.steady()
 
         def theirs(key: Key) -> bool:
             return key not in own and self._belongs.setdefault(key, container.number) == container.number
@@ -240,6 +250,8 @@ class Mounts:
         for container, what in gone:
             self._compare(container, what)
             self._packages.ended(container)
+            if container.home.engine and container.expected(now):
+                self._miss(container)
         for container, what in found:
             self._compare(container, what)
             self._packages.take_in(container, what)
@@ -263,6 +275,7 @@ class Mounts:
                     continue  # many came and went, and the hub has not stored their ends
                 file = self._streams[name] = ContainedFile(container, key, path, status.st_uid, self._clock,
                                                            self._reader)
+                self._files_of.setdefault(container.number, {})[key] = file
             if file.path != path:
                 file.called(path)
             if file.grew(status) or file.waiting:
@@ -279,13 +292,19 @@ class Mounts:
                            "folder (MAX_NAMES)", container)
 
     def _files(self, container: Container) -> list[ContainedFile]:
-        return [file for file in self._streams.values() if isinstance(file, ContainedFile)
-                and file.container is container]
+        return [file for file in self._files_of.get(container.number, {}).values() if file.container is container]
 
     def _over(self, file: ContainedFile) -> None:
         if not file.over:
             file.end()
             self._wake(file.name)
+
+    def _miss(self, container: Container) -> None:
+        """It ended before it was looked into: whether it logged anything is not known."""
+        name = f"{MOUNT_PREFIX}{container.number}:0:0"
+        lost = Gap("deleted", f"container {container.name} ended before it could be looked into", unit="bytes")
+        self._streams[name] = VanishedStream(name, lost, self._clock)
+        self._wake(name)
 
     def _say_farewell(self) -> None:
         """To what the hub has a cursor of, and no container has any more."""
@@ -300,3 +319,8 @@ class Mounts:
         if about not in self._complained and len(self._complained) < 1000:
             self._complained.add(about)
             log.warning("container %s: %s", container.name if container else about, what)
+
+
+def _next(now: float, seconds: float) -> float:
+    """The same moment for all that are looked at so often: to wake up once costs less."""
+    return (now // seconds + 1) * seconds
