@@ -301,7 +301,7 @@ class Mounts:
 
     def _miss(self, container: Container) -> None:
         """It ended before it was looked into: whether it logged anything is not known."""
-        name = f"{MOUNT_PREFIX}{container.number}:0:0"
+        name = f"{MOUNT_PREFIX}{container.number}:0:{container.pids[0]}"
         lost = Gap("deleted", f"container {container.name} ended before it could be looked into", unit="bytes")
         self._streams[name] = VanishedStream(name, lost, self._clock)
         self._wake(name)
