@@ -223,13 +223,15 @@ def test_what_came_after_the_last_look_into_a_container_is_read_when_it_has_ende
     async def scenario():
         one = Contained()
         async with looking(tick=1.0) as reader:
-            await reader.until(lambda: any(container.folders for container in reader.source._containers.values()))
+            while not any(container.folders for container in list(reader.source._containers.values())):
+                await asyncio.sleep(0.01)
             one.tell("seq 1000 > /tmp/dvic_log_mine_a")
             one.end()
             await reader.until(lambda: reader.closed)
             assert reader.messages("dvic_log_mine_a") == [str(number) for number in range(1, 1001)]
             assert not reader.gaps("dvic_log_mine_a")
-            await reader.until(lambda: not any(container.folders for _, container in reader.source._ending))
+            while reader.source._ending:
+                await asyncio.sleep(0.01)
     asyncio.run(scenario())
 
 
