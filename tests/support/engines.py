@@ -93,7 +93,7 @@ ENGINES = {
                      "--machine={name} --private-network --as-pid2 {more} sh -c {script} && echo {name}",
                      INACTIVE, f"machinectl terminate {{name}}; {INACTIVE}", tree=True),
     "service": Engine("", "systemd-run --quiet --unit={name} -p PrivateTmp=yes {more} sh -c {script}",
-                      INACTIVE, "systemctl stop {name}"),
+                      INACTIVE, "systemctl stop {name} || ! systemctl is-active --quiet {name}"),
 }
 
 
@@ -165,6 +165,10 @@ class EngineRoom:
     def agent(self) -> int:
         """Its pid in the machine."""
         return int(self.member.unit("MainPID"))
+
+    def streams(self) -> set[str]:
+        """Of containers, those that the agent follows."""
+        return {one["stream"] for one in self.member.status()["streams"] if one["stream"].startswith("mount:")}
 
     def agent_holds(self, name: str) -> bool:
         """Whether the agent has a file open whose path, in whatever container, ends so."""
