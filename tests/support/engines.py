@@ -15,8 +15,10 @@ import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from member_lab import Member, MemberLab
+from rig import until
 
 PACKAGES = ("dbus-user-session", "docker.io", "lxc", "podman", "systemd-container", "uidmap")
 
@@ -29,7 +31,7 @@ FILES = {
     "/etc/fstab": "".join(f"tmpfs {folder} tmpfs mode=755 0 0\n" for folder in IN_MEMORY),
 }
 
-IMAGE = "bin lib lib64 usr/bin usr/lib usr/lib64 etc/passwd etc/group etc/os-release"
+IMAGE = "bin lib lib64 usr/bin usr/lib usr/lib64 etc/passwd etc/group etc/os-release etc/alternatives"
 
 LEFT_OUT = ("usr/bin/*docker* usr/bin/podman usr/bin/containerd* usr/bin/ctr usr/bin/lxc* usr/bin/dnet usr/bin/perl* "
             "usr/lib/cni usr/lib/podman usr/lib/systemd usr/lib/udev usr/lib/valgrind usr/lib/apt usr/lib/*/gconv "
@@ -59,33 +61,39 @@ OVERLAY = ("mkdir -p /srv/{name}.up/work /srv/{name}.up/upper /srv/{name} && mou
 
 @dataclass(frozen=True)
 class Engine:
-    """Shell commands. `start` prints the container's id. `tree`: it takes a folder that we make and mount."""
+    """Shell commands. `start` prints the container's id, `wait` ends when it has ended, `remove` has the engine forget
+    it, in whatever state it is. `kind`: as DVIC calls it. `tree`: it takes a folder that we make and mount."""
 
+    kind: str
     start: str
-    end: str
-    remove: str = "true"
-    kind: str = ""
+    wait: str
+    remove: str
     tree: bool = False
 
 
+INACTIVE = "while systemctl is-active --quiet {name}; do sleep 0.05; done"
+
 ENGINES = {
-    "docker": Engine("docker run --detach --network=none {more} image sh -c {script}",
-                     "docker kill {id} >/dev/null; docker wait {id}", "docker rm --force {id}"),
-    "podman": Engine(f"{PODMAN} run --detach --network=none {{more}} image sh -c {{script}}",
-                     "podman kill {id} && podman wait {id}", "podman rm --force {id}"),
-    "rootless": Engine(f"{ANNA} run --detach --network=none {{more}} image sh -c {{script}}",
-                       f"{ANNA} kill {{id}} && {ANNA} wait {{id}}", f"{ANNA} rm --force {{id}}", "podman"),
-    "containerd": Engine("ctr run --detach --cpu-shares=0 {more} --rootfs /srv/{name} {name} /bin/sh -c {script} && "
+    "docker": Engine("docker", "docker run --detach --network=none {more} image sh -c {script}",
+                     "docker wait {id}", "docker rm --force {id}"),
+    "podman": Engine("podman", f"{PODMAN} run --detach --network=none {{more}} image sh -c {{script}}",
+                     f"{PODMAN} wait {{id}}", f"{PODMAN} rm --force --time=0 {{id}}"),
+    "rootless": Engine("podman", f"{ANNA} run --detach --network=none {{more}} image sh -c {{script}}",
+                       f"{ANNA} wait {{id}}", f"{ANNA} rm --force --time=0 {{id}}"),
+    "containerd": Engine("containerd",
+                         "ctr run --detach --cpu-shares=0 {more} --rootfs /srv/{name} {name} /bin/sh -c {script} && "
                          "echo {name}",
-                         "ctr task delete --force {name} || :", "ctr container rm {name}", tree=True),
-    "lxc": Engine("printf 'lxc.rootfs.path = dir:/srv/{name}\\nlxc.net.0.type = empty\\n' > /srv/{name}.conf && "
+                         "until ctr task ls | grep -q '^{name} .*STOPPED'; do sleep 0.05; done",
+                         "ctr task delete --force {name}; ctr container rm {name}", tree=True),
+    "lxc": Engine("lxc", "printf 'lxc.rootfs.path = dir:/srv/{name}\\nlxc.net.0.type = empty\\n' > /srv/{name}.conf && "
                   "lxc-execute --name={name} --rcfile=/srv/{name}.conf --daemon -- sh -c {script} && echo {name}",
-                  "lxc-stop --name={name} --kill", tree=True),
-    "nspawn": Engine("systemd-run --quiet systemd-nspawn --quiet --directory=/srv/{name} --machine={name} "
-                     "--private-network --as-pid2 {more} sh -c {script} && echo {name}",
-                     "machinectl terminate {name}", tree=True),
-    "service": Engine("systemd-run --quiet --unit={name} -p PrivateTmp=yes {more} sh -c {script}",
-                      "systemctl stop {name}"),
+                  "lxc-wait --name={name} --state=STOPPED", "lxc-stop --name={name} --kill || :", tree=True),
+    "nspawn": Engine("nspawn",
+                     "systemd-run --quiet --unit={name} systemd-nspawn --quiet --directory=/srv/{name} "
+                     "--machine={name} --private-network --as-pid2 {more} sh -c {script} && echo {name}",
+                     INACTIVE, f"machinectl terminate {{name}}; {INACTIVE}", tree=True),
+    "service": Engine("", "systemd-run --quiet --unit={name} -p PrivateTmp=yes {more} sh -c {script}",
+                      INACTIVE, "systemctl stop {name} || ! systemctl is-active --quiet {name}"),
 }
 
 
@@ -103,12 +111,12 @@ class Box:
         """As DVIC shows it."""
         return self.id[:12] if self.id else f"{self.name}.service"
 
-    def end(self) -> None:
-        """Kill what runs in it, and wait for its end."""
-        self._do(self.engine.end)
+    def wait(self) -> None:
+        """For its end."""
+        self._do(self.engine.wait)
 
     def remove(self) -> None:
-        """Have the engine forget it, and take its tree away. AssertionError: what the engine says against it."""
+        """Have the engine forget it, and take its tree away. AssertionError: what is said against it."""
         self._do(self.engine.remove)
         if self.engine.tree:
             self._do("umount /srv/{name}")
@@ -141,6 +149,27 @@ class EngineRoom:
         said = self.member.sh(used.start.format(**words))
         return Box(self, used, name, said.split()[-1] if said else "")
 
-    def lines(self, query: str) -> list[dict]:
-        """Log records at the hub, newest first."""
-        return self.lab.rig.logs(query)
+    def into(self, box_word: str, name: str) -> None:
+        """Make an empty file in the /tmp of the container in which somebody has this word in their command line."""
+        self.member.sh(f"for pid in $(pgrep --full {box_word}); do touch /proc/$pid/root/tmp/{name}; done")
+
+    def lines(self, words: str, source: str = "dvic_log_*") -> list[dict]:
+        """Log records with these words at the hub, newest first; not the journal's, which has our own commands too."""
+        return self.lab.rig.logs(f"&grep={quote(words)}&source={source}")
+
+    def seen(self, words: str) -> list[dict]:
+        """The same, when there are any."""
+        return until(lambda: self.lines(words), f"{words} is at the hub", 60)
+
+    @property
+    def agent(self) -> int:
+        """Its pid in the machine."""
+        return int(self.member.unit("MainPID"))
+
+    def streams(self) -> set[str]:
+        """Of containers, those that the agent follows."""
+        return {one["stream"] for one in self.member.status()["streams"] if one["stream"].startswith("mount:")}
+
+    def agent_holds(self, name: str) -> bool:
+        """Whether the agent has a file open whose path, in whatever container, ends so."""
+        return name in self.member.sh(f"ls -l /proc/{self.agent}/fd || :")

@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import errno
 import logging
+import math
 import os
 import re
 import threading
@@ -83,6 +84,9 @@ class Mounts:
         self._packages = ContainedPackages(self._clock, self._reader, self._complain)
         self._containers: dict[int, Container] = {}
         """The thread's; the loop gets what it found."""
+        self._there: dict[int, Namespace] | None = None
+        self._due = 0.0
+        """When one of them is to be looked into next."""
         self._owners: dict[int, int] = {}
         """Of each namespace, those that wait among them, the user behind it."""
         self._places = Places(MAX_CONTAINERS)
@@ -164,8 +168,11 @@ class Mounts:
         for number, key in self._closings.told():
             if container := self._containers.get(number):
                 container.holds.closed(key, now)
-                container.due = now
+                container.due = self._due = now
         there = self._census.look(now)
+        if there is self._there and now < self._due:
+            return [], []
+        self._there = there
         gone = [self._last_look(self._containers.pop(number), now) for number, container in
                 list(self._containers.items()) if number not in there or container.is_another(there[number])]
         for container, _ in gone:
@@ -178,7 +185,9 @@ class Mounts:
         due = [container for container in known
                if container and now >= container.due and not self._looker.blames(container.number)]
         due.sort(key=lambda container: (not container.expected(now), container.due))
-        return gone, self._look_into(due[:MOST_AT_ONCE], now)
+        found = self._look_into(due[:MOST_AT_ONCE], now)
+        self._due = min((one.due for one in known if one and not self._looker.blames(one.number)), default=math.inf)
+        return gone, found
 
     def _look_into(self, containers: list[Container], now: float) -> list[tuple[Container, Found]]:
         own = self._own() if containers else set()
