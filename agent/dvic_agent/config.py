@@ -54,7 +54,7 @@ class AgentConfig:
     log_pattern: str = "dvic_log_*"
 
     containers: bool = True
-    """Log files in other mount namespaces too, where the agent may look into them (CAP_SYS_PTRACE)."""
+    """Log files and packages in other mount namespaces too, where the agent may look into them (CAP_SYS_PTRACE)."""
 
     hardware: bool = True
     hardware_period: float = 10.0

@@ -1,7 +1,6 @@
 """Log files in other mount namespaces: read to their end, and made to deceive by who owns the container."""
 
 import asyncio
-import contextlib
 import os
 import re
 import subprocess
@@ -9,19 +8,21 @@ import threading
 from pathlib import Path
 
 import pytest
-from one_reader import OneReader
+from mount_namespaces import FOLDER, Contained, as_root, looking
 
 from dvic_agent.sources.bystander import Bystander
-from dvic_agent.sources.container import MAX_INSIDE
+from dvic_agent.sources.claims import Claims, Places
+from dvic_agent.sources.container import MAX_INSIDE, Container
+from dvic_agent.sources.held_folders import HeldFolders
+from dvic_agent.sources.holds import Closings
 from dvic_agent.sources.inside import open_inside
-from dvic_agent.sources.mounts import Mounts, may_look
-from dvic_agent.sources.namespaces import Home, cgroup_of, home_of, residents
+from dvic_agent.sources.mounts import may_look
+from dvic_agent.sources.namespace_owner import owner_of
+from dvic_agent.sources.namespaces import Home, Namespace, cgroup_of, home_of, residents
 from dvic_agent.sources.open_files import key_of
 
 ID = "0123456789abcdef" * 4
-FOLDER = Path("/tmp")
-
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: it makes mount namespaces")
+MALLORY = 65534
 
 
 @pytest.mark.parametrize(("path", "home"), [
@@ -33,6 +34,7 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: it makes mou
     (f"/kubepods.slice/kubepods-pod1.slice/cri-containerd-{ID}.scope",
      Home("containerd", ID, f"cri-containerd-{ID}.scope")),
     (f"/kubepods/burstable/pod1-2/{ID}", Home("kubernetes", ID)),
+    ("/default/web", Home("containerd", "web")),
     ("/lxc.payload.web/init.scope", Home("lxc", "web", "init.scope")),
     (r"/machine.slice/machine-web\x2d1.scope/payload", Home("nspawn", "web-1", r"machine-web\x2d1.scope")),
     ("/system.slice/daq.service", Home(unit="daq.service")),
@@ -61,6 +63,57 @@ def test_the_first_processes_of_each_namespace_but_the_own_are_kept():
     assert residents(said, {1}) == {2: (5, 6, 7, 8), 3: (4,)}
 
 
+def test_a_folder_is_the_first_ones_until_it_is_not_there_any_more():
+    claims = Claims()
+
+    def look(number: int, *keys: tuple[int, int]) -> list[bool]:
+        claims.begin(number)
+        took = [claims.take(number, key) for key in keys]
+        claims.end(number)
+        return took
+
+    pod, shared, private = (1, 2), (1, 3), (1, 4)
+    assert look(7, pod, shared) == [True, True] and look(8, shared, private) == [False, True]
+    assert look(7, pod, shared) == [True, True]
+    # 7 is another namespace now, that got the number; and 8 got the device of what 7 had
+    assert look(7, private) == [False] and look(8, shared, private) == [True, True]
+    claims.leave(8)
+    assert look(9, shared, private) == [True, True]
+    claims.begin(9)  # and could not be looked into
+    assert look(7, private) == [False]
+    claims.leave(9)
+    assert look(7, private) == [True]
+
+
+def test_one_user_who_makes_many_namespaces_leaves_room_for_others():
+    places = Places(8)
+    assert [places.take(MALLORY) for _ in range(6)] == [True] * 4 + [False] * 2
+    assert [places.take(user) for user in (0, 1, 0, 2, 3)] == [True] * 4 + [False]
+    places.leave(MALLORY)
+    assert places.take(3) and not places.take(MALLORY)
+
+
+@as_root
+def test_who_is_behind_a_namespace_is_who_made_it_whoever_its_processes_are_in_there():
+    assert owner_of(os.getpid()) == os.getuid()
+    assert owner_of(2**22 + 1) == -1
+    with subprocess.Popen(["setpriv", "--reuid", str(MALLORY), "--regid", str(MALLORY), "--clear-groups", "unshare",
+                           "--user", "--map-root-user", "--mount", "unshare", "--user", "--map-root-user", "sh", "-c",
+                           "echo; read x"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        assert owner_of(process.pid) == MALLORY
+        process.stdin.close()
+
+
+@pytest.mark.parametrize(("pids", "home", "another"), [
+    ((7, 9), Home(unit="b.service"), False), ((9,), Home(unit="a.service"), False),
+    ((9,), Home(unit="b.service"), True)])
+def test_a_number_is_another_namespaces_when_others_live_elsewhere_by_it(pids, home, another):
+    container = Container(1, 0.0, "/proc", Closings())
+    container.pids, container.home = (7, 8), Home(unit="a.service")
+    assert container.is_another(Namespace(1, pids, home)) == another
+
+
 def test_the_capability_is_read_as_the_kernel_tells_it(tmp_path):
     status = tmp_path / "status"
     for capabilities, able in (("0000000000080000", True), ("0000000000000000", False), ("000001ffffffffff", True)):
@@ -77,6 +130,20 @@ def test_who_keeps_a_thread_waiting_is_left_and_not_asked_again():
     assert asked.do("alice", lambda: 7) == 7
     with pytest.raises(ZeroDivisionError):
         asked.do("alice", lambda: 1 / 0)
+    answers = asked.do_each([("alice", lambda: 1), ("mallory", lambda: pytest.fail("was asked again")),
+                             ("bob", lambda: 1 / 0), ("eve", never.wait), ("alice", lambda: 2)])
+    assert [value for value, error in answers if error is None] == [1]  # as many as are left were left by then
+    assert [type(error) for _, error in answers] == [type(None), TimeoutError, ZeroDivisionError, TimeoutError,
+                                                     TimeoutError]
+    assert asked.blames("anybody")
+    never.set()
+    asked.close()
+
+
+def test_who_hangs_keeps_nobody_else_from_being_asked_in_the_same_turn():
+    never, asked = threading.Event(), Bystander(patience=0.05)
+    answers = asked.do_each([("alice", lambda: 1), ("mallory", never.wait), ("bob", lambda: 2)])
+    assert [value for value, error in answers if error is None] == [1, 2]
     never.set()
     asked.close()
 
@@ -98,46 +165,16 @@ def test_nothing_but_the_file_that_was_meant_is_opened(tmp_path, make):
         os.close(folder)
 
 
-class Contained:
-    """A shell in a mount namespace with a /tmp of its own, that does what it is told."""
-
-    def __init__(self, first: str = "mount -t tmpfs tmpfs /tmp"):
-        self._shell = subprocess.Popen(["unshare", "--mount", "sh"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                       text=True)
-        self.tell(first)
-
-    def tell(self, script: str) -> None:
-        self._shell.stdin.write(f"{{ {script}\n}}; echo $?\n")
-        self._shell.stdin.flush()
-        assert self._shell.stdout.readline() == "0\n"
-
-    def end(self) -> None:
-        self._shell.communicate("exit\n")
-
-
-@contextlib.asynccontextmanager
-async def looking(*contained: Contained, cursors=None, folders=(FOLDER,)):
-    source = Mounts(folders, "dvic_log_mine_*", tick=0.05)
-    reader = OneReader(source, cursors)
-    reader.start()
-    try:
-        yield reader
-    finally:
-        source.stop()
-        for one in contained:
-            one.end()
-
-
 @as_root
 def test_a_file_in_a_namespace_is_read_to_what_was_written_last_before_its_end():
     async def scenario():
         one = Contained()
         async with looking() as reader:
-            one.tell("echo first > /tmp/dvic_log_mine_a")
+            one.tell("exec 3> /tmp/dvic_log_mine_a; echo first >&3")
             await reader.until(lambda: reader.messages("dvic_log_mine_a") == ["first"])
             [record] = reader.titled("dvic_log_mine_a")
             assert re.match(r"mnt:\d+|.+\.(service|scope)|.{12}", record["fields"]["container"])
-            one.tell("seq 1000 >> /tmp/dvic_log_mine_a; printf last >> /tmp/dvic_log_mine_a")
+            one.tell("seq 1000 >&3; printf last >&3")
             one.end()
             await reader.until(lambda: reader.closed)
             assert reader.messages("dvic_log_mine_a") == ["first", *map(str, range(1, 1001)), "last"]
@@ -233,3 +270,47 @@ def test_nothing_of_a_container_is_open_when_its_file_is_read_to_the_end(tmp_pat
             await reader.until(lambda: reader.closed)
             assert file.container.files.size(file.key) is None
     asyncio.run(scenario())
+
+
+@as_root
+def test_what_came_after_the_last_look_into_a_container_is_read_when_it_has_ended():
+    """Between two looks, a second apart, a file comes and the container goes."""
+    async def scenario():
+        one = Contained()
+        async with looking(tick=1.0) as reader:
+            while not any(container.folders for container in list(reader.source._containers.values())):
+                await asyncio.sleep(0.01)
+            one.tell("seq 1000 > /tmp/dvic_log_mine_a")
+            one.end()
+            await reader.until(lambda: reader.closed)
+            assert reader.messages("dvic_log_mine_a") == [str(number) for number in range(1, 1001)]
+            assert not reader.gaps("dvic_log_mine_a")
+            while reader.source._ending:
+                await asyncio.sleep(0.01)
+    asyncio.run(scenario())
+
+
+def test_a_container_is_expected_until_it_has_a_folder_of_its_own_and_fresh_for_a_moment_from_then():
+    one = Container(7, 100.0, "/proc", Closings())
+    assert one.expected(101.9) and not one.expected(102.1) and not one.fresh(101.0)
+    one.home = Home("docker", ID)
+    assert one.expected(119.9) and not one.expected(120.1)
+    one.seen = 110.0
+    assert not one.expected(111.0) and one.fresh(111.9) and not one.fresh(112.1)
+
+
+def test_a_held_folder_is_the_last_that_was_given_and_nothing_is_held_after_its_end(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    held = HeldFolders()
+    for name in "ab":
+        fd = os.open(tmp_path / name, os.O_RDONLY)
+        held.hold(b"/tmp", fd)
+        os.close(fd)
+    with held.use(b"/tmp") as fd:
+        assert os.path.samestat(os.fstat(fd), (tmp_path / "b").stat())
+    assert held
+    held.close()
+    assert not held
+    with pytest.raises(FileNotFoundError), held.use(b"/tmp"):
+        pytest.fail("it was held")

@@ -1,6 +1,6 @@
 """One log file in a container as a stream: a LogFile whose every line says from which container it is.
 
-The file is opened through the namespace (inside.py), and kept open only while the container runs. Reading is done by a
+The file is opened through the namespace (inside.py), and kept open only as holds.py says. Reading is done by a
 bystander: what hangs there is left, and the file is not read any more.
 """
 
@@ -27,35 +27,40 @@ class ContainedFile(LogFile):
     def end(self) -> None:
         """Its name or its container is gone: what is still open of it is read."""
         size = self._files.size(self.key)
-        if size is not None and size != self.size:
+        if size is None:
+            self.changed = self.container.holds.unseen(self.key)
+        elif size != self.size:
             self.size, self.changed = size, True
         self.present, self.over = False, True
 
     def let_go(self) -> None:
         """Nobody wants more of it."""
-        self._files.drop(self.key)
+        self.container.holds.forget(self.key)
 
     def read(self, cursor: str, max_records: int, max_bytes: int) -> Reading:
         read = super().read
+
+        def reading_there() -> Reading:
+            try:
+                return read(cursor, max_records, max_bytes)
+            finally:
+                self.container.holds.used(self.key)
+
         try:
-            reading = self._reader.do(self.container.number, lambda: read(cursor, max_records, max_bytes))
+            reading = self._reader.do(self.container.number, reading_there)
         except TimeoutError:
             return Reading([], cursor, closed=self.over)
         for record in reading.records:
             self._sign(record)
         if self.about:
-            self.about = {**self.about, "container": self._whose()}
+            self.about = {**self.about, "container": self.container.home.told}
         return reading
-
-    def _whose(self) -> dict:
-        return {name: told for name, told in (("engine", self.container.home.engine), ("id", self.container.home.id),
-                                              ("unit", self.container.home.unit)) if told}
 
     def _sign(self, record: dict) -> None:
         """What the kernel tells of the writer takes the place of what the line claims."""
         fields = {name: value for name, value in record.get("fields", {}).items() if name != "container"}
         while len(fields) >= MAX_FIELDS:
             fields.popitem()
-        record["fields"] = {**fields, "container": self.container.home.short or f"mnt:{self.container.number}"}
+        record["fields"] = {**fields, "container": self.container.name}
         if self.container.home.unit:
             record["unit"] = self.container.home.unit

@@ -28,6 +28,7 @@ _ENGINES = (
     ("cri-o", re.compile(rf"/crio-{_ID}(?:\.scope)?(?=/|\Z)")),
     ("kubernetes", re.compile(rf"/kubepods(?:/[^/]+)*/pod[^/]+/{_ID}(?=/|\Z)")),
     ("containerd", re.compile(rf"/(?:nerdctl|containerd|default|k8s\.io)[-/]{_ID}(?:\.scope)?(?=/|\Z)")),
+    ("containerd", re.compile(r"\A/default/([^/]+)")),
     ("lxc", re.compile(r"/lxc(?:\.payload\.|/)([^/]+)")),
     ("nspawn", re.compile(r"/(?:machine-|systemd-nspawn@)([^/]+?)\.(?:scope|service)(?=/|\Z)")),
 )
@@ -50,6 +51,12 @@ class Home:
     def short(self) -> str:
         """The container's id for people, or the unit, or ""."""
         return (self.id[:SHORT] if len(self.id) == 64 else self.id[:MAX_LABEL]) or self.unit
+
+
+    @property
+    def told(self) -> dict[str, str]:
+        """What there is, by name."""
+        return {name: told for name, told in (("engine", self.engine), ("id", self.id), ("unit", self.unit)) if told}
 
 
 @dataclass(frozen=True)

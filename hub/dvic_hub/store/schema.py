@@ -220,8 +220,14 @@ ALTER TABLE service ADD COLUMN muted TEXT NOT NULL DEFAULT '[]';
 """
 """By what people are told, who is told of what, and what each was told last; media that are off for a service."""
 
+_PACKAGE_CONTAINERS = """
+ALTER TABLE package ADD COLUMN container TEXT NOT NULL DEFAULT '';
+"""
+"""Packages of programs in containers."""
+
 MIGRATIONS: tuple[str, ...] = (_STATE, _UPDATES, _WHO_REMOVED, _GLANCE, _TERMINALS, _SILENCES, _SERVICES, _SHARED_KEYS,
-                               _PACKAGES, _SHARES, _ALARMS, _NOTICES, _WINDOWS)
+                               _PACKAGES, _SHARES, _ALARMS, _NOTICES, _WINDOWS,
+                               _PACKAGE_CONTAINERS)
 """The database's user_version counts how many of these it has been through."""
 
 _DAY = """
