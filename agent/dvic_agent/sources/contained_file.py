@@ -41,21 +41,23 @@ class ContainedFile(LogFile):
             reading = self._reader.do(self.container.number, lambda: read(cursor, max_records, max_bytes))
         except TimeoutError:
             return Reading([], cursor, closed=self.over)
+        called = self.container.called
         for record in reading.records:
-            self._sign(record)
+            self._sign(record, called)
         if self.about:
-            self.about = {**self.about, "container": self._whose()}
+            self.about = {**self.about, "container": self._whose(called)}
         return reading
 
-    def _whose(self) -> dict:
-        return {name: told for name, told in (("engine", self.container.home.engine), ("id", self.container.home.id),
-                                              ("unit", self.container.home.unit)) if told}
+    def _whose(self, called: dict[str, str]) -> dict:
+        home = self.container.home
+        return {name: told for name, told in (("engine", home.engine), ("id", home.id), ("unit", home.unit),
+                                              ("name", called["container"]), ("image", called.get("image"))) if told}
 
-    def _sign(self, record: dict) -> None:
-        """What the kernel tells of the writer takes the place of what the line claims."""
-        fields = {name: value for name, value in record.get("fields", {}).items() if name != "container"}
-        while len(fields) >= MAX_FIELDS:
+    def _sign(self, record: dict, called: dict[str, str]) -> None:
+        """What kernel and engine tell of the writer takes the place of what the line claims."""
+        fields = {name: value for name, value in record.get("fields", {}).items() if name not in called}
+        while len(fields) + len(called) > MAX_FIELDS:
             fields.popitem()
-        record["fields"] = {**fields, "container": self.container.home.short or f"mnt:{self.container.number}"}
+        record["fields"] = {**fields, **called}
         if self.container.home.unit:
             record["unit"] = self.container.home.unit

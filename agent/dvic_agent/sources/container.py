@@ -16,6 +16,9 @@ MAX_INSIDE = 100
 MAX_OPEN_INSIDE = 4
 """Descriptors held for files of one container."""
 
+Naming = Callable[[Home], tuple[str, str] | None]
+"""Name and image of a container, None where nobody tells them."""
+
 
 @dataclass
 class Found:
@@ -31,7 +34,7 @@ class Found:
 class Container:
     """`since`: when it was first seen, steady seconds; `due`: when to look again."""
 
-    def __init__(self, number: int, since: float, proc: str):
+    def __init__(self, number: int, since: float, proc: str, named: Naming = lambda home: None):
         self.number = number
         self.since = since
         self.due = since
@@ -39,7 +42,14 @@ class Container:
         self.home = Home()
         self.files = OpenFiles(MAX_OPEN_INSIDE, self._open)
         self._proc = proc
+        self._named = named
         self._known: set[Key] = set()
+
+    @property
+    def called(self) -> dict[str, str]:
+        """For the fields of its lines: name and image where its engine tells them, otherwise what the kernel tells."""
+        name, image = self._named(self.home) or ("", "")
+        return {"container": name or self.home.short or f"mnt:{self.number}", **({"image": image} if image else {})}
 
     def look(self, folders: Sequence[bytes], wanted: re.Pattern, theirs: Callable[[Key], bool]) -> Found:
         """The log files in those of the folders that are `theirs`. A new file is opened at once: it may be all that is

@@ -14,7 +14,7 @@ import logging
 import os
 import re
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import translate
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from ..clock import Clock
 from .bystander import Bystander
 from .census import Census
 from .contained_file import ContainedFile
-from .container import MAX_INSIDE, Container, Found
+from .container import MAX_INSIDE, Container, Found, Naming
 from .inside import MAX_NAMES
 from .namespaces import Namespace
 from .open_files import Key, key_of
@@ -56,16 +56,19 @@ def may_look(status: Path = Path("/proc/self/status")) -> bool:
 
 
 class Mounts:
-    """A source. `folders`: where log files are looked for, in each container as on the machine itself."""
+    """A source. `folders`: where log files are looked for, in each container as on the machine itself. `seen` hears
+    after each look, in the looking thread, which namespaces there are; `named`: what a container is called."""
 
     def __init__(self, folders: Sequence[Path], pattern: str = "dvic_log_*", *, clock: Clock | None = None,
-                 tick: float = TICK, proc: str = "/proc"):
+                 tick: float = TICK, proc: str = "/proc", seen: Callable[[Mapping[int, Namespace]], None] | None = None,
+                 named: Naming = lambda home: None):
         self._folders = [os.fsencode(folder) for folder in folders]
         self._wanted = re.compile(os.fsencode(translate(pattern)))
         self._clock = clock or Clock()
         self._tick = tick
         self._proc = proc
         self._census = Census(proc)
+        self._seen, self._named = seen, named
         self._looker, self._reader = Bystander(), Bystander()
         self._containers: dict[int, Container] = {}
         """The thread's; the loop gets what it found."""
@@ -131,6 +134,8 @@ class Mounts:
 
     def _look(self, now: float) -> tuple[list[Container], list[tuple[Container, Found]]]:
         there = self._census.look(now)
+        if self._seen:
+            self._seen(there)
         gone = [self._containers.pop(number) for number in self._containers.keys() - there.keys()]
         for container in gone:
             self._belongs = {key: owner for key, owner in self._belongs.items() if owner != container.number}
@@ -154,7 +159,7 @@ class Mounts:
             if len(self._containers) >= MAX_CONTAINERS:
                 self._complain("many", f"waits: {MAX_CONTAINERS} others are looked into already (MAX_CONTAINERS)")
                 return None
-            container = self._containers[number] = Container(number, now, self._proc)
+            container = self._containers[number] = Container(number, now, self._proc, self._named)
         container.pids, container.home = namespace.pids, namespace.home
         return container
 
