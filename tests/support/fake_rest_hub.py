@@ -203,6 +203,7 @@ class FakeRestHub(FakePeople, FakeRuns, FakeRollouts, FakeSilences):
             ("GET", "/nodes/{node}", self._show_node), ("PATCH", "/nodes/{node}", self._change_node),
             ("DELETE", "/nodes/{node}", self._remove_node), ("POST", "/nodes/{node}/revoke", self._revoke_node),
             ("GET", "/nodes/{node}/demos", self._nothing), ("GET", "/nodes/{node}/streams", self._nothing),
+            ("GET", "/nodes/{node}/containers", self._nothing),
             ("GET", "/nodes/{node}/metrics/latest", self._latest), ("GET", "/metrics/series", self._series),
             ("GET", "/tokens", self._tokens), ("POST", "/tokens", self._add_token),
             ("DELETE", "/tokens/{id}", self._remove_token),
