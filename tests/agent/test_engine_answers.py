@@ -48,7 +48,8 @@ def test_an_engine_is_known_by_its_version_and_lists_what_runs_first(engine):
 
     assert engine_of(json.dumps(real.version).encode()) == engine
     assert set(listed(json.dumps(told).encode(), 10)) == set(real.ids.values())
-    assert listed(json.dumps(told[::-1]).encode(), 1)[0] in (real.ids["web"], real.ids.get("again"), real.ids.get("still"))
+    still_there = [real.ids[name] for name in ("web", "again", "still") if name in real.ids]
+    assert set(listed(json.dumps(told).encode(), len(still_there))) == set(still_there)
 
 
 @pytest.mark.parametrize(("engine", "image"), [("docker", "tiny"), ("podman", "localhost/tiny:latest")])
@@ -98,7 +99,8 @@ def test_what_is_no_answer_is_passed_over(answer):
 anything = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5), lambda inner:
                         st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(
                             ["Id", "State", "Status", "Name", "Config", "Image", "Actor", "Attributes", "exitCode",
-                             "timeNano", "Type", "Action", "StartedAt", "Components", "ApiVersion"]), inner), max_leaves=12)
+                             "timeNano", "Type", "Action", "StartedAt", "Components", "ApiVersion"]), inner),
+                        max_leaves=12)
 
 
 @given(anything)

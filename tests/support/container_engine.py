@@ -13,8 +13,8 @@ ANSWERS = Path(__file__).parent / "engine_answers"
 
 
 class StandInEngine:
-    """`engine`: docker or podman. `containers` and `recorded_events` may be changed; `say` sends an event to who listens. `answer(path)`, where it
-    is set, is asked first: bytes, a status, or None for the usual. `requests` are those that came, `GET /version`."""
+    """`engine`: docker or podman. `containers` may be changed; `say` sends an event to who listens. `answer(path)` is
+    asked first: bytes, a status, or None for the usual. `requests` are those that came: `GET /version`."""
 
     def __init__(self, engine: str = "docker") -> None:
         told = json.loads((ANSWERS / f"{engine}.json").read_text())
