@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import copy
 import json
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 from aiohttp import web
@@ -111,3 +112,35 @@ class StandInEngine:
         finally:
             self._listeners.discard(said)
         return response
+
+
+class ServedEngine:
+    """One in a thread of its own, for a test that is not asynchronous."""
+
+    def __init__(self, engine: str = "docker") -> None:
+        self._engine = engine
+        self._loop = asyncio.new_event_loop()
+
+    @contextlib.contextmanager
+    def at(self, socket: Path) -> Iterator["ServedEngine"]:
+        thread = threading.Thread(target=self._loop.run_forever, name="engine", daemon=True)
+        thread.start()
+        self.engine = self._run(self._made())
+        served = self.engine.at(socket)
+        self._run(served.__aenter__())
+        try:
+            yield self
+        finally:
+            self._run(served.__aexit__(None, None, None))
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            thread.join(10)
+            self._loop.close()
+
+    def end(self, name: str, code: int) -> None:
+        self._loop.call_soon_threadsafe(lambda: self.engine.say(self.engine.end(name, code)))
+
+    async def _made(self) -> StandInEngine:
+        return StandInEngine(self._engine)
+
+    def _run(self, what):
+        return asyncio.run_coroutine_threadsafe(what, self._loop).result(30)
