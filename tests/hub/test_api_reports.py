@@ -32,7 +32,7 @@ def test_logs_are_found_by_node_level_source_unit_text_and_time(tmp_path):
                                    identifier="nginx", boot="b", priority=3, fields={"free": 0}))
         await cam.send("file:1:2", "dvic_log_cam",
                        records.log(now - 2 * SECOND, "debug", "frame", cut=5, binary="/w=="))
-        await web.send("mount:1:2:3", "dvic_log_daq", records.log(
+        await web.send("mount:1:2:3", "daq", records.log(
             now - 9000 * SECOND, "info", "from inside", unit="docker-1.scope", fields={"container": "daq-1"}))
         await web.send("journal", "journal",
                        records.log(now - 9001 * SECOND, "info", "a number", fields={"container": 5}))
