@@ -153,6 +153,10 @@ def test_a_zoom_stays_while_data_comes_in(open_page, publish):
     update(objects(height=30))
     expect(plot(page, "ADC")).to_contain_text("160 entries")
     expect(box).to_have_attribute("data-zoom", zoom)
+    before = box.locator("svg").first.get_attribute("viewBox")
+    page.set_viewport_size({"width": 800, "height": 800})  # so much narrower that it is built anew
+    expect(box.locator("svg").first).not_to_have_attribute("viewBox", before)
+    expect(box).to_have_attribute("data-zoom", zoom)
     box.dblclick()
     update(objects(height=40))
     expect(plot(page, "ADC")).to_contain_text("210 entries")

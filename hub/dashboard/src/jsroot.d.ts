@@ -7,14 +7,16 @@ type RootPainter = {
   clearHistPalette?: () => void
   getPadPainter(): RootPad | null
 }
+type RootSize = { width: number; height: number; changed: boolean }
 type RootPad = {
-  redraw(): Promise<unknown>
+  redrawPad(): Promise<unknown>
+  testMainResize(...given: unknown[]): RootSize
   cleanup(): void
   checkCanvasResize(size?: unknown, force?: boolean): Promise<unknown> | false
   getFramePainter(): RootFrame | null
   getRootPad(own: boolean): RootObject
 }
-type RootFrame = { getFrameX(): number; getFrameY(): number; getFrameWidth(): number; getFrameHeight(): number; unzoom(axes?: string): Promise<unknown>; createXY2(options: unknown): void; zoom_xmin: number; zoom_xmax: number }
+type RootFrame = { getFrameX(): number; getFrameY(): number; getFrameWidth(): number; getFrameHeight(): number; zoom(axis: string, from: number, to: number): Promise<unknown>; unzoom(axes?: string): Promise<unknown>; createXY2(options: unknown): void; zoom_xmin: number; zoom_xmax: number }
 
 declare module "jsroot/core" {
   export const settings: Record<string, unknown>

@@ -50,7 +50,7 @@ export function PackagePage(props: { params: Record<string, string> }) {
       {feed.fault.value && <ErrorBox text={feed.fault.value} again={() => feed.load()} />}
       <div class="package-tools" role="toolbar" aria-label="How it is shown">
         <button type="button" aria-pressed={feed.paused.value} onClick={() => feed.pause(!feed.paused.value)}>{feed.paused.value ? `Go on${feed.missed.value ? ` (${count(feed.missed.value, "update")})` : ""}` : "Pause"}</button>
-        <label><input type="checkbox" checked={statistics.value ?? false} onChange={(event) => { statistics.value = event.currentTarget.checked }} /> statistics</label>
+        <label title="until it is clicked each canvas has what its layout says"><input type="checkbox" checked={statistics.value ?? false} indeterminate={statistics.value === undefined} onChange={(event) => { statistics.value = event.currentTarget.checked }} /> statistics</label>
         <References feed={feed} chosen={reference} />
         {objects && <label><input type="checkbox" checked={scale.value} onChange={(event) => { scale.value = event.currentTarget.checked }} /> same area</label>}
         {may("operator") && <button type="button" aria-pressed={editing.value} onClick={() => { editing.value = !editing.value }}>Layout</button>}

@@ -12,7 +12,7 @@ import { drawOverlay } from "./plot_overlay.ts"
 import { frameOf, graphOf, histogramOf, lineOf, putAxisLook, putLevels, putRange, putStatistics } from "./root_objects.ts"
 
 Object.assign(settings, { ContextMenu: false, ToolBar: false, DragAndDrop: false, HandleKeys: false, ProgressBox: false, DragGraphs: false, MoveResize: false, CanEnlarge: false, TooltipAnimation: 0, ZoomWheel: false, Latex: 0, UseStamp: false, ApproxTextSize: true })
-Object.assign(gStyle, { fOptTitle: 0, fFrameLineColor: 1, fStatFont: 42, fStatStyle: 0, fStatX: 0.97, fStatY: 0.97, fStatW: 0.22 })
+Object.assign(gStyle, { fOptTitle: 0, fFrameLineColor: 1, fStatFont: 42, fStatStyle: 0, fStatX: 0.96, fStatY: 0.94, fStatW: 0.25, fStatH: 0.22 })
 
 const PALETTES: Record<string, number> = { rainbow: 55, viridis: 112, cividis: 113, gray: 52, heat: 53, bird: 57, "blue-red": 87, temperature: 104 }
 const SOLID = /lego|surf|gl/
@@ -39,6 +39,7 @@ export class PlotDrawing {
   #plan: Plan | null = null
   #colours = ""
   #width = 0
+  #size: RootSize | null = null
 
   constructor(box: HTMLElement) {
     this.#box = box
@@ -54,7 +55,7 @@ export class PlotDrawing {
       // what draws the contents first sees them: the axes follow the first one
       const fits = items.every((item, at) => this.#painters[at]?.updateObject(item.object, item.option))
       if (fits) {
-        await this.#pad.redraw()
+        await this.#pad.redrawPad()
         this.#finish()
         return
       }
@@ -65,6 +66,7 @@ export class PlotDrawing {
     this.#shape = shape
     const pad = this.#pad = await TCanvasPainter.draw(this.#box, canvasOf(plan, this.#box.clientWidth, this.#box.clientHeight), "")
     this.#width = this.#box.clientWidth
+    this.#measureOnce(pad)
     for (const item of items) {
       const painter = await draw(this.#box, item, plan)
       if (this.#pad !== pad) return
@@ -76,7 +78,7 @@ export class PlotDrawing {
       this.#painters.push(painter)
       if (this.#painters.length === 1) ownLogarithms(pad, plan)
     }
-    if (plan.colours) await pad.redraw()
+    if (plan.colours) await pad.redrawPad()
     this.#finish()
   }
 
@@ -85,9 +87,13 @@ export class PlotDrawing {
     if (!this.#pad || !this.#plan) return
     if (Math.abs(this.#box.clientWidth / this.#width - 1) > REBUILT) {
       this.#shape = ""
+      const { zoom_xmin: from, zoom_xmax: to } = this.#pad.getFramePainter() ?? { zoom_xmin: 0, zoom_xmax: 0 }
       await this.show(this.#plan)
+      if (from !== to) await this.#pad.getFramePainter()?.zoom("x", from, to)
+      this.#finish()
       return
     }
+    this.#size = null
     await this.#pad.checkCanvasResize(null, true)
     this.#finish()
   }
@@ -108,6 +114,16 @@ export class PlotDrawing {
   /** The picture that is shown, with its size. */
   get picture(): SVGSVGElement | null {
     return this.#box.querySelector("svg")
+  }
+
+  /** JSROOT measures its box at each redraw, and that lays out the whole page anew; `resize` says when there is need to. */
+  #measureOnce(pad: RootPad): void {
+    const measure = pad.testMainResize.bind(pad)
+    this.#size = null
+    pad.testMainResize = (...given) => {
+      if (this.#size) return { ...this.#size, changed: false }
+      return this.#size = measure(...given)
+    }
   }
 
   #finish(): void {
