@@ -307,9 +307,11 @@ def _containers(config: AgentConfig, clock: Clock, made: dict) -> Source:
 
     if not may_look():
         raise PermissionError("the agent may not look into containers (it has no CAP_SYS_PTRACE)")
+    packages = "dvic_package_*" if config.packages else None
     if states := made.get("container_states"):
-        return Mounts(config.log_folders, config.log_pattern, clock=clock, seen=states.seen, named=states.named)
-    return Mounts(config.log_folders, config.log_pattern, clock=clock)
+        return Mounts(config.log_folders, config.log_pattern, packages, clock=clock, seen=states.seen,
+                      named=states.named)
+    return Mounts(config.log_folders, config.log_pattern, packages, clock=clock)
 
 
 def _hardware(config: AgentConfig, clock: Clock, made: dict) -> Source:
@@ -328,7 +330,8 @@ def _demos(config: AgentConfig, clock: Clock, made: dict) -> Source:
 def _packages(config: AgentConfig, clock: Clock, made: dict) -> Source:
     from .sources.packages import Packages
 
-    return Packages(config.log_folders, config.log_levels_file.with_name("packages"), clock=clock)
+    return Packages(config.log_folders, config.log_levels_file.with_name("packages"), clock=clock,
+                    containers="containers" in made)
 
 
 def _rings(config: AgentConfig) -> Path:

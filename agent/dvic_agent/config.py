@@ -54,7 +54,7 @@ class AgentConfig:
     log_pattern: str = "dvic_log_*"
 
     containers: bool = True
-    """Log files in other mount namespaces too, where the agent may look into them (CAP_SYS_PTRACE)."""
+    """Log files and packages in other mount namespaces too, where the agent may look into them (CAP_SYS_PTRACE)."""
     container_sockets: tuple[Path, ...] = ()
     """Sockets of container engines that are asked for names, images and exit codes. Who may use one is as good as root;
     the agent sends nothing but GET."""

@@ -1,27 +1,22 @@
 """Log files in other mount namespaces: read to their end, and made to deceive by who owns the container."""
 
 import asyncio
-import contextlib
 import os
 import re
-import subprocess
 import threading
 from pathlib import Path
 
 import pytest
-from one_reader import OneReader
+from mount_namespaces import FOLDER, Contained, as_root, looking
 
 from dvic_agent.sources.bystander import Bystander
 from dvic_agent.sources.container import MAX_INSIDE
 from dvic_agent.sources.inside import open_inside
-from dvic_agent.sources.mounts import Mounts, may_look
+from dvic_agent.sources.mounts import may_look
 from dvic_agent.sources.namespaces import Home, cgroup_of, home_of, residents
 from dvic_agent.sources.open_files import key_of
 
 ID = "0123456789abcdef" * 4
-FOLDER = Path("/tmp")
-
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: it makes mount namespaces")
 
 
 @pytest.mark.parametrize(("path", "home"), [
@@ -77,6 +72,20 @@ def test_who_keeps_a_thread_waiting_is_left_and_not_asked_again():
     assert asked.do("alice", lambda: 7) == 7
     with pytest.raises(ZeroDivisionError):
         asked.do("alice", lambda: 1 / 0)
+    answers = asked.do_each([("alice", lambda: 1), ("mallory", lambda: pytest.fail("was asked again")),
+                             ("bob", lambda: 1 / 0), ("eve", never.wait), ("alice", lambda: 2)])
+    assert [value for value, error in answers if error is None] == [1]  # as many as are left were left by then
+    assert [type(error) for _, error in answers] == [type(None), TimeoutError, ZeroDivisionError, TimeoutError,
+                                                     TimeoutError]
+    assert asked.blames("anybody")
+    never.set()
+    asked.close()
+
+
+def test_who_hangs_keeps_nobody_else_from_being_asked_in_the_same_turn():
+    never, asked = threading.Event(), Bystander(patience=0.05)
+    answers = asked.do_each([("alice", lambda: 1), ("mallory", never.wait), ("bob", lambda: 2)])
+    assert [value for value, error in answers if error is None] == [1, 2]
     never.set()
     asked.close()
 
@@ -98,46 +107,16 @@ def test_nothing_but_the_file_that_was_meant_is_opened(tmp_path, make):
         os.close(folder)
 
 
-class Contained:
-    """A shell in a mount namespace with a /tmp of its own, that does what it is told."""
-
-    def __init__(self, first: str = "mount -t tmpfs tmpfs /tmp"):
-        self._shell = subprocess.Popen(["unshare", "--mount", "sh"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                       text=True)
-        self.tell(first)
-
-    def tell(self, script: str) -> None:
-        self._shell.stdin.write(f"{{ {script}\n}}; echo $?\n")
-        self._shell.stdin.flush()
-        assert self._shell.stdout.readline() == "0\n"
-
-    def end(self) -> None:
-        self._shell.communicate("exit\n")
-
-
-@contextlib.asynccontextmanager
-async def looking(*contained: Contained, cursors=None, folders=(FOLDER,)):
-    source = Mounts(folders, "dvic_log_mine_*", tick=0.05)
-    reader = OneReader(source, cursors)
-    reader.start()
-    try:
-        yield reader
-    finally:
-        source.stop()
-        for one in contained:
-            one.end()
-
-
 @as_root
 def test_a_file_in_a_namespace_is_read_to_what_was_written_last_before_its_end():
     async def scenario():
         one = Contained()
         async with looking() as reader:
-            one.tell("echo first > /tmp/dvic_log_mine_a")
+            one.tell("exec 3> /tmp/dvic_log_mine_a; echo first >&3")
             await reader.until(lambda: reader.messages("dvic_log_mine_a") == ["first"])
             [record] = reader.titled("dvic_log_mine_a")
             assert re.match(r"mnt:\d+|.+\.(service|scope)|.{12}", record["fields"]["container"])
-            one.tell("seq 1000 >> /tmp/dvic_log_mine_a; printf last >> /tmp/dvic_log_mine_a")
+            one.tell("seq 1000 >&3; printf last >&3")
             one.end()
             await reader.until(lambda: reader.closed)
             assert reader.messages("dvic_log_mine_a") == ["first", *map(str, range(1, 1001)), "last"]
@@ -149,18 +128,13 @@ def test_a_file_in_a_namespace_is_read_to_what_was_written_last_before_its_end()
 def test_a_line_has_the_name_and_image_that_the_engine_tells_whatever_the_line_claims():
     async def scenario():
         one, called, heard = Contained(), ("web", "nginx:1"), []
-        source = Mounts([FOLDER], "dvic_log_mine_*", tick=0.05, seen=heard.append, named=lambda home: called)
-        reader = OneReader(source)
-        reader.start()
-        try:
+        async with looking(one, seen=heard.append, named=lambda home: called) as reader:
             one.tell("""echo '{"m": "x", "f": {"container": "eve", "image": "m", "run": 7}}' > /tmp/dvic_log_mine_a""")
             await reader.until(lambda: reader.titled("dvic_log_mine_a"))
             [record] = reader.titled("dvic_log_mine_a")
             assert record["fields"] == {"container": "web", "image": "nginx:1", "run": 7}
             assert int(next(iter(reader.cursors)).split(":")[1]) in heard[-1]
-        finally:
-            source.stop()
-            one.end()
+            assert next(iter(reader.about.values()))["container"]["name"] == "web"
     asyncio.run(scenario())
 
 

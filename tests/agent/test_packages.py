@@ -7,21 +7,12 @@ import os
 
 import pytest
 from one_reader import OneReader
+from package_files import HISTOGRAM, package
 
 from dvic_agent.sources.package_file import PackageStream, stream_name
 from dvic_agent.sources.packages import Packages
 from dvic_wire.limits import MAX_PACKAGE_BYTES
 from dvic_wire.packages import REMOVED, digest
-
-HISTOGRAM = b'{"uhi_schema":1,"axes":[{"type":"boolean"}],"storage":{"type":"int","values":[%d,0]}}'
-
-
-def package(serial=1, objects=None, **head) -> bytes:
-    """The content of a package file."""
-    objects = {"a": HISTOGRAM % 1, "b": HISTOGRAM % 2} if objects is None else objects
-    first = {"dvic_package": 1, "name": "readout", "instance": "one", "serial": serial, "time": 5,
-             "objects": list(objects), **head}
-    return b"\n".join([json.dumps(first).encode(), *objects.values()]) + b"\n"
 
 
 def replace(path, data: bytes) -> None:

@@ -106,7 +106,9 @@ def test_a_batch_over_a_limit_is_told_which(limit, more):
 
 
 @pytest.mark.parametrize("stream", ["", "journal2", "hardware:1", "run:", "run:SHORT", "run:../../etc/passwd",
-                                    "run:" + "a" * 33, "run:0123456789ab/x", "run:0123456789ab\n"])
+                                    "run:" + "a" * 33, "run:0123456789ab/x", "run:0123456789ab\n",
+                                    "package:0:0123456789abcdef:", "package:0:0123456789abcdef:0:1",
+                                    "package:0:0123456789abcdef:0123456789abcdeF"])
 def test_a_stream_that_there_is_not_is_refused(stream):
     with pytest.raises(MalformedMessage) as caught:
         decode_batch(message(stream, []))

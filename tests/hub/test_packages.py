@@ -12,7 +12,7 @@ from package_updates import STREAM, change, histogram, update
 
 from dvic_hub.domain.number_arrays import is_array
 from dvic_hub.domain.package_objects import check_object
-from dvic_hub.domain.packages import LayoutFault, after, is_kept, package_id
+from dvic_hub.domain.packages import MAX_CONTAINER, LayoutFault, after, is_kept, package_id
 from dvic_log.histograms import line, taken
 from dvic_wire.errors import LimitExceeded, MalformedMessage
 from dvic_wire.limits import MAX_OBJECT_BYTES
@@ -37,6 +37,18 @@ def test_an_update_says_what_is_new_and_what_is_as_before():
     assert [each.name for each in made.objects] == ["a", "<b>"]
     assert made.objects[0].data is None and made.objects[1].data == two.encode()
     assert made.objects[1].about.storage == "double" and made.objects[1].about.axes == ("regular",)
+
+
+@pytest.mark.parametrize(("told", "container"), [
+    (None, ""), ("web", ""), ({}, ""), ({"id": 7}, ""), ({"engine": "lxc", "id": "web", "unit": "init.scope"}, "web"),
+    ({"engine": "docker", "id": "0123456789abcdef" * 4}, "0123456789ab"), ({"unit": "daq.service"}, "daq.service"),
+    ({"name": "shop", "id": "0123456789abcdef" * 4}, "shop"), ({"unit": "u" * 2000}, "u" * MAX_CONTAINER)])
+def test_a_package_is_of_the_container_that_the_agent_tells(told, container):
+    stream = f"{STREAM}:0123456789abcdef"
+    made = change(update({"a": histogram(1)}), stream=stream, container=told)
+    assert (made.container, made.uid) == (container, 1000) and made.id != package_id("n-ada", STREAM)
+    assert after(None, made, 1).container == container
+    assert after(after(None, made, 1), change(None, stream=stream), 1).container == container
 
 
 @pytest.mark.parametrize(("spoil", "reason"), [

@@ -1,12 +1,16 @@
 """A program publishes, an agent reads, the hub shows: real processes."""
 
+import contextlib
 import json
 import os
+import subprocess
+import sys
 import urllib.parse
 from pathlib import Path
 
 import boost_histogram as bh
 import uhi.io.json
+from mount_namespaces import as_root
 from rig import BIN, Rig, until
 
 import dvic_log
@@ -57,6 +61,35 @@ def test_what_a_program_publishes_is_at_the_hub_and_goes_with_its_file(tmp_path)
 
         os.unlink(package.path)
         until(lambda: packages(rig)[0]["state"] == "gone", "it has ended")
+
+
+PUBLISHER = """
+import sys
+import dvic_log
+package = dvic_log.Package("readout", directory=sys.argv[1])
+package.publish({"adc": [int(sys.argv[2])]})
+sys.stdin.read()
+"""
+
+
+@as_root
+def test_programs_in_two_containers_have_two_packages_of_one_name_that_go_on_when_the_agent_does(tmp_path):
+    with Rig(tmp_path) as rig, contextlib.ExitStack() as running:
+        rig.start_hub()
+        ada = rig.new_agent("ada").start(executor=False)
+        programs = [running.enter_context(subprocess.Popen(
+            ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs t "$1" && exec "$0" -c "$2" "$1" "$3"', sys.executable,
+             str(ada.logs), PUBLISHER, str(number)], stdin=subprocess.PIPE)) for number in (1, 2)]
+        until(lambda: len(packages(rig)) == 2, "both packages are there")
+        shown = {each["id"]: rig.request("GET", f"/api/v1/packages/{each['id']}/objects")[1] for each in packages(rig)}
+        assert sorted(each["objects"][0]["data"]["storage"]["values"] for each in shown.values()) == [[1], [2]]
+        assert all(each["package"]["container"] for each in shown.values())
+
+        ada.agent.kill()
+        ada.start(executor=False).online()
+        programs[0].communicate()
+        until(lambda: sorted(each["state"] for each in packages(rig)) == ["gone", "live"], "one has ended")
+        assert {each["id"] for each in packages(rig)} == set(shown)
 
 
 def test_hubctl_shows_exports_and_keeps_what_a_program_publishes(tmp_path):

@@ -5,7 +5,7 @@ import json
 
 import pytest
 from api_hub import ApiHub
-from package_updates import STREAM, histogram, package_message, update
+from package_updates import ABOUT, STREAM, histogram, package_message, update
 
 from dvic_hub.domain import packages as rules
 from dvic_hub.domain.package_lines import MAX_LIVE_BYTES
@@ -117,6 +117,34 @@ def test_one_node_cannot_fill_the_hub_with_packages(tmp_path, monkeypatch):
             await put(hub, node, update({"a": A}), stream="package:7:0123456789abcdef")
         other = await hub.new_node("daq-2")
         assert (await put(hub, other.id, update({"a": A}), stream="package:7:0123456789abcdef")).stored
+
+    played(scene, tmp_path)
+
+
+def test_packages_that_went_make_room_for_new_ones_and_references_stay(tmp_path, monkeypatch):
+    async def scene(hub, node):
+        monkeypatch.setattr("dvic_hub.services.packages.MAX_NODE_PACKAGES", 4)
+        monkeypatch.setattr("dvic_hub.services.packages.PRUNE_EVERY", 0)
+        streams = [f"package:{number}:0123456789abcdef:0123456789abcdef" for number in range(4)]
+        for stream in streams:
+            await put(hub, node, update({"a": A}), stream=stream)
+        kept = package_id(node, streams[0])
+        assert (await hub.ask("POST", f"/api/v1/packages/{kept}/references", "otto", {"name": "first"}))[0] == 201
+        for stream in streams[:3]:
+            await put(hub, node, None, "1", "1", stream=stream)
+        await hub.doors.packages.tick()
+        assert {each.stream for each in hub.doors.packages.all()} == {streams[0], streams[2], streams[3]}
+
+    played(scene, tmp_path)
+
+
+def test_a_package_tells_of_which_container_it_is(tmp_path):
+    async def scene(hub, node):
+        await hub.doors.ingest.commit(node, package_message(
+            update({"a": A}), stream=f"{STREAM}:0123456789abcdef", about={**ABOUT, "container": {"unit": "a.service"}}))
+        await put(hub, node, update({"a": A}))
+        listed = (await hub.ask("GET", "/api/v1/packages", "vera"))[1]["items"]
+        assert sorted(each["container"] for each in listed) == ["", "a.service"]
 
     played(scene, tmp_path)
 

@@ -23,10 +23,11 @@ def run(steps):
     return asyncio.run(steps())
 
 
-async def put(it, record, start="", end="1", *, at=6, last=20, every=60, node="n-ada"):
+async def put(it, record, start="", end="1", *, at=6, last=20, every=60, node="n-ada", container=None):
     """Commit an update; at is when it comes, seconds."""
     decoded = decode_batch(package_message(record, start, end))
-    made = change(record, node=node, received=at * SECOND, last=last, every=every)
+    made = change(record, node=node, received=at * SECOND, last=last, every=every,
+                  container=container)
     return await it.streams.commit(replace(incoming(node, decoded, b""), package=made))
 
 
@@ -37,11 +38,13 @@ async def objects(it, number) -> dict[str, dict]:
 def test_a_package_comes_back_as_it_was_with_its_objects_in_order(every_store):
     async def steps():
         async with every_store(("ada",)) as it:
-            verdict = await put(it, update({"b": B, "<i>a</i>": A}, title="T", layout="<package/>"))
+            verdict = await put(it, update({"b": B, "<i>a</i>": A}, title="T", layout="<package/>"),
+                                container={"unit": "a.service"})
             assert verdict.accepted and verdict.number
         async with every_store(("ada",)) as it:
             row, = await it.packages.all()
             assert (row.id, row.name, row.title, row.owner, row.layout) == (ID, "readout", "T", "ada", "<package/>")
+            assert row.container == "a.service"
             assert row.snapshot == verdict.number and await it.packages.ids() == {ID}
             assert list(await objects(it, row.snapshot)) == ["b", "<i>a</i>"]
             assert (await it.packages.objects(ID, row.snapshot))[0].about.bytes == len(B)

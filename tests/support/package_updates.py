@@ -33,11 +33,13 @@ def update(objects: dict[str, str | None], serial: int = 1, held: dict[str, str]
 def package_message(record: dict | None, start: str = "", end: str = "1", stream: str = STREAM,
                     **more: object) -> bytes:
     """The JSON of the batch with it; None: none, the stream closes."""
-    return message(stream, [record] if record else [], start, end, source="dvic_package_readout", about=ABOUT,
-                   closed=record is None, **more)
+    return message(stream, [record] if record else [], start, end, **{
+        "source": "dvic_package_readout", "about": ABOUT, "closed": record is None} | more)
 
 
 def change(record: dict | None, node: str = "n-ada", received: int = 6_000_000, check_layout=lambda text: [],
-           stream: str = STREAM, **settings: object) -> PackageChange:
-    """The same, checked and ready for the store."""
-    return change_of(node, decode_batch(package_message(record, stream=stream)), received, check_layout, **settings)
+           stream: str = STREAM, container: dict | None = None, **settings: object) -> PackageChange:
+    """The same, checked and ready for the store. `container`: what the agent tells of the one that it is in."""
+    about = ABOUT if container is None else {**ABOUT, "container": container}
+    return change_of(node, decode_batch(package_message(record, stream=stream, about=about)), received, check_layout,
+                     **settings)

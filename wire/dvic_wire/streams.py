@@ -16,6 +16,7 @@ Names of streams and the records that they carry:
     containers                  states of containers, out of the ring too
     run:<run id>                output and end of one run
     package:<uid>:<hash>        histograms of one package file, the newest state of it (packages.py)
+    package:<uid>:<hash>:<home> the same of a file in another mount namespace, `home` a hash of whose it is
 """
 
 from dataclasses import dataclass, field
@@ -37,6 +38,11 @@ LEVELS = ("debug", "info", "notice", "warning", "error", "critical")
 
 LEVEL_OF_PRIORITY = ("critical", "critical", "critical", "error", "warning", "notice", "info", "debug")
 """syslog priority (0 to 7) to level."""
+
+
+def is_contained_package(stream: str) -> bool:
+    """Whether a stream is of a package in another mount namespace."""
+    return stream.startswith(PACKAGE_PREFIX) and stream.count(":") == 3
 
 
 @dataclass(frozen=True)

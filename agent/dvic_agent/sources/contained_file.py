@@ -1,6 +1,6 @@
 """One log file in a container as a stream: a LogFile whose every line says from which container it is.
 
-The file is opened through the namespace (inside.py), and kept open only while the container runs. Reading is done by a
+The file is opened through the namespace (inside.py), and kept open only as holds.py says. Reading is done by a
 bystander: what hangs there is left, and the file is not read any more.
 """
 
@@ -27,31 +27,35 @@ class ContainedFile(LogFile):
     def end(self) -> None:
         """Its name or its container is gone: what is still open of it is read."""
         size = self._files.size(self.key)
-        if size is not None and size != self.size:
+        if size is None:
+            self.changed = self.container.holds.unseen(self.key)
+        elif size != self.size:
             self.size, self.changed = size, True
         self.present, self.over = False, True
 
     def let_go(self) -> None:
         """Nobody wants more of it."""
-        self._files.drop(self.key)
+        self.container.holds.forget(self.key)
 
     def read(self, cursor: str, max_records: int, max_bytes: int) -> Reading:
         read = super().read
+
+        def reading_there() -> Reading:
+            try:
+                return read(cursor, max_records, max_bytes)
+            finally:
+                self.container.holds.used(self.key)
+
         try:
-            reading = self._reader.do(self.container.number, lambda: read(cursor, max_records, max_bytes))
+            reading = self._reader.do(self.container.number, reading_there)
         except TimeoutError:
             return Reading([], cursor, closed=self.over)
         called = self.container.called
         for record in reading.records:
             self._sign(record, called)
         if self.about:
-            self.about = {**self.about, "container": self._whose(called)}
+            self.about = {**self.about, "container": self.container.told}
         return reading
-
-    def _whose(self, called: dict[str, str]) -> dict:
-        home = self.container.home
-        return {name: told for name, told in (("engine", home.engine), ("id", home.id), ("unit", home.unit),
-                                              ("name", called["container"]), ("image", called.get("image"))) if told}
 
     def _sign(self, record: dict, called: dict[str, str]) -> None:
         """What kernel and engine tell of the writer takes the place of what the line claims."""

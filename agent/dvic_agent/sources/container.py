@@ -1,17 +1,23 @@
-"""One mount namespace that is looked into: its log files, found and opened through whichever of its processes lives."""
+"""One mount namespace that is looked into: its log files and packages, found and opened through whichever of its
+processes lives."""
 
 import errno
 import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from fnmatch import translate
 
-from .inside import folder_inside, list_inside, open_inside
+from .holds import Closings, Holds
+from .inside import folder_inside, list_inside, may_be_unmounted, open_inside
 from .namespaces import Home
 from .open_files import Key, OpenFiles
 
 MAX_INSIDE = 100
 """Log files followed in one container."""
+
+MAX_PACKAGES_INSIDE = 20
+"""Package files followed in one container."""
 
 MAX_OPEN_INSIDE = 4
 """Descriptors held for files of one container."""
@@ -23,67 +29,118 @@ Naming = Callable[[Home], tuple[str, str] | None]
 @dataclass
 class Found:
     """What a look gave. `refused`: names that are not read, and why; `whole`: all names were looked at;
-    `more`: there are files that wait, for MAX_INSIDE are followed."""
+    `more`: there are files that wait, for MAX_INSIDE are followed, or MAX_PACKAGES_INSIDE."""
 
     files: dict[Key, tuple[bytes, os.stat_result]] = field(default_factory=dict)
+    packages: dict[bytes, os.stat_result] = field(default_factory=dict)
     refused: dict[bytes, str] = field(default_factory=dict)
     whole: bool = True
     more: bool = False
 
 
-class Container:
-    """`since`: when it was first seen, steady seconds; `due`: when to look again."""
+class Wanted:
+    """By what names log files and packages are found; `packages` None: not at all."""
 
-    def __init__(self, number: int, since: float, proc: str, named: Naming = lambda home: None):
+    def __init__(self, logs: str, packages: str | None):
+        translated = [os.fsencode(translate(pattern)) for pattern in (logs, packages) if pattern]
+        self.packages = re.compile(translated[1]) if packages else None
+        self.any = re.compile(b"|".join(b"(?:%b)" % pattern for pattern in translated))
+
+
+class Container:
+    """`since`: when it was first seen, steady seconds; `due`: when to look again; `owner`: the user behind it."""
+
+    def __init__(self, number: int, since: float, proc: str, closings: Closings, owner: int = 0,
+                 named: Naming = lambda home: None):
         self.number = number
         self.since = since
         self.due = since
+        self.owner = owner
         self.pids: tuple[int, ...] = ()
         self.home = Home()
-        self.files = OpenFiles(MAX_OPEN_INSIDE, self._open)
+        self.files = OpenFiles(MAX_OPEN_INSIDE, self.open)
+        self.holds = Holds(number, self.files, closings)
         self._proc = proc
         self._named = named
-        self._known: set[Key] = set()
+        self._known: dict[Key, tuple[int, int]] = {}
+        """Size and time of change of each log file, at the last look."""
+        self._apart: dict[int, bool] = {}
+        """Of a device, whether somebody in there could unmount it."""
+
+    @property
+    def name(self) -> str:
+        """What people call it, by the kernel's word."""
+        return self.home.short or f"mnt:{self.number}"
 
     @property
     def called(self) -> dict[str, str]:
         """For the fields of its lines: name and image where its engine tells them, otherwise what the kernel tells."""
         name, image = self._named(self.home) or ("", "")
-        return {"container": name or self.home.short or f"mnt:{self.number}", **({"image": image} if image else {})}
+        return {"container": name or self.name, **({"image": image} if image else {})}
 
-    def look(self, folders: Sequence[bytes], wanted: re.Pattern, theirs: Callable[[Key], bool]) -> Found:
-        """The log files in those of the folders that are `theirs`. A new file is opened at once: it may be all that is
-        left of the container a moment later. Raises OSError."""
+    @property
+    def told(self) -> dict[str, str]:
+        """What the hub is told of it."""
+        name, image = self._named(self.home) or ("", "")
+        called = {key: value for key, value in (("name", name), ("image", image)) if value}
+        return {**(self.home.told or {"id": self.name}), **called}
+
+    @property
+    def home_id(self) -> str:
+        """What stays the same when it is started again, where its engine or systemd has a name for it."""
+        return f"{self.home.engine} {self.home.id or self.home.unit}" if self.home.short else self.name
+
+    def look(self, folders: Sequence[bytes], wanted: Wanted, theirs: Callable[[Key], bool], now: float) -> Found:
+        """The log files and packages in those of the folders that are `theirs`. A new log file is opened at once: it
+        may be all that is left of the container a moment later. Raises OSError."""
         found = Found()
         for folder in folders:
             try:
                 with folder_inside(self.number, self.pids, folder, self._proc) as fd:
-                    listing = list_inside(fd, wanted, theirs)
+                    listing = list_inside(fd, wanted.any, theirs)
             except (FileNotFoundError, NotADirectoryError):
                 continue
             found.whole &= listing.whole
             for name, status in listing.files:
                 key, path = (status.st_dev, status.st_ino), os.path.join(folder, name)
-                if key in self._known or self._first(key, path, found):
+                if wanted.packages and wanted.packages.fullmatch(name):
+                    if len(found.packages) < MAX_PACKAGES_INSIDE:
+                        found.packages[path] = status
+                    else:
+                        found.more = True
+                elif key in self._known or self._first(key, path, found, now):
+                    state = status.st_size, status.st_mtime_ns
+                    self.holds.looked(key, path, now, self._known.get(key, state) != state)
+                    self._known[key] = state
                     found.files[key] = (path, status)
         if found.whole:
-            self._known &= found.files.keys()
+            for key in self._known.keys() - found.files.keys():
+                del self._known[key]
+                self.holds.gone(key, now)
+        self.holds.tend(now)
         return found
 
-    def _first(self, key: Key, path: bytes, found: Found) -> bool:
+    def _first(self, key: Key, path: bytes, found: Found, now: float) -> bool:
         if len(self._known) >= MAX_INSIDE:
             found.more = True
             return False
         try:
-            self.files.hold(key, path)
+            self.holds.found(key, path, now, self._is_apart(key, path))
         except OSError as error:
             if error.errno != errno.EACCES:  # that one is told in its stream
                 found.refused[path] = f"is not read: {error.strerror}"
                 return False
-        self._known.add(key)
         return True
 
-    def _open(self, path: bytes, key: Key) -> int:
+    def _is_apart(self, key: Key, path: bytes) -> bool:
+        if key[0] not in self._apart:
+            if len(self._apart) >= MAX_INSIDE:
+                self._apart.clear()
+            self._apart[key[0]] = may_be_unmounted(self.number, self.pids, os.path.dirname(path), self._proc)
+        return self._apart[key[0]]
+
+    def open(self, path: bytes, key: Key | None = None) -> int:
+        """Open a regular file of it, `key` where that is given. Raises OSError."""
         folder, name = os.path.split(path)
         with folder_inside(self.number, self.pids, folder, self._proc) as fd:
             return open_inside(fd, name, key)

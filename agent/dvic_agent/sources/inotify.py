@@ -27,6 +27,7 @@ IGNORED = 0x8000
 """The watch is gone (directory deleted, unmounted)."""
 ISDIR = 0x4000_0000
 
+_ONESHOT = 0x8000_0000
 _ONLYDIR = 0x0100_0000
 _DONT_FOLLOW = 0x0200_0000
 
@@ -56,6 +57,11 @@ class Inotify:
         """Watch a directory; returns its number. Raises OSError (missing, no permission, no directory, too many)."""
         flags = mask | _ONLYDIR | (0 if follow else _DONT_FOLLOW)
         return self._call("inotify_add_watch", self._fd, ctypes.c_char_p(directory), ctypes.c_uint32(flags))
+
+    def add_file(self, fd: int, mask: int) -> int:
+        """Watch an open file for one event; returns its number. Raises OSError (no permission, too many)."""
+        return self._call("inotify_add_watch", self._fd, ctypes.c_char_p(b"/proc/self/fd/%d" % fd),
+                          ctypes.c_uint32(mask | _ONESHOT))
 
     def remove(self, wd: int) -> None:
         """End a watch; one that is gone already is no error."""

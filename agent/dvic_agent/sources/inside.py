@@ -16,9 +16,9 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
-from .census import namespace_of
+from .census import MAX_STATUS_BYTES, namespace_of
 from .open_files import Key, key_of
 
 MAX_NAMES = 5000
@@ -27,6 +27,12 @@ MAX_NAMES = 5000
 _LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _LOOK = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+
+_SYS_ADMIN = 21
+_BOUNDS = re.compile(rb"^CapBnd:\s*([0-9a-f]+)", re.MULTILINE)
+
+T = TypeVar("T")
 
 
 class Listing(NamedTuple):
@@ -71,9 +77,9 @@ def list_inside(fd: int, wanted: re.Pattern, theirs: Callable[[Key], bool]) -> L
     return Listing(files, whole)
 
 
-def open_inside(folder: int, name: bytes, key: Key) -> int:
-    """Open the regular file `key` of a folder for reading. Raises OSError: EXDEV for a mount, EINVAL for a link
-    and whatever is no file, ESTALE when another file stands there."""
+def open_inside(folder: int, name: bytes, key: Key | None) -> int:
+    """Open the regular file `key` of a folder for reading, whichever it is where that is None. Raises OSError: EXDEV
+    for a mount, EINVAL for a link and whatever is no file, ESTALE when another file stands there."""
     seen = os.open(_single(name), _LOOK, dir_fd=folder)
     try:
         status = os.fstat(seen)
@@ -81,14 +87,36 @@ def open_inside(folder: int, name: bytes, key: Key) -> int:
             raise OSError(errno.EXDEV, "another file system was mounted there")
         if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "not a regular file")
-        if key_of(status) != key:
+        if key is not None and key_of(status) != key:
             raise OSError(errno.ESTALE, "another file stands there now")
         return os.open(f"/proc/self/fd/{seen}", _READ)
     finally:
         os.close(seen)
 
 
+def may_be_unmounted(namespace: int, pids: Sequence[int], path: bytes, proc: str = "/proc") -> bool:
+    """Whether those who live there could unmount what the folder is on: another mount than their root, and they have
+    the right to unmount at all. Raises OSError as folder_inside does."""
+    def look(process: int, root: int) -> bool:
+        folder = _descend(root, path)
+        try:
+            if _mount_of(folder) == _mount_of(root):
+                return False
+        finally:
+            os.close(folder)
+        with open(f"/proc/self/fd/{process}/status", "rb", buffering=0) as status:
+            bounds = _BOUNDS.search(status.read(MAX_STATUS_BYTES))
+        return bounds is None or bool(int(bounds[1], 16) >> _SYS_ADMIN & 1)
+
+    return _through(namespace, pids, proc, look)
+
+
 def _folder(namespace: int, pids: Sequence[int], path: bytes, proc: str) -> int:
+    return _through(namespace, pids, proc, lambda process, root: _descend(root, path))
+
+
+def _through(namespace: int, pids: Sequence[int], proc: str, look: Callable[[int, int], T]) -> T:
+    """What `look` finds, given descriptors of a process that lives there and of its root."""
     failed = OSError(errno.ESRCH, os.strerror(errno.ESRCH))
     for pid in pids:
         try:
@@ -100,7 +128,7 @@ def _folder(namespace: int, pids: Sequence[int], path: bytes, proc: str) -> int:
             root = os.open("root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=process)
             try:
                 if namespace_of(".", process) == namespace:
-                    return _descend(root, path)
+                    return look(process, root)
             finally:
                 os.close(root)
         except OSError as error:

@@ -1,11 +1,11 @@
-"""The dvic_log files in the /tmp of containers and of services that have one of their own, each a stream.
+"""The dvic_log files and packages in the /tmp of containers and of services that have one of their own, each a stream.
 
-A thread looks at /proc and into the containers: at a new one TICK after TICK, at others once a second. Nothing is
-watched inside, so nothing that a container does costs more than its look. What is the machine's own /tmp, or another
-container's, is read there and not twice.
+A thread looks at /proc and into the containers: at a new one TICK after TICK, at others once a second, and at those
+that have nothing to read every other second. No folder is watched inside, so nothing that a container does costs more
+than its look. What is the machine's own /tmp, or another container's, is read there and not twice.
 
-A file is kept open while its container runs (a few of each), so that its end can still be read when the container has
-ended; HOLD seconds later nothing of it is open any more, and what was not read by then is a gap.
+Files are kept open as holds.py says (a few of each container), so that their end can still be read when the container
+has ended; HOLD seconds later nothing of it is open any more, and what was not read by then is a gap.
 """
 
 import asyncio
@@ -14,8 +14,8 @@ import logging
 import os
 import re
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from fnmatch import translate
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from dvic_wire.streams import MOUNT_PREFIX, Gap
@@ -24,8 +24,11 @@ from ..clock import Clock
 from .bystander import Bystander
 from .census import Census
 from .contained_file import ContainedFile
-from .container import MAX_INSIDE, Container, Found, Naming
+from .contained_packages import ContainedPackages
+from .container import MAX_INSIDE, MAX_PACKAGES_INSIDE, Container, Found, Naming, Wanted
+from .holds import SETTLED, Closings
 from .inside import MAX_NAMES
+from .namespace_owner import owner_of
 from .namespaces import Namespace
 from .open_files import Key, key_of
 from .source import Stream, Wake
@@ -36,15 +39,15 @@ log = logging.getLogger(__name__)
 TICK = 0.25
 """Seconds between looks at /proc, and into containers that are new."""
 
-SETTLED = 10.0
-"""Seconds after which a container is looked into once a second only."""
+EVERY, SELDOM = 1.0, 2.0
+"""Seconds between looks into other containers, and into those that have nothing to read."""
 
 HOLD = 1.0
 """Seconds for which files of a container that has ended are kept open at most."""
 
-MAX_CONTAINERS = 300
-"""Mount namespaces that are looked into at a time; more are named in the agent's log and wait."""
-
+MAX_CONTAINERS = 400
+"""Mount namespaces that are looked into at a time, at most half of them of one user; more are named in the agent's log
+and wait."""
 
 _SYS_PTRACE = 19
 
@@ -56,25 +59,34 @@ def may_look(status: Path = Path("/proc/self/status")) -> bool:
 
 
 class Mounts:
-    """A source. `folders`: where log files are looked for, in each container as on the machine itself. `seen` hears
-    after each look, in the looking thread, which namespaces there are; `named`: what a container is called."""
+    """A source. `folders`: where files are looked for, in each container as on the machine itself; `packages`: by what
+    names packages are, None: they are not looked for. `seen` hears after each look, in the looking thread, which
+    namespaces there are; `named`: what a container is called."""
 
-    def __init__(self, folders: Sequence[Path], pattern: str = "dvic_log_*", *, clock: Clock | None = None,
-                 tick: float = TICK, proc: str = "/proc", seen: Callable[[Mapping[int, Namespace]], None] | None = None,
-                 named: Naming = lambda home: None):
+    def __init__(self, folders: Sequence[Path], pattern: str = "dvic_log_*", packages: str | None = "dvic_package_*", *,
+                 clock: Clock | None = None, tick: float = TICK, proc: str = "/proc", most: int = MAX_CONTAINERS,
+                 seen: Callable[[Mapping[int, Namespace]], None] | None = None, named: Naming = lambda home: None):
         self._folders = [os.fsencode(folder) for folder in folders]
-        self._wanted = re.compile(os.fsencode(translate(pattern)))
+        self._wanted = Wanted(pattern, packages)
         self._clock = clock or Clock()
         self._tick = tick
+        self._most = most
         self._proc = proc
         self._census = Census(proc)
         self._seen, self._named = seen, named
+        self._closings = Closings()
         self._looker, self._reader = Bystander(), Bystander()
+        self._packages = ContainedPackages(self._clock, self._reader, self._complain)
         self._containers: dict[int, Container] = {}
         """The thread's; the loop gets what it found."""
+        self._owners: dict[int, int] = {}
+        """Of each namespace, those that wait among them, the user behind it."""
+        self._of_owner: Counter[int] = Counter()
         self._belongs: dict[Key, int] = {}
         """Whose a folder is that several may have."""
         self._streams: dict[str, Stream] = {}
+        self._files_of: dict[int, dict[Key, ContainedFile]] = {}
+        """Of each namespace, its streams of files."""
         self._ending: list[tuple[float, Container]] = []
         self._taken_in = False
         """A look was: what is not found now is gone."""
@@ -88,6 +100,7 @@ class Mounts:
 
     def start(self, wake: Wake) -> None:
         self._wake = wake
+        self._packages.start(wake)
         self._loop = asyncio.get_running_loop()
         self._looked = self._clock.steady()
         self._thread = threading.Thread(target=self._run, name="mounts", daemon=True)
@@ -95,16 +108,22 @@ class Mounts:
 
     def welcome(self, cursors: dict[str, str]) -> None:
         self._asked = {name for name in cursors if name.startswith(MOUNT_PREFIX)}
+        self._packages.welcome(cursors)
         if self._taken_in:
             self._say_farewell()
 
     def streams(self) -> Iterable[Stream]:
-        return list(self._streams.values())
+        return [*self._streams.values(), *self._packages.streams()]
 
     def released(self, stream: str) -> None:
+        self._packages.released(stream)
         known = self._streams.pop(stream, None)
         if isinstance(known, ContainedFile):
             known.let_go()
+            files = self._files_of[known.container.number]
+            del files[known.key]
+            if not files:
+                del self._files_of[known.container.number]
 
     def moving(self) -> bool:
         return self._clock.steady() - self._looked < 120
@@ -113,6 +132,8 @@ class Mounts:
         self._stopped.set()
         if self._thread:
             self._thread.join(2.0)
+        self._census.close()
+        self._closings.close()
         self._looker.close()
         self._reader.close()
         for container in [*self._containers.values(), *(container for _, container in self._ending)]:
@@ -121,11 +142,14 @@ class Mounts:
     # the thread
 
     def _run(self) -> None:
+        told = -EVERY
         while not self._stopped.is_set():
             now = self._looked = self._clock.steady()
             try:
                 gone, found = self._look(now)
-                self._loop.call_soon_threadsafe(self._take_in, gone, found)
+                if gone or found or self._ending or now >= told + EVERY:
+                    self._loop.call_soon_threadsafe(self._take_in, gone, found)
+                    told = now
             except OSError as error:
                 self._complain("look", f"containers can't be looked for: {error}")
             except RuntimeError:
@@ -133,51 +157,82 @@ class Mounts:
             self._stopped.wait(self._tick)
 
     def _look(self, now: float) -> tuple[list[Container], list[tuple[Container, Found]]]:
+        for number, key in self._closings.told():
+            if container := self._containers.get(number):
+                container.holds.closed(key, now)
+                container.due = now
         there = self._census.look(now)
         if self._seen:
             self._seen(there)
         gone = [self._containers.pop(number) for number in self._containers.keys() - there.keys()]
         for container in gone:
             self._belongs = {key: owner for key, owner in self._belongs.items() if owner != container.number}
+            self._of_owner[container.owner] -= 1
+            self._closings.forget(container.number)
+        for number in self._owners.keys() - there.keys():
+            del self._owners[number]
+        return gone, self._look_into([container for container in (
+            self._container(number, namespace, now) for number, namespace in there.items())
+            if container and now >= container.due and not self._looker.blames(container.number)], now)
+
+    def _look_into(self, containers: list[Container], now: float) -> list[tuple[Container, Found]]:
+        own = {key_of(os.stat(folder)) for folder in self._folders if os.path.isdir(folder)} if containers else set()
+        answers = self._looker.do_each([(one.number, lambda one=one: self._inside(one, own, now))
+                                        for one in containers])
         found = []
-        for number, namespace in there.items():
-            container = self._container(number, namespace, now)
-            if container and not self._looker.blames(number) and now >= container.due:
-                container.due = now + (0 if now - container.since < SETTLED else 1.0)
-                try:
-                    found.append((container, self._looker.do(number, lambda one=container: self._inside(one))))
-                except TimeoutError:
-                    self._complain(number, "does not answer, and is not looked into any more")
-                except OSError as error:
-                    if error.errno not in (errno.ESRCH, errno.ENOENT, errno.ENOTDIR):
-                        self._complain(number, f"can't be looked into: {error.strerror}")
-        return gone, found
+        for container, (seen, error) in zip(containers, answers, strict=True):
+            container.due = _next(now, EVERY)
+            if error is None:
+                found.append((container, seen))
+                if now - container.since < SETTLED:
+                    container.due = now
+                elif not (seen.files or seen.packages):
+                    container.due = _next(now, SELDOM)
+                container.due = min(container.due, container.holds.due())
+            elif isinstance(error, TimeoutError):
+                self._complain(container.number, "does not answer, and is not looked into any more", container)
+            elif not isinstance(error, OSError):
+                raise error
+            elif error.errno == errno.ESRCH:
+                self._census.somebody_left()
+            elif error.errno not in (errno.ENOENT, errno.ENOTDIR):
+                self._complain(container.number, f"can't be looked into: {error.strerror}", container)
+        return found
 
     def _container(self, number: int, namespace: Namespace, now: float) -> Container | None:
         container = self._containers.get(number)
         if container is None:
-            if len(self._containers) >= MAX_CONTAINERS:
-                self._complain("many", f"waits: {MAX_CONTAINERS} others are looked into already (MAX_CONTAINERS)")
+            owner = self._owners.get(number, -1)
+            if owner < 0:
+                owner = self._owners[number] = owner_of(namespace.pids[0], self._proc)
+            if len(self._containers) >= self._most or self._of_owner[owner] >= self._most // 2:
+                self._complain(f"user {owner}", f"of user {owner} waits: {len(self._containers)} others are looked "
+                               "into already (MAX_CONTAINERS, half of them of one user)")
                 return None
-            container = self._containers[number] = Container(number, now, self._proc, self._named)
+            self._of_owner[owner] += 1
+            container = self._containers[number] = Container(number, now, self._proc, self._closings, owner,
+                                                             self._named)
         container.pids, container.home = namespace.pids, namespace.home
         return container
 
-    def _inside(self, container: Container) -> Found:
-        """By the bystander: what is in the container's folders."""
-        own = {key_of(os.stat(folder)) for folder in self._folders if os.path.isdir(folder)}
+    def _inside(self, container: Container, own: Collection[Key], now: float) -> Found:
+        """By the bystander: what is in the container's folders that are not the machine's `own`."""
+        self._looked = self._clock.steady()
 
         def theirs(key: Key) -> bool:
             return key not in own and self._belongs.setdefault(key, container.number) == container.number
 
-        return container.look(self._folders, self._wanted, theirs)
+        return container.look(self._folders, self._wanted, theirs, now)
 
     # the loop
 
     def _take_in(self, gone: list[Container], found: list[tuple[Container, Found]]) -> None:
         now = self._clock.steady()
+        for container in gone:
+            self._packages.ended(container)
         for container, what in found:
             self._compare(container, what)
+            self._packages.take_in(container, what)
         for container in gone:
             self._ending.append((now + HOLD, container))
             for file in self._files(container):
@@ -198,6 +253,7 @@ class Mounts:
                     continue  # many came and went, and the hub has not stored their ends
                 file = self._streams[name] = ContainedFile(container, key, path, status.st_uid, self._clock,
                                                            self._reader)
+                self._files_of.setdefault(container.number, {})[key] = file
             if file.path != path:
                 file.called(path)
             if file.grew(status) or file.waiting:
@@ -209,12 +265,12 @@ class Mounts:
         for path, why in found.refused.items():
             self._complain((container.number, path), f"{ascii(os.fsdecode(path))} {why}", container)
         if found.more or not found.whole:
-            self._complain((container.number, "many"), f"has more than {MAX_INSIDE} log files (MAX_INSIDE), "
-                           f"or more than {MAX_NAMES} names in a folder (MAX_NAMES)", container)
+            self._complain((container.number, "many"), f"has more than {MAX_INSIDE} log files (MAX_INSIDE) or "
+                           f"{MAX_PACKAGES_INSIDE} packages (MAX_PACKAGES_INSIDE), or more than {MAX_NAMES} names in a "
+                           "folder (MAX_NAMES)", container)
 
     def _files(self, container: Container) -> list[ContainedFile]:
-        return [file for file in self._streams.values() if isinstance(file, ContainedFile)
-                and file.container is container]
+        return [file for file in self._files_of.get(container.number, {}).values() if file.container is container]
 
     def _over(self, file: ContainedFile) -> None:
         if not file.over:
@@ -223,6 +279,7 @@ class Mounts:
 
     def _say_farewell(self) -> None:
         """To what the hub has a cursor of, and no container has any more."""
+        self._packages.say_farewell()
         asked, self._asked = self._asked, set()
         for name in asked - self._streams.keys():
             lost = Gap("deleted", "the container was gone when the agent looked for it", unit="bytes")
@@ -232,4 +289,9 @@ class Mounts:
     def _complain(self, about: object, what: str, container: Container | None = None) -> None:
         if about not in self._complained and len(self._complained) < 1000:
             self._complained.add(about)
-            log.warning("container %s: %s", container.home.short if container else about, what)
+            log.warning("container %s: %s", container.name if container else about, what)
+
+
+def _next(now: float, seconds: float) -> float:
+    """The same moment for all that are looked at so often: to wake up once costs less."""
+    return (now // seconds + 1) * seconds

@@ -52,6 +52,12 @@ class Home:
         return (self.id[:SHORT] if len(self.id) == 64 else self.id[:MAX_LABEL]) or self.unit
 
 
+    @property
+    def told(self) -> dict[str, str]:
+        """What there is, by name."""
+        return {name: told for name, told in (("engine", self.engine), ("id", self.id), ("unit", self.unit)) if told}
+
+
 @dataclass(frozen=True)
 class Namespace:
     number: int

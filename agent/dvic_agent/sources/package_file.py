@@ -42,9 +42,10 @@ Refuse = Callable[[bytes, str, str], None]
 """Tells a publisher: path, instance ("": whichever it is), reason ("": all is well again)."""
 
 
-def stream_name(path: bytes, uid: int) -> str:
-    """A package is a file and its owner: another user's file of the same name is another package."""
-    return f"{PACKAGE_PREFIX}{uid}:{hashlib.sha256(path).hexdigest()[:16]}"
+def stream_name(path: bytes, uid: int, home: str = "") -> str:
+    """A package is a file and its owner: another user's file of the same name is another package. `home`: of whose
+    container it is, "" for the machine's own."""
+    return f"{PACKAGE_PREFIX}{uid}:{hashlib.sha256(path).hexdigest()[:16]}{home and ':'}{home}"
 
 
 class PackageStream:
@@ -53,10 +54,10 @@ class PackageStream:
     in_flight = 1
     """Batches under way at a time, of one record each (pump.py)."""
 
-    def __init__(self, path: bytes, uid: int, refuse: Refuse, clock: Clock):
+    def __init__(self, path: bytes, uid: int, refuse: Refuse, clock: Clock, home: str = ""):
         self.path = path
         self.uid = uid
-        self.name = stream_name(path, uid)
+        self.name = stream_name(path, uid, home)
         self.source = printable(os.path.basename(path), MAX_STREAM_NAME)
         self.about: dict = {"path": printable(path, MAX_PATH_TEXT), "owner": _owner(uid), "uid": uid}
         self.present = True
@@ -88,7 +89,7 @@ class PackageStream:
             return Reading([], cursor)
         reading = self._reading(cursor, data, status)
         if not self.waiting:
-            self._seen = (_state(status), reading.cursor)
+            self._seen = (state_of(status), reading.cursor)
         return reading
 
     def refused(self, reason: str) -> None:
@@ -137,12 +138,12 @@ class PackageStream:
     def _bytes(self, cursor: str) -> tuple[bytes | None, os.stat_result]:
         """The content, one byte more than the limit where it is too large; None for a file that is not this stream's,
         or from which `cursor` was read already. Raises OSError."""
-        handle = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        handle = self._open()
         try:
             status = os.fstat(handle)
             if not stat.S_ISREG(status.st_mode) or status.st_uid != self.uid:
                 return None, status
-            if self._seen == (_state(status), cursor):
+            if self._seen == (state_of(status), cursor):
                 return None, status
             pieces, size = [], 0
             while size <= MAX_PACKAGE_BYTES and (piece := os.read(handle, MAX_PACKAGE_BYTES + 1 - size)):
@@ -151,6 +152,9 @@ class PackageStream:
             return b"".join(pieces), status
         finally:
             os.close(handle)
+
+    def _open(self) -> int:
+        return os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
 
 
 class GonePackage:
@@ -167,7 +171,7 @@ class GonePackage:
         return Reading([], cursor, closed=True)
 
 
-def _state(status: os.stat_result) -> tuple:
+def state_of(status: os.stat_result) -> tuple:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from dvic_wire.streams import PACKAGE_PREFIX
+from dvic_wire.streams import PACKAGE_PREFIX, is_contained_package
 
 from .. import clock as clocks
 from . import inotify
@@ -35,13 +35,16 @@ _MASK = inotify.CLOSE_WRITE | inotify.MOVED_TO | LEFT | inotify.ATTRIB
 
 
 class Packages(Folders):
-    """A source. `answers`: where publishers look for what could not be used."""
+    """A source. `answers`: where publishers look for what could not be used; `containers`: another source has those of
+    containers."""
 
     def __init__(self, directories: Sequence[Path], answers: Path, pattern: str = "dvic_package_*", *,
-                 clock: clocks.Clock | None = None, max_packages: int = MAX_PACKAGES, tick: float = TICK):
+                 clock: clocks.Clock | None = None, max_packages: int = MAX_PACKAGES, tick: float = TICK,
+                 containers: bool = False):
         super().__init__(directories, pattern, _MASK, "packages", MAX_LISTED, clock, tick)
         self._answers = PackageAnswers(answers)
         self._max_packages = max_packages
+        self._containers = containers
         self._streams: dict[str, Stream] = {}
         self._by_path: dict[bytes, PackageStream] = {}
         self._of_owner: Counter[int] = Counter()
@@ -49,7 +52,8 @@ class Packages(Folders):
     # the promise
 
     def welcome(self, cursors: dict[str, str]) -> None:
-        gone = [name for name in cursors if name.startswith(PACKAGE_PREFIX) and name not in self._streams]
+        gone = [name for name in cursors if name.startswith(PACKAGE_PREFIX) and name not in self._streams
+                and not (self._containers and is_contained_package(name))]
         if gone and not self._rescan():
             return  # a directory can't be listed now: who knows what is in it
         for name in gone:

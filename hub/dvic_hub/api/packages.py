@@ -89,10 +89,11 @@ class ObjectEntry(msgspec.Struct):
 
 
 class PackageItem(msgspec.Struct, omit_defaults=True):
-    """`instance`: new at each start of the program, `serial`: grows with each of its updates; `skipped`: updates before
-    this one that were never sent. `time`: by the program, `received`: by the hub. `state`: live, or gone (its file is
-    not there any more). `problem`: why a newer update could not be used. `layout`: where it comes from: uploaded,
-    published or "". `objects` only where one package is asked for."""
+    """`container`: whose file it is, by name, short id or unit; "": the machine's own. `instance`: new at each start of
+    the program, `serial`: grows with each of its updates; `skipped`: updates before this one that were never sent.
+    `time`: by the program, `received`: by the hub. `state`: live, or gone (its file is not there any more). `problem`:
+    why a newer update could not be used. `layout`: where it comes from: uploaded, published or "". `objects` only where
+    one package is asked for."""
 
     schema: int
     id: str
@@ -101,6 +102,7 @@ class PackageItem(msgspec.Struct, omit_defaults=True):
     node: str
     node_id: str
     owner: str
+    container: str
     path: str
     instance: str
     serial: int
@@ -308,8 +310,8 @@ def _item(doors: Doors, package: Package) -> PackageItem:
     view = doors.fleet.view(package.node)
     return PackageItem(
         schema=SCHEMA, id=package.id, name=package.name, title=package.title, node=view.name if view else package.node,
-        node_id=package.node, owner=package.owner, path=package.path, instance=package.instance,
-        serial=package.serial, skipped=package.skipped, time=show_time(package.time),
+        node_id=package.node, owner=package.owner, container=package.container, path=package.path,
+        instance=package.instance, serial=package.serial, skipped=package.skipped, time=show_time(package.time),
         received=show_time(package.received), state="gone" if package.gone else "live", problem=package.problem,
         snapshot=package.snapshot, layout=package.layout_origin, object_count=doors.packages.object_count(package))
 

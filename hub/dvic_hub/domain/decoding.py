@@ -102,7 +102,7 @@ _ONE_OF = {Kind.RUN: ("start", "out", "err", "step", "end", "gap"), Kind.HARDWAR
            Kind.DEMOS: ("demos", "gap"), Kind.PACKAGE: ("package", "gap"),
            Kind.CONTAINERS: ("containers", "gap")}
 _RUN_ID = re.compile(r"[a-z0-9]{12,32}\Z")
-_PACKAGE_FILE = re.compile(r"[0-9]{1,10}:[0-9a-f]{16}\Z")
+_PACKAGE_FILE = re.compile(r"[0-9]{1,10}:[0-9a-f]{16}(:[0-9a-f]{16})?\Z")
 _PLACE = re.compile(r" - at (?:`key` in )?`\$\.?(.*)`\Z", re.DOTALL)
 _TOO_LONG = re.compile(r"of length <= (\d+)")
 _LENGTHS = {

@@ -1,8 +1,9 @@
 """Histogram packages as the hub keeps them, and what an update that came makes of them. Pure.
 
-A package is one file of one node and its owner (the stream's name says both), so its id stays over restarts of program,
-agent and hub. An update names all of its objects; of those that the hub has it brings no data. The hub believes the
-digests of nobody: what came is hashed again, and what did not come must be there under that hash (NotHeld).
+A package is one file of one node, or of a container there, and its owner (the stream's name says all), so its id stays
+over restarts of program, agent and hub. An update names all of its objects; of those that the hub has it brings no
+data. The hub believes the digests of nobody: what came is hashed again, and what did not come must be there under that
+hash (NotHeld).
 """
 
 import hashlib
@@ -30,6 +31,12 @@ MAX_REFERENCES = 100
 MAX_PROBLEM = 1000
 """Characters of what is wrong with a package."""
 
+MAX_CONTAINER = 128
+"""Characters of the name of a package's container."""
+
+SHORT_ID = 12
+"""Characters of a container's id as people see it."""
+
 UPDATE, PROBLEM, GONE, REMOVED, LAYOUT, REFERENCE = "update", "problem", "gone", "removed", "layout", "reference"
 """What subscribers are told of a package."""
 
@@ -38,6 +45,7 @@ _CARRIED = ("kept", "layout", "layout_hash", "layout_changed", "layout_problem",
 """What an update leaves as it was, unless it says something of it."""
 
 _OWNER = re.compile(PACKAGE_PREFIX + r"([0-9]{1,10}):")
+_LONG_ID = re.compile(r"[0-9a-f]{64}\Z")
 _NO_NAME = re.compile(r"[^A-Za-z0-9._@-]+")
 
 
@@ -67,8 +75,9 @@ class ObjectChange:
 @dataclass(frozen=True)
 class PackageChange:
     """What a batch says of a package. `gone`: its file is not there any more; `problem`: an update could not be used
-    (and nothing else is said). `layout`: a new published one, None: as before (`layout_hash` says which);
-    `fault`: why it can't be taken. `last`, `every`: snapshots that are kept, and seconds between those kept longer."""
+    (and nothing else is said). `container`: whose file it is, "" for the machine's own. `layout`: a new published one,
+    None: as before (`layout_hash` says which); `fault`: why it can't be taken. `last`, `every`: snapshots that are
+    kept, and seconds between those kept longer."""
 
     id: str
     node: str
@@ -77,6 +86,7 @@ class PackageChange:
     uid: int
     path: str
     received: int
+    container: str = ""
     name: str = ""
     title: str = ""
     instance: str = ""
@@ -97,7 +107,7 @@ class PackageChange:
 class Package:
     """A row: the newest state. Times are microseconds. `kept`: when the last snapshot was taken that is kept longer.
     `layout`: the last good one that was published; `layout_problem`, `layout_line`: of a newer one that was not;
-    `uploaded`: a person's, which goes before it, with when and by whom."""
+    `uploaded`: a person's, which goes before it, with when and by whom. `container`: its short id, name or unit."""
 
     id: str
     node: str
@@ -124,6 +134,7 @@ class Package:
     uploaded: str = ""
     uploaded_at: int = 0
     uploaded_by: str = ""
+    container: str = ""
 
     @property
     def layout_origin(self) -> str:
@@ -204,7 +215,7 @@ def change_of(node: str, batch: DecodedBatch, received: int, check_layout: Check
     owner = _OWNER.match(batch.stream)
     common = {"id": package_id(node, batch.stream), "node": node, "stream": batch.stream, "received": received,
               "owner": _text(batch.about.get("owner")), "uid": int(owner[1]) if owner else 0,
-              "path": _text(batch.about.get("path")), "last": last, "every": every}
+              "path": _text(batch.about.get("path")), "container": _container_of(batch), "last": last, "every": every}
     if not batch.records:
         return PackageChange(**common, gone=batch.closed)
     if len(batch.records) > 1:
@@ -246,7 +257,8 @@ def after(before: Package | None, change: PackageChange, number: int) -> Package
     row = Package(
         id=change.id, node=change.node, stream=change.stream, name=change.name, title=change.title, owner=change.owner,
         uid=change.uid, path=change.path, instance=change.instance, serial=change.serial, skipped=change.skipped,
-        time=change.time, received=change.received, problem=change.problem, snapshot=number)
+        time=change.time, received=change.received, problem=change.problem, snapshot=number,
+        container=change.container)
     if before:
         row = replace(row, **{name: getattr(before, name) for name in _CARRIED})
     if is_kept(before, change) and number:
@@ -283,6 +295,15 @@ def _name_of(source: str) -> str:
     """A name for a package of which nothing but its file is known."""
     name = _NO_NAME.sub("-", source.removeprefix("dvic_package_"))[:MAX_NAME]
     return name if is_package_name(name) else "package"
+
+
+def _container_of(batch: DecodedBatch) -> str:
+    """As people call it: the name that its engine tells, the short id, or systemd's unit."""
+    told = batch.about.get("container")
+    if not isinstance(told, dict):
+        return ""
+    found = next((text for text in (_text(told.get(member)) for member in ("name", "id", "unit")) if text), "")
+    return found[:SHORT_ID if _LONG_ID.match(found) else MAX_CONTAINER]
 
 
 def _text(value: object) -> str:

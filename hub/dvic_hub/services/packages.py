@@ -5,6 +5,7 @@ ingest: checked here (`change`), committed with their cursor, and told to subscr
 (`stored`).
 """
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -224,9 +225,25 @@ class PackageService:
         for _ in range(PRUNES):
             if not await self._store.packages.prune(before, gone, self._config.package_mib * 1024 * 1024):
                 break
+        await self._make_room()
         there = await self._store.packages.ids()
         for package in [package for package in self._packages.values() if package.id not in there]:
             self._forget(package)
+
+    async def _make_room(self) -> None:
+        """Containers come and go, and their packages with them: where a node has three quarters of what it may have,
+        those that went first are removed, save for those with references."""
+        most = MAX_NODE_PACKAGES * 3 // 4
+        counts = Counter(package.node for package in self._packages.values())
+        for node in [node for node, count in counts.items() if count > most]:
+            gone = [package for package in self._packages.values() if package.node == node and package.gone]
+            for package in sorted(gone, key=lambda package: package.received):
+                if counts[node] <= most:
+                    break
+                if not await self._store.packages.references(package.id):
+                    await self._store.packages.remove(package.id)
+                    self._forget(package)
+                    counts[node] -= 1
 
     def _forget(self, package: Package) -> None:
         self._held.pop(package.id, None)

@@ -226,8 +226,14 @@ CREATE TABLE container (node TEXT NOT NULL, engine TEXT NOT NULL, id TEXT NOT NU
     body TEXT NOT NULL, PRIMARY KEY (node, engine, id)) WITHOUT ROWID;
 """
 
+_PACKAGE_CONTAINERS = """
+ALTER TABLE package ADD COLUMN container TEXT NOT NULL DEFAULT '';
+"""
+"""Packages of programs in containers."""
+
 MIGRATIONS: tuple[str, ...] = (_STATE, _UPDATES, _WHO_REMOVED, _GLANCE, _TERMINALS, _SILENCES, _SERVICES, _SHARED_KEYS,
-                               _PACKAGES, _SHARES, _ALARMS, _NOTICES, _WINDOWS, _CONTAINERS)
+                               _PACKAGES, _SHARES, _ALARMS, _NOTICES, _WINDOWS,
+                               _PACKAGE_CONTAINERS, _CONTAINERS)
 """The database's user_version counts how many of these it has been through."""
 
 _DAY = """

@@ -55,6 +55,7 @@ def listing(now: float) -> Listing:
         columns=(
             Column("PACKAGE", lambda package: package["name"], style=lambda package: "bold"),
             Column("NODE", lambda package: package["node"], least=8),
+            Column("CONTAINER", lambda package: package["container"], least=6),
             Column("OWNER", lambda package: package["owner"], least=6),
             Column("STATE", lambda package: package["state"], style=lambda package: state_style(package["state"])),
             Column("UPDATED", lambda package: ago(moment_of(package["received"]), now)),
@@ -158,8 +159,8 @@ def details(package: dict, now: float) -> list[tuple[str, object]]:
     """A package, each side with its title."""
     received = moment_of(package["received"])
     return [("package", package["name"]), ("title", package["title"]), ("id", package["id"]),
-            ("node", package["node"]), ("owner", package["owner"]), ("file", package["path"]),
-            ("state", package["state"]), ("problem", package["problem"]),
+            ("node", package["node"]), ("container", package["container"]), ("owner", package["owner"]),
+            ("file", package["path"]), ("state", package["state"]), ("problem", package["problem"]),
             ("serial", f"{package['serial']} of {package['instance']}"), ("skipped", package["skipped"] or ""),
             ("updated", f"{clock(received)} ({ago(received, now)})"), ("snapshot", package["snapshot"]),
             ("layout", package["layout"]), ("size", size(package["bytes"]))]

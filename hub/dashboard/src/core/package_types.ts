@@ -42,6 +42,8 @@ export type PackageAbout = {
   node: string
   node_id: string
   owner: string
+  /** Whose file it is, by name, short id or unit; empty for the machine's own. */
+  container: string
   serial: number
   skipped: number
   time: string | null

@@ -20,7 +20,7 @@ const EVERY_MS = 2000
 const COLUMNS: Column<PackageAbout>[] = [
   { name: "Package", cell: (each) => <a href={addressOf("/histograms/{package}", { package: each.id })}>{visible(each.name)}</a> },
   { name: "Title", cell: (each) => visible(each.title) },
-  { name: "Node", cell: (each) => <a href={addressOf("/nodes/{node}", { node: each.node })}>{each.node}</a> },
+  { name: "Node", cell: (each) => <><a href={addressOf("/nodes/{node}", { node: each.node })}>{each.node}</a>{each.container && <> in <bdi>{visible(each.container)}</bdi></>}</> },
   { name: "By", cell: (each) => <bdi>{visible(each.owner)}</bdi> },
   { name: "Objects", cell: (each) => number(each.object_count) },
   { name: "Update", cell: (each) => <>{number(each.serial)}, <Ago time={each.received} /></> },
@@ -32,7 +32,7 @@ export function Histograms() {
   const turns = useTurns(["package"], EVERY_MS)
   const wanted = useSignal("")
   const { value, fault, again } = useAnswer((signal) => askAll<PackageAbout>("packages", {}, signal), [turns.value])
-  const found = value?.filter((each) => `${each.name} ${each.title} ${each.node}`.toLowerCase().includes(wanted.value.toLowerCase()))
+  const found = value?.filter((each) => `${each.name} ${each.title} ${each.node} ${each.container}`.toLowerCase().includes(wanted.value.toLowerCase()))
   return (
     <>
       <div class="page-head package-head"><h1>Histograms</h1>
