@@ -36,7 +36,7 @@ export function Containers(props: { node: Node; turn: number }) {
             {some.map((one) => (
               <tr key={`${one.engine}/${one.id}`}>
                 <td title={one.id}>{visible(nameOf(one))}</td>
-                <td><span class={`badge container-${one.state}`}><span aria-hidden="true">{SIGNS[one.state] ?? "·"}</span> {stateOf(one)}</span></td>
+                <td><span class={`badge container-${one.state}${one.exit_code ? " container-failed" : ""}`}><span aria-hidden="true">{SIGNS[one.state] ?? "·"}</span> {stateOf(one)}</span></td>
                 <td>{one.since ? <Ago time={one.since} /> : "-"}</td>
                 <td>{visible(one.image ?? "") || "-"}</td>
                 <td>{one.engine}</td>
