@@ -109,6 +109,9 @@ def test_what_was_missed_is_found_in_the_next_list(tmp_path, monkeypatch):
             stand_in.remove("job")
             await reader.until(lambda: told(reader).get("never") == ("running", None))
             await reader.until(lambda: stand_in.ids["job"] not in reader.source._engines[0].told)
+            before, still = len(stand_in.requests), f"GET /containers/{stand_in.ids['still']}/json"
+            await soon(lambda: stand_in.requests[before:].count("GET /containers/json?all=1") > 2)
+            assert still not in stand_in.requests[before:], "what is as it was is not asked for with each list"
     played(scene)
 
 

@@ -2,7 +2,7 @@
 
     heard at once      GET /events: something happened to a container; by it names are known before a first line is
     asked at once      GET /containers/ID/json, of what something happened to
-    asked now and then the whole list, in case that an event was missed
+    asked now and then the whole list, and what is otherwise there than it was known, in case that an event was missed
 
 A socket that hangs, ends, lies or floods harms nothing: every wait has an end, every answer and number a limit, and
 after a failure there is a pause that grows (backoff.py). What was told until then stays, marked as not fresh.
@@ -68,6 +68,8 @@ class Engine:
         self._buried: deque[Told] = deque(maxlen=MAX_LISTED)
         self._touched: set[str] = set()
         self._list_at = 0.0
+        self._all = True
+        """At the next list each container is asked for."""
         self._stirred = asyncio.Event()
 
     def name_of(self, id: str) -> tuple[str, str] | None:
@@ -102,7 +104,7 @@ class Engine:
             self._engine = engine_of(await self._get(http, "/version")) or ""
             if not self._engine:
                 raise EngineFailed("no container engine answers there")
-            self._list_at = 0.0
+            self._list_all()
             both = [asyncio.create_task(self._listen(http)), asyncio.create_task(self._ask(http))]
             try:
                 done, _ = await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
@@ -120,8 +122,7 @@ class Engine:
                             allow_redirects=False) as answer:
             if answer.status != 200:
                 raise EngineFailed(f"it answers {answer.status} to GET /events")
-            self._list_at = 0.0  # what happened before is in the list
-            self._stir()
+            self._list_all()  # for what happened before
             lines = Lines(MAX_EVENT)
             async for data in answer.content.iter_any():
                 for line in lines.feed(data):
@@ -145,14 +146,16 @@ class Engine:
             await asyncio.sleep(GATHER)
 
     async def _look_at_all(self, http: aiohttp.ClientSession) -> None:
+        all_of_them, self._all = self._all, False
         data = await self._get(http, "/containers/json", all="1")
-        ids = await asyncio.to_thread(listed, data, MAX_LISTED)
-        if ids is None:
+        states = await asyncio.to_thread(listed, data, MAX_LISTED)
+        if states is None:
             raise EngineFailed("it answers GET /containers/json with no list")
-        for id in self.told.keys() - set(ids):
+        for id in self.told.keys() - states.keys():
             self._bury(id)
-        for id in ids:
-            await self._look_at(http, id)
+        for id, state in states.items():
+            if all_of_them or state != (self.told[id].state if id in self.told else ""):
+                await self._look_at(http, id)
         if not self.fresh:
             log.info("containers are asked for at %s (%s)", self.socket, self._engine)
         self.fresh, self.trouble = True, ""
@@ -192,7 +195,7 @@ class Engine:
 
     def _hear(self, line: bytes | None) -> None:
         if line is None:
-            self._list_at = 0.0  # too long to be read
+            self._list_all()  # it was too long to be read
         elif event := event_of(line):
             if event.name:
                 self._remember(event.id, event.name, event.image)
@@ -201,7 +204,11 @@ class Engine:
                                                  event.exit_code, event.time))
             if len(self._touched) < MAX_NAMED:
                 self._touched.add(event.id)
-        self._stir()
+        self._stirred.set()
+
+    def _list_all(self) -> None:
+        self._list_at, self._all = 0.0, True
+        self._stirred.set()
 
     def _bury(self, id: str) -> None:
         """The engine has it no more."""
@@ -213,9 +220,6 @@ class Engine:
 
     def _remember(self, id: str, name: str, image: str) -> None:
         _keep(self._names, id, (name, image))
-
-    def _stir(self) -> None:
-        self._stirred.set()
 
     def _failed(self, why: str) -> None:
         if self.trouble != why:

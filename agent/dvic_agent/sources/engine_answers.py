@@ -70,22 +70,23 @@ def engine_of(answer: bytes) -> str | None:
     return "podman" if any("podman" in name.lower() for name in names) else "docker"
 
 
-def listed(answer: bytes, most: int) -> list[str] | None:
-    """Ids of at most `most` containers, those that run first; None when this is no list of containers."""
+def listed(answer: bytes, most: int) -> dict[str, str] | None:
+    """Ids of at most `most` containers with their states ("": never started), those that run first; None when this is
+    no list of containers."""
     told = _loaded(answer)
     if not isinstance(told, list):
         return None
-    found = [(one.get("State") not in ("running", "restarting", "paused"), one["Id"]) for one in map(_object, told)
-             if _is_id(one.get("Id"))]
-    return [id for _, id in sorted(found, key=lambda one: one[0])[:most]]
+    found = [(_state(one.get("State")), one["Id"]) for one in map(_object, told) if _is_id(one.get("Id"))]
+    found.sort(key=lambda one: one[0] in (ENDED, ""))
+    return {id: state for state, id in found[:most]}
 
 
 def inspected(answer: bytes, engine: str) -> Told | None:
     """A container that was started at least once; None for others, and for what is no such answer."""
     told = _object(_loaded(answer))
     state, config = _object(told.get("State")), _object(told.get("Config"))
-    status = _STATES.get(state["Status"]) if isinstance(state.get("Status"), str) else None
-    if status is None or not _is_id(told.get("Id")):
+    status = _state(state.get("Status"))
+    if not status or not _is_id(told.get("Id")):
         return None
     over = status in (ENDED, RESTARTING)
     return Told(told["Id"], engine, _name(told.get("Name")), _text(config.get("Image"), MAX_IMAGE), status,
@@ -127,6 +128,10 @@ def _loaded(answer: bytes) -> object:
 
 def _object(value: object) -> dict:
     return value if isinstance(value, dict) else {}
+
+
+def _state(word: object) -> str:
+    return _STATES.get(word, "") if isinstance(word, str) else ""
 
 
 def _is_id(value: object) -> bool:
