@@ -5,6 +5,7 @@ import asyncio
 from batches import MICROSECONDS, NOON, all_pages, batch, lines, samples
 
 from dvic_hub.domain.model import Run, RunNode
+from dvic_wire.limits import MAX_CONTAINER_STATES
 from dvic_wire.records import facts, gap, run_end, run_output, run_start
 from dvic_wire.runs import DISPATCHED, FAILED, FINISHED, LOST, RUNNING, RunSpec
 from dvic_wire.streams import Gap, Verdict
@@ -177,6 +178,9 @@ def test_the_newest_state_of_each_container_is_at_hand_until_it_is_gone_or_not_i
             assert await told(3, {"containers": [{**web, "state": "gone"}]}) == [
                 ("docker", "2", "running"), ("lxc", "1", "running")]
             assert await told(4, {"containers": [lxc], "whole": True}) == [("lxc", "1", "running")]
+            many = [{**web, "id": f"x{number}"} for number in range(MAX_CONTAINER_STATES)]
+            assert len(await told(5, {"containers": many})) == MAX_CONTAINER_STATES
+            assert "lxc" not in [one["engine"] for one in await it.streams.containers("n-ada")], "the oldest gave way"
             await it.nodes.remove("n-ada")
             assert await it.streams.containers("n-ada") == []
 

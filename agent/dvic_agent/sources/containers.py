@@ -29,7 +29,7 @@ PERIOD = 1.0
 WHOLE = 600.0
 """Seconds between two records that tell of all containers."""
 
-MAX_SEEN = 300
+MAX_SEEN = 400
 """Containers of which the kernel's word is taken; mounts.py looks into as many."""
 
 GRACE = 0.5

@@ -3,6 +3,8 @@
 import apsw
 import msgspec
 
+from dvic_wire.limits import MAX_CONTAINER_STATES
+
 GONE = "gone"
 """State of a container that is told for the last time."""
 
@@ -10,7 +12,7 @@ _ROW = "INSERT OR REPLACE INTO container VALUES (?, ?, ?, ?, ?)"
 
 
 def keep(connection: apsw.Connection, node: str, records: list) -> None:
-    """Take in records of the stream `containers`, in order."""
+    """Take in records of the stream `containers`, in order. Of more than one record may hold, the newest stay."""
     for record in records:
         if record.containers is msgspec.UNSET:
             continue
@@ -20,6 +22,11 @@ def keep(connection: apsw.Connection, node: str, records: list) -> None:
             (node, one.engine, one.id, record.time, msgspec.json.encode(one).decode()) for one in record.containers])
         connection.executemany("DELETE FROM container WHERE node = ? AND engine = ? AND id = ?", [
             (node, one.engine, one.id) for one in record.containers if one.state == GONE])
+        [(count,)] = connection.execute("SELECT count(*) FROM container WHERE node = ?", (node,)).fetchall()
+        if count > MAX_CONTAINER_STATES:
+            connection.execute("DELETE FROM container WHERE node = ?1 AND (engine, id) IN (SELECT engine, id "
+                               "FROM container WHERE node = ?1 ORDER BY time LIMIT ?2)",
+                               (node, count - MAX_CONTAINER_STATES))
 
 
 def containers(connection: apsw.Connection, node: str) -> list[dict]:

@@ -36,10 +36,10 @@ export function Containers(props: { node: Node; turn: number }) {
             {some.map((one) => (
               <tr key={`${one.engine}/${one.id}`}>
                 <td title={one.id}>{visible(nameOf(one))}</td>
-                <td><span class={`badge container-${one.state}${one.exit_code ? " container-failed" : ""}`}><span aria-hidden="true">{SIGNS[one.state] ?? "·"}</span> {stateOf(one)}</span></td>
+                <td><span class={`badge container-${one.state}${one.exit_code ? " container-failed" : ""}`}><span aria-hidden="true">{SIGNS[one.state] ?? "·"}</span> {visible(stateOf(one))}</span></td>
                 <td>{one.since ? <Ago time={one.since} /> : "-"}</td>
                 <td>{visible(one.image ?? "") || "-"}</td>
-                <td>{one.engine}</td>
+                <td>{visible(one.engine)}</td>
                 <td title={one.unit}>{one.unit ? <code>{visible(one.unit.replace(one.id, short(one.id)))}</code> : "-"}</td>
                 <td><a href={addressOf("/logs", {}, { q: nameTerm(props.node.name), unit: literally(nameOf(one)) })} aria-label={`What ${visible(nameOf(one))} has logged`}>log</a></td>
               </tr>
