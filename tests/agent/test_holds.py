@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -14,10 +13,7 @@ from dvic_agent.sources.contained_file import ContainedFile
 from dvic_agent.sources.container import Container
 from dvic_agent.sources.holds import CLOSED, LINGER, OPEN, SETTLED, UNKNOWN, Closings, Holds, keeps
 from dvic_agent.sources.log_file import Place
-from dvic_agent.sources.namespace_owner import owner_of
 from dvic_agent.sources.open_files import OpenFiles, key_of
-
-NOBODY = 65534
 
 
 @pytest.mark.parametrize(("writer", "seconds", "kept"), [
@@ -154,32 +150,3 @@ def test_who_may_not_unmount_is_read_to_the_end_whenever_the_log_was_closed():
             await reader.until(lambda: reader.closed)
             assert reader.messages("dvic_log_mine_a")[-1] == "100" and not reader.gaps("dvic_log_mine_a")
     asyncio.run(scenario())
-
-
-@as_root
-def test_one_user_who_makes_many_namespaces_leaves_room_for_others():
-    async def scenario():
-        drop = f"setpriv --reuid {NOBODY} --regid {NOBODY} --clear-groups"
-        mallory = [subprocess.Popen(
-            [*drop.split(), "unshare", "--user", "--map-root-user", "--mount", "sh", "-c",
-             f"mount -t tmpfs t /tmp; echo mallory > /tmp/dvic_log_mine_{number}; echo; read x"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE) for number in range(9)]
-        for process in mallory:
-            process.stdout.readline()
-            assert owner_of(process.pid) == NOBODY
-        alice = Contained()
-        try:
-            async with looking(alice, most=8) as reader:
-                alice.tell("echo good > /tmp/dvic_log_mine_good")
-                await reader.until(lambda: reader.messages("dvic_log_mine_good") == ["good"])
-                await reader.until(lambda: sum(reader.messages(f"dvic_log_mine_{number}") == ["mallory"]
-                                               for number in range(9)) == 4)
-        finally:
-            for process in mallory:
-                process.communicate()
-    asyncio.run(scenario())
-
-
-def test_who_is_behind_a_process_is_its_user_where_there_is_no_other_user_namespace():
-    assert owner_of(os.getpid()) == os.getuid()
-    assert owner_of(2**22 + 1) == -1

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import subprocess
 import threading
 from pathlib import Path
 
@@ -10,13 +11,17 @@ import pytest
 from mount_namespaces import FOLDER, Contained, as_root, looking
 
 from dvic_agent.sources.bystander import Bystander
-from dvic_agent.sources.container import MAX_INSIDE
+from dvic_agent.sources.claims import Claims, Places
+from dvic_agent.sources.container import MAX_INSIDE, Container
+from dvic_agent.sources.holds import Closings
 from dvic_agent.sources.inside import open_inside
 from dvic_agent.sources.mounts import may_look
-from dvic_agent.sources.namespaces import Home, cgroup_of, home_of, residents
+from dvic_agent.sources.namespace_owner import owner_of
+from dvic_agent.sources.namespaces import Home, Namespace, cgroup_of, home_of, residents
 from dvic_agent.sources.open_files import key_of
 
 ID = "0123456789abcdef" * 4
+MALLORY = 65534
 
 
 @pytest.mark.parametrize(("path", "home"), [
@@ -54,6 +59,57 @@ def test_the_first_processes_of_each_namespace_but_the_own_are_kept():
     said = {9: 2, 1: 1, 5: 2, 7: 2, 6: 2, 8: 2, 4: 3}
 
     assert residents(said, {1}) == {2: (5, 6, 7, 8), 3: (4,)}
+
+
+def test_a_folder_is_the_first_ones_until_it_is_not_there_any_more():
+    claims = Claims()
+
+    def look(number: int, *keys: tuple[int, int]) -> list[bool]:
+        claims.begin(number)
+        took = [claims.take(number, key) for key in keys]
+        claims.end(number)
+        return took
+
+    pod, shared, private = (1, 2), (1, 3), (1, 4)
+    assert look(7, pod, shared) == [True, True] and look(8, shared, private) == [False, True]
+    assert look(7, pod, shared) == [True, True]
+    # 7 is another namespace now, that got the number; and 8 got the device of what 7 had
+    assert look(7, private) == [False] and look(8, shared, private) == [True, True]
+    claims.leave(8)
+    assert look(9, shared, private) == [True, True]
+    claims.begin(9)  # and could not be looked into
+    assert look(7, private) == [False]
+    claims.leave(9)
+    assert look(7, private) == [True]
+
+
+def test_one_user_who_makes_many_namespaces_leaves_room_for_others():
+    places = Places(8)
+    assert [places.take(MALLORY) for _ in range(6)] == [True] * 4 + [False] * 2
+    assert [places.take(user) for user in (0, 1, 0, 2, 3)] == [True] * 4 + [False]
+    places.leave(MALLORY)
+    assert places.take(3) and not places.take(MALLORY)
+
+
+@as_root
+def test_who_is_behind_a_namespace_is_who_made_it_whoever_its_processes_are_in_there():
+    assert owner_of(os.getpid()) == os.getuid()
+    assert owner_of(2**22 + 1) == -1
+    with subprocess.Popen(["setpriv", "--reuid", str(MALLORY), "--regid", str(MALLORY), "--clear-groups", "unshare",
+                           "--user", "--map-root-user", "--mount", "unshare", "--user", "--map-root-user", "sh", "-c",
+                           "echo; read x"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        assert owner_of(process.pid) == MALLORY
+        process.stdin.close()
+
+
+@pytest.mark.parametrize(("pids", "home", "another"), [
+    ((7, 9), Home(unit="b.service"), False), ((9,), Home(unit="a.service"), False),
+    ((9,), Home(unit="b.service"), True)])
+def test_a_number_is_another_namespaces_when_others_live_elsewhere_by_it(pids, home, another):
+    container = Container(1, 0.0, "/proc", Closings())
+    container.pids, container.home = (7, 8), Home(unit="a.service")
+    assert container.is_another(Namespace(1, pids, home)) == another
 
 
 def test_the_capability_is_read_as_the_kernel_tells_it(tmp_path):

@@ -10,7 +10,7 @@ from fnmatch import translate
 
 from .holds import Closings, Holds
 from .inside import folder_inside, list_inside, may_be_unmounted, open_inside
-from .namespaces import Home
+from .namespaces import Home, Namespace
 from .open_files import Key, OpenFiles
 
 MAX_INSIDE = 100
@@ -89,6 +89,10 @@ class Container:
     def home_id(self) -> str:
         """What stays the same when it is started again, where its engine or systemd has a name for it."""
         return f"{self.home.engine} {self.home.id or self.home.unit}" if self.home.short else self.name
+
+    def is_another(self, namespace: Namespace) -> bool:
+        """Whether the number was given to another namespace since: to other processes that live elsewhere."""
+        return self.home != namespace.home and not set(self.pids) & set(namespace.pids)
 
     def look(self, folders: Sequence[bytes], wanted: Wanted, theirs: Callable[[Key], bool], now: float) -> Found:
         """The log files and packages in those of the folders that are `theirs`. A new log file is opened at once: it

@@ -14,7 +14,6 @@ import logging
 import os
 import re
 import threading
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from dvic_wire.streams import MOUNT_PREFIX, Gap
 from ..clock import Clock
 from .bystander import Bystander
 from .census import Census
+from .claims import Claims, Places
 from .contained_file import ContainedFile
 from .contained_packages import ContainedPackages
 from .container import MAX_INSIDE, MAX_PACKAGES_INSIDE, Container, Found, Naming, Wanted
@@ -64,13 +64,12 @@ class Mounts:
     namespaces there are; `named`: what a container is called."""
 
     def __init__(self, folders: Sequence[Path], pattern: str = "dvic_log_*", packages: str | None = "dvic_package_*", *,
-                 clock: Clock | None = None, tick: float = TICK, proc: str = "/proc", most: int = MAX_CONTAINERS,
+                 clock: Clock | None = None, tick: float = TICK, proc: str = "/proc",
                  seen: Callable[[Mapping[int, Namespace]], None] | None = None, named: Naming = lambda home: None):
         self._folders = [os.fsencode(folder) for folder in folders]
         self._wanted = Wanted(pattern, packages)
         self._clock = clock or Clock()
         self._tick = tick
-        self._most = most
         self._proc = proc
         self._census = Census(proc)
         self._seen, self._named = seen, named
@@ -81,9 +80,8 @@ class Mounts:
         """The thread's; the loop gets what it found."""
         self._owners: dict[int, int] = {}
         """Of each namespace, those that wait among them, the user behind it."""
-        self._of_owner: Counter[int] = Counter()
-        self._belongs: dict[Key, int] = {}
-        """Whose a folder is that several may have."""
+        self._places = Places(MAX_CONTAINERS)
+        self._claims = Claims()
         self._streams: dict[str, Stream] = {}
         self._files_of: dict[int, dict[Key, ContainedFile]] = {}
         """Of each namespace, its streams of files."""
@@ -121,7 +119,7 @@ class Mounts:
         if isinstance(known, ContainedFile):
             known.let_go()
             files = self._files_of[known.container.number]
-            del files[known.key]
+            files.pop(known.key, None)
             if not files:
                 del self._files_of[known.container.number]
 
@@ -164,10 +162,11 @@ class Mounts:
         there = self._census.look(now)
         if self._seen:
             self._seen(there)
-        gone = [self._containers.pop(number) for number in self._containers.keys() - there.keys()]
+        gone = [self._containers.pop(number) for number, container in list(self._containers.items())
+                if number not in there or container.is_another(there[number])]
         for container in gone:
-            self._belongs = {key: owner for key, owner in self._belongs.items() if owner != container.number}
-            self._of_owner[container.owner] -= 1
+            self._claims.leave(container.number)
+            self._places.leave(container.owner)
             self._closings.forget(container.number)
         for number in self._owners.keys() - there.keys():
             del self._owners[number]
@@ -205,11 +204,10 @@ class Mounts:
             owner = self._owners.get(number, -1)
             if owner < 0:
                 owner = self._owners[number] = owner_of(namespace.pids[0], self._proc)
-            if len(self._containers) >= self._most or self._of_owner[owner] >= self._most // 2:
+            if not self._places.take(owner):
                 self._complain(f"user {owner}", f"of user {owner} waits: {len(self._containers)} others are looked "
                                "into already (MAX_CONTAINERS, half of them of one user)")
                 return None
-            self._of_owner[owner] += 1
             container = self._containers[number] = Container(number, now, self._proc, self._closings, owner,
                                                              self._named)
         container.pids, container.home = namespace.pids, namespace.home
@@ -219,10 +217,14 @@ class Mounts:
         """By the bystander: what is in the container's folders that are not the machine's `own`."""
         self._looked = self._clock.steady()
 
-        def theirs(key: Key) -> bool:
-            return key not in own and self._belongs.setdefault(key, container.number) == container.number
 
-        return container.look(self._folders, self._wanted, theirs, now)
+        def theirs(key: Key) -> bool:
+            return key not in own and self._claims.take(container.number, key)
+
+        self._claims.begin(container.number)
+        found = container.look(self._folders, self._wanted, theirs, now)
+        self._claims.end(container.number)
+        return found
 
     # the loop
 
@@ -254,6 +256,8 @@ class Mounts:
                 file = self._streams[name] = ContainedFile(container, key, path, status.st_uid, self._clock,
                                                            self._reader)
                 self._files_of.setdefault(container.number, {})[key] = file
+            if file.container is not container:
+                continue  # of one that had this number before: its end is under way
             if file.path != path:
                 file.called(path)
             if file.grew(status) or file.waiting:
