@@ -159,6 +159,20 @@ def test_an_engine_that_lies_is_named_with_what_it_said_and_harms_nothing(tmp_pa
     played(scene)
 
 
+def test_what_speaks_no_http_is_named_in_words_that_harm_nobody(tmp_path):
+    async def scene(_):
+        async def answer(reader, writer):
+            await reader.readline()
+            writer.write(b"\x1b[2J" + b"m" * 5000 + b"\r\n\r\n")
+            writer.close()
+
+        server = await asyncio.start_unix_server(answer, tmp_path / "engine.sock")
+        async with server, asking(tmp_path) as reader:
+            await soon(lambda: reader.source.unavailable)
+            assert reader.source.unavailable.isprintable() and len(reader.source.unavailable) < 600
+    played(scene)
+
+
 def test_a_container_at_which_the_engine_fails_hides_no_other_one(tmp_path):
     async def scene(stand_in):
         broken = f"/containers/{stand_in.ids['job']}/json"

@@ -18,6 +18,7 @@ from dvic_wire.streams import CONTAINERS
 from ..clock import Clock
 from .container_states import ContainerStates
 from .engine import Engine
+from .engine_answers import TROUBLE
 from .namespaces import Home, Namespace
 from .processes import PROC, boot_time, look
 from .sampled import Sampled
@@ -63,7 +64,7 @@ class Containers(Sampled):
     @property
     def unavailable(self) -> str:
         """For `dvic-agent status`."""
-        return "; ".join(f"the container engine at {engine.socket} can't be asked: {engine.trouble}"
+        return "; ".join(f"{TROUBLE} {engine.socket} can't be asked: {engine.trouble}"
                          for engine in self._engines if engine.trouble)
 
     def set_period(self, seconds: float) -> None:

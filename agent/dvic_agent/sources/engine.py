@@ -19,7 +19,8 @@ import aiohttp
 
 from ..backoff import Backoff
 from ..clock import Clock
-from .engine_answers import ENDED, Told, engine_of, event_of, inspected, listed, named
+from .engine_answers import ENDED, TROUBLE, Told, engine_of, event_of, inspected, listed, named
+from .text import printable
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,9 @@ MAX_ANSWER = 8 * 1024 * 1024
 
 MAX_EVENT = 64 * 1024
 """Bytes of one event; a longer one (it carries the container's labels) is passed over, and the list is asked for."""
+
+MAX_TROUBLE = 300
+"""Characters of why an engine can't be asked."""
 
 MAX_LISTED = 300
 """Containers of one engine that are asked for; those that run come first."""
@@ -222,8 +226,9 @@ class Engine:
         _keep(self._names, id, (name, image))
 
     def _failed(self, why: str) -> None:
+        why = printable(why.encode("utf-8", "backslashreplace"), MAX_TROUBLE)
         if self.trouble != why:
-            log.warning("the container engine at %s can't be asked: %s", self.socket, why)
+            log.warning("%s %s can't be asked: %s", TROUBLE, self.socket, why)
         self.trouble, self.fresh = why, False
         self._changed()
 

@@ -20,6 +20,9 @@ from .text import printable
 MAX_IMAGE = 256
 """Characters of an image's name."""
 
+TROUBLE = "the container engine at"
+"""How a sentence begins that tells why an engine can't be asked."""
+
 RUNNING, PAUSED, RESTARTING, ENDED = "running", "paused", "restarting", "ended"
 
 _STATES = {
