@@ -158,17 +158,16 @@ def test_who_lives_there_is_asked_again_while_it_is_new(proc):
 
 @as_root
 def test_a_real_namespace_comes_and_goes_and_threads_do_not_count():
-    real = Census()
-    before = real.look(0)
-    stop = threading.Event()
-    thread = threading.Thread(target=stop.wait)
+    def pids(now: float) -> set[int]:
+        return {pid for namespace in real.look(now).values() for pid in namespace.pids}
+
+    real, stop = Census(), threading.Event()
+    pids(0)
+    thread = threading.Thread(target=stop.wait, daemon=True)
     thread.start()
     one = Contained()
-    came = real.look(0.25).keys() - before.keys()
-    own = {number for number in came if os.readlink(f"/proc/{one.pid}/ns/mnt") == f"mnt:[{number}]"}
-    assert len(own) == 1
+    assert one.pid in pids(0.25) and thread.native_id not in pids(0.25)
     one.end()
-    assert not own & real.look(0.25 + LIST).keys()
+    assert one.pid not in pids(0.25 + LIST)
     stop.set()
-    thread.join()
     real.close()

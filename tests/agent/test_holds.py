@@ -123,7 +123,9 @@ def test_what_was_written_behind_the_last_look_and_can_not_be_read_any_more_is_a
 
 
 @as_root
-def test_a_program_that_closed_its_log_can_unmount_what_it_was_on():
+def test_a_program_that_closed_its_log_can_unmount_what_it_was_on(monkeypatch):
+    monkeypatch.setattr("dvic_agent.sources.container.SETTLED", 1.0)
+
     async def scenario():
         one = Contained("mount -t tmpfs tmpfs /mnt")  # into /tmp other agents may look while this runs
         async with looking(one, folders=(Path("/mnt"),)) as reader:

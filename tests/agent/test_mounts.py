@@ -13,6 +13,7 @@ from mount_namespaces import FOLDER, Contained, as_root, looking
 from dvic_agent.sources.bystander import Bystander
 from dvic_agent.sources.claims import Claims, Places
 from dvic_agent.sources.container import MAX_INSIDE, Container
+from dvic_agent.sources.held_folders import HeldFolders
 from dvic_agent.sources.holds import Closings
 from dvic_agent.sources.inside import open_inside
 from dvic_agent.sources.mounts import may_look
@@ -33,6 +34,7 @@ MALLORY = 65534
     (f"/kubepods.slice/kubepods-pod1.slice/cri-containerd-{ID}.scope",
      Home("containerd", ID, f"cri-containerd-{ID}.scope")),
     (f"/kubepods/burstable/pod1-2/{ID}", Home("kubernetes", ID)),
+    ("/default/web", Home("containerd", "web")),
     ("/lxc.payload.web/init.scope", Home("lxc", "web", "init.scope")),
     (r"/machine.slice/machine-web\x2d1.scope/payload", Home("nspawn", "web-1", r"machine-web\x2d1.scope")),
     ("/system.slice/daq.service", Home(unit="daq.service")),
@@ -282,3 +284,47 @@ def test_nothing_of_a_container_is_open_when_its_file_is_read_to_the_end(tmp_pat
             await reader.until(lambda: reader.closed)
             assert file.container.files.size(file.key) is None
     asyncio.run(scenario())
+
+
+@as_root
+def test_what_came_after_the_last_look_into_a_container_is_read_when_it_has_ended():
+    """Between two looks, a second apart, a file comes and the container goes."""
+    async def scenario():
+        one = Contained()
+        async with looking(tick=1.0) as reader:
+            while not any(container.folders for container in list(reader.source._containers.values())):
+                await asyncio.sleep(0.01)
+            one.tell("seq 1000 > /tmp/dvic_log_mine_a")
+            one.end()
+            await reader.until(lambda: reader.closed)
+            assert reader.messages("dvic_log_mine_a") == [str(number) for number in range(1, 1001)]
+            assert not reader.gaps("dvic_log_mine_a")
+            while reader.source._ending:
+                await asyncio.sleep(0.01)
+    asyncio.run(scenario())
+
+
+def test_a_container_is_expected_until_it_has_a_folder_of_its_own_and_fresh_for_a_moment_from_then():
+    one = Container(7, 100.0, "/proc", Closings())
+    assert one.expected(101.9) and not one.expected(102.1) and not one.fresh(101.0)
+    one.home = Home("docker", ID)
+    assert one.expected(119.9) and not one.expected(120.1)
+    one.seen = 110.0
+    assert not one.expected(111.0) and one.fresh(111.9) and not one.fresh(112.1)
+
+
+def test_a_held_folder_is_the_last_that_was_given_and_nothing_is_held_after_its_end(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    held = HeldFolders()
+    for name in "ab":
+        fd = os.open(tmp_path / name, os.O_RDONLY)
+        held.hold(b"/tmp", fd)
+        os.close(fd)
+    with held.use(b"/tmp") as fd:
+        assert os.path.samestat(os.fstat(fd), (tmp_path / "b").stat())
+    assert held
+    held.close()
+    assert not held
+    with pytest.raises(FileNotFoundError), held.use(b"/tmp"):
+        pytest.fail("it was held")

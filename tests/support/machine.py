@@ -22,7 +22,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from reaching_packages import way_to_packages
@@ -37,6 +37,9 @@ PACKAGES = ("curl", "python3-aiohttp", "python3-cryptography", "python3-psutil",
 FRESH_BASE = ("systemd", "systemd-sysv", "dbus", "libpam-systemd", "sudo")
 """A machine that nobody has installed anything on yet."""
 
+UNHINDERED = {"SYSTEMD_SECCOMP": "0", "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network"}
+"""What systemd-nspawn is told so that engines find in the machine what they find on one of metal."""
+
 SUITES = ("bookworm", "trixie")
 BOOT_SECONDS = 90
 BUILD_SECONDS = 1200
@@ -47,22 +50,26 @@ class Machine:
 
     `suite`: which Debian. `fresh`: without Python and what the tests need. `online`: shares the host's network, and
     reaches packages as the host does. `systemd`: else it is as a container is. `more`: Debian's packages besides.
+    `files`: what stands on its disk before it boots. `engines`: it may run containers itself, as a machine may.
     """
 
     def __init__(self, suite: str = "bookworm", *, fresh: bool = False, online: bool = False, systemd: bool = True,
-                 more: Sequence[str] = ()):
+                 more: Sequence[str] = (), files: Mapping[str, str] | None = None, engines: bool = False):
         self._suite = suite
-        self._packages = (FRESH_BASE, tuple(more)) if fresh else (BASE_PACKAGES, (*PACKAGES, *more))
+        self._packages = (FRESH_BASE, ()) if fresh else (BASE_PACKAGES, PACKAGES)
+        self._more = tuple(more)
         self._online = online
         self._systemd = systemd
-        self._options: list[str] = []
+        self._files = files or {}
+        self._options = ["--capability=all"] if engines else []
+        self._spawning = UNHINDERED if engines else {}
         self._environ = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
         self._folder = Path()
         self._spawn: subprocess.Popen | None = None
         self._booted = False
 
     def __enter__(self) -> "Machine":
-        base = base_image(self._suite, *self._packages)
+        base = base_image(self._suite, *self._packages, self._more)
         self._folder = Path(tempfile.mkdtemp(prefix="dvic-machine-"))
         _call("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", self._folder)
         for name in ("upper", "work", "root"):
@@ -71,6 +78,8 @@ class Machine:
               f"lowerdir={base},upperdir={self._folder}/upper,workdir={self._folder}/work", self.root)
         try:
             self._connect()
+            for path, text in self._files.items():
+                self.write(path, text)
             self.boot() if self._systemd else self.start_without_systemd()
         except BaseException:
             self.__exit__()
@@ -111,7 +120,7 @@ class Machine:
                 ["systemd-nspawn", "--quiet", "--directory", self.root, "--register=no", "--keep-unit", *network,
                  *self._options, f"--machine=dvic-{secrets.token_hex(4)}", *how],
                 stdin=subprocess.DEVNULL, stdout=console, stderr=console, start_new_session=True,
-                env={**os.environ, "UNIFIED_CGROUP_HIERARCHY": "1"})
+                env={**os.environ, "UNIFIED_CGROUP_HIERARCHY": "1", **self._spawning})
 
     def _await(self, reached: Callable[[], bool]) -> None:
         deadline = time.monotonic() + BOOT_SECONDS
@@ -127,7 +136,7 @@ class Machine:
         way = way_to_packages()
         for path, text in way.files.items():
             self.write(path, text)
-        self._options = [f"--bind-ro={folder}" for folder in way.folders]
+        self._options += [f"--bind-ro={folder}" for folder in way.folders]
         self._environ |= way.environ
 
     def cut_power(self) -> None:
@@ -208,22 +217,27 @@ class Machine:
         return 0
 
 
-def base_image(suite: str, base_packages: Sequence[str], packages: Sequence[str]) -> Path:
-    """The folder of a suite's base image, made when it is missing; whoever comes meanwhile waits for it."""
+def base_image(suite: str, base_packages: Sequence[str], packages: Sequence[str], more: Sequence[str] = ()) -> Path:
+    """The folder of a suite's base image, made when it is missing; whoever comes meanwhile waits for it. One with
+    `more` packages is made from the one without them."""
     store = Path(os.environ.get("DVIC_MACHINES", "/var/cache/dvic-machines"))
     store.mkdir(parents=True, exist_ok=True)
-    name = f"{suite}-{hashlib.sha256(' '.join((*base_packages, *packages)).encode()).hexdigest()[:8]}"
+    name = f"{suite}-{hashlib.sha256(' '.join((*base_packages, *packages, *more)).encode()).hexdigest()[:8]}"
     with (store / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         base = store / name
         if not base.is_dir():
             making = store / f"{name}.making"
             shutil.rmtree(making, ignore_errors=True)
-            _call("debootstrap", "--variant=minbase", f"--include={','.join(base_packages)}", suite, making,
-                  timeout=BUILD_SECONDS)
-            if packages:  # not by debootstrap: it configures packages without minding their order
+            if more:
+                _call("cp", "--archive", base_image(suite, base_packages, packages), making, timeout=BUILD_SECONDS)
+                _call("chroot", making, "apt-get", "-qy", "update", timeout=BUILD_SECONDS)
+            else:
+                _call("debootstrap", "--variant=minbase", f"--include={','.join(base_packages)}", suite, making,
+                      timeout=BUILD_SECONDS)
+            if wanted := more or packages:  # not by debootstrap: it configures packages without minding their order
                 _call("env", "DEBIAN_FRONTEND=noninteractive", "chroot", making, "apt-get", "-qy", "install",
-                      "--no-install-recommends", *packages, timeout=BUILD_SECONDS)
+                      "--no-install-recommends", *wanted, timeout=BUILD_SECONDS)
             _call("chroot", making, "apt-get", "clean")
             making.rename(base)
         return base

@@ -159,8 +159,9 @@ class MemberLab:
         authority.issue(self.host, self.folder / "hub.pem", self.folder / "hub.key")
 
     @contextmanager
-    def machine(self, suite: str) -> Iterator[Member]:
-        with Machine(suite) as machine:
+    def machine(self, suite: str, **options: object) -> Iterator[Member]:
+        """`options`: as Machine takes them."""
+        with Machine(suite, **options) as machine:
             yield Member(self, machine)
 
     def online(self, name: str, patience: float = 60.0) -> dict:

@@ -38,8 +38,8 @@ class Contained:
 
 
 @contextlib.asynccontextmanager
-async def looking(*contained: Contained, cursors=None, folders=(FOLDER,), **options):
-    source = Mounts(folders, "dvic_log_mine_*", "dvic_package_mine_*", tick=0.05, **options)
+async def looking(*contained: Contained, cursors=None, folders=(FOLDER,), tick=0.05, **options):
+    source = Mounts(folders, "dvic_log_mine_*", "dvic_package_mine_*", tick=tick, **options)
     reader = OneReader(source, cursors)
     reader.start()
     try:

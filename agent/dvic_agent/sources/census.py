@@ -70,6 +70,9 @@ class Census:
         """All processes, the next to be asked first."""
         self._own: set[int | None] = set()
         self._there: dict[int, tuple[int, ...]] = {}
+        self._known: dict[int, Namespace] = {}
+        self._unsettled = 0.0
+        """Until when a home may be another one."""
         self._homes: dict[int, tuple[int, float, Home]] = {}
         """Of a namespace: the process by which it is known, since when, and who lives there."""
 
@@ -84,7 +87,8 @@ class Census:
         self._list_at = self._anyway_at = 0.0
 
     def look(self, now: float) -> dict[int, Namespace]:
-        """The namespaces other than the machine's and the agent's own, by number. `now`: steady seconds."""
+        """The namespaces other than the machine's and the agent's own, by number; the same dict as before when nothing
+        is new. `now`: steady seconds."""
         changed = self._come_and_gone(now)
         for pid in self._due(now):
             changed |= self._ask(pid)
@@ -92,8 +96,10 @@ class Census:
             self._there = residents(self._said, self._own)
             for number in self._homes.keys() - self._there.keys():
                 del self._homes[number]
-        return {number: Namespace(number, pids, self._home(number, pids[0], now))
-                for number, pids in self._there.items()}
+        if changed or now < self._unsettled:
+            self._known = {number: Namespace(number, pids, self._home(number, pids[0], now))
+                           for number, pids in self._there.items()}
+        return self._known
 
     def _come_and_gone(self, now: float) -> bool:
         """See who is new, and now and then who is not there any more; returns whether anybody left."""
@@ -136,9 +142,10 @@ class Census:
                 del self._young[pid]
             else:
                 self._young[pid] = (since, now + (now - since))
-        share = min(1.0, (now - self._looked) / ROUND)
-        self._looked = now
-        for _ in range(min(len(self._turns), int(len(self._turns) * share) + 1)):
+        turns = int(len(self._turns) * min(1.0, (now - self._looked) / ROUND))
+        if turns:
+            self._looked = now
+        for _ in range(turns):
             due.append(self._turns[0])
             self._turns.rotate(-1)
         return due
@@ -163,6 +170,7 @@ class Census:
     def _home(self, number: int, pid: int, now: float) -> Home:
         """Asked again while it is new: an engine may move the first process into its control group a moment later."""
         by, since, home = self._homes.get(number, (0, now, Home()))
+        self._unsettled = max(self._unsettled, since + YOUNG)
         if by != pid or now - since < YOUNG:
             if (told := self._cgroup(pid)) is not None and (found := home_of(told)) != Home():
                 home = found

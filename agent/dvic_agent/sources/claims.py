@@ -36,7 +36,7 @@ class Claims:
 
     def begin(self, number: int) -> None:
         """This namespace is looked into."""
-        self._before[number] = self._found.pop(number, set())
+        self._before[number] = self._before.pop(number, set()) | self._found.pop(number, set())
         self._found[number] = set()
 
     def take(self, number: int, key: Key) -> bool:

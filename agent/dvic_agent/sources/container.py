@@ -5,13 +5,15 @@ import errno
 import os
 import re
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from fnmatch import translate
 
-from .holds import Closings, Holds
+from .held_folders import HeldFolders
+from .holds import SETTLED, Closings, Holds
 from .inside import folder_inside, list_inside, may_be_unmounted, open_inside
 from .namespaces import Home, Namespace
-from .open_files import Key, OpenFiles
+from .open_files import Key, OpenFiles, key_of
 
 MAX_INSIDE = 100
 """Log files followed in one container."""
@@ -24,6 +26,13 @@ MAX_OPEN_INSIDE = 4
 
 Naming = Callable[[Home], tuple[str, str] | None]
 """Name and image of a container, None where nobody tells them."""
+
+
+FRESH = 2.0
+"""Seconds for which a container is looked into at each look, from when its folder was there first."""
+
+SOON = 20.0
+"""Seconds in which what an engine has begun is expected to be there."""
 
 
 @dataclass
@@ -48,7 +57,8 @@ class Wanted:
 
 
 class Container:
-    """`since`: when it was first seen, steady seconds; `due`: when to look again; `owner`: the user behind it."""
+    """`since`: when it was first seen, steady seconds; `due`: when to look again; `owner`: the user behind it;
+    `seen`: when one of its own folders was there first; `over`: no process of it is there any more."""
 
     def __init__(self, number: int, since: float, proc: str, closings: Closings, owner: int = 0,
                  named: Naming = lambda home: None):
@@ -59,6 +69,9 @@ class Container:
         self.pids: tuple[int, ...] = ()
         self.home = Home()
         self.files = OpenFiles(MAX_OPEN_INSIDE, self.open)
+        self.seen: float | None = None
+        self.over = False
+        self.folders = HeldFolders()
         self.holds = Holds(number, self.files, closings)
         self._proc = proc
         self._named = named
@@ -71,6 +84,15 @@ class Container:
     def name(self) -> str:
         """What people call it, by the kernel's word."""
         return self.home.short or f"mnt:{self.number}"
+
+    def expected(self, now: float) -> bool:
+        """Whether its folder may be there at the next look: an engine makes a namespace, and moves into the container's
+        tree as late as the machine is busy."""
+        return self.seen is None and now - self.since < (SOON if self.home.engine else FRESH)
+
+    def fresh(self, now: float) -> bool:
+        """Whether it may be gone at the look after."""
+        return self.seen is not None and now - self.seen < FRESH
 
     @property
     def called(self) -> dict[str, str]:
@@ -100,8 +122,11 @@ class Container:
         found = Found()
         for folder in folders:
             try:
-                with folder_inside(self.number, self.pids, folder, self._proc) as fd:
-                    listing = list_inside(fd, wanted.any, theirs)
+                with self._folder(folder) as fd:
+                    if not theirs(key_of(os.fstat(fd))):
+                        continue
+                    self._hold(folder, fd, now)
+                    listing = list_inside(fd, wanted.any)
             except (FileNotFoundError, NotADirectoryError):
                 continue
             found.whole &= listing.whole
@@ -124,27 +149,48 @@ class Container:
         self.holds.tend(now)
         return found
 
+    def close(self) -> None:
+        """Let go of everything."""
+        self.folders.close()
+        self.files.close()
+
+    def _folder(self, path: bytes) -> AbstractContextManager[int]:
+        if self.over:
+            return self.folders.use(path)
+        return folder_inside(self.number, self.pids, path, self._proc)
+
+    def _hold(self, path: bytes, fd: int, now: float) -> None:
+        """Keep the folder too, so that what came into it last can be found when the container has ended."""
+        if self.seen is None:
+            self.seen = now
+        if self.over:
+            return
+        if now - self.seen < SETTLED or not self._is_apart(os.fstat(fd).st_dev, path):
+            self.folders.hold(path, fd)
+        else:
+            self.folders.drop(path)
+
     def _first(self, key: Key, path: bytes, found: Found, now: float) -> bool:
         if len(self._known) >= MAX_INSIDE:
             found.more = True
             return False
         try:
-            self.holds.found(key, path, now, self._is_apart(key, path))
+            self.holds.found(key, path, now, self._is_apart(key[0], os.path.dirname(path)))
         except OSError as error:
             if error.errno != errno.EACCES:  # that one is told in its stream
                 found.refused[path] = f"is not read: {error.strerror}"
                 return False
         return True
 
-    def _is_apart(self, key: Key, path: bytes) -> bool:
-        if key[0] not in self._apart:
+    def _is_apart(self, device: int, folder: bytes) -> bool:
+        if device not in self._apart:
             if len(self._apart) >= MAX_INSIDE:
                 self._apart.clear()
-            self._apart[key[0]] = may_be_unmounted(self.number, self.pids, os.path.dirname(path), self._proc)
-        return self._apart[key[0]]
+            self._apart[device] = not self.over and may_be_unmounted(self.number, self.pids, folder, self._proc)
+        return self._apart[device]
 
     def open(self, path: bytes, key: Key | None = None) -> int:
         """Open a regular file of it, `key` where that is given. Raises OSError."""
         folder, name = os.path.split(path)
-        with folder_inside(self.number, self.pids, folder, self._proc) as fd:
+        with self._folder(folder) as fd:
             return open_inside(fd, name, key)

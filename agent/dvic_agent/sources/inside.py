@@ -53,12 +53,10 @@ def folder_inside(namespace: int, pids: Sequence[int], path: bytes, proc: str = 
         os.close(fd)
 
 
-def list_inside(fd: int, wanted: re.Pattern, theirs: Callable[[Key], bool]) -> Listing:
-    """The regular files of a folder whose names fit; none where the folder is not `theirs`."""
+def list_inside(fd: int, wanted: re.Pattern) -> Listing:
+    """The regular files of a folder whose names fit."""
     files: list[tuple[bytes, os.stat_result]] = []
     looked, whole = 0, True
-    if not theirs(key_of(os.fstat(fd))):
-        return Listing(files, whole)
     with os.scandir(fd) as names:
         for entry in names:
             looked += 1
@@ -125,7 +123,10 @@ def _through(namespace: int, pids: Sequence[int], proc: str, look: Callable[[int
             continue
         try:
             # from here on it is this process, or an error
-            root = os.open("root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=process)
+            try:
+                root = os.open("root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=process)
+            except FileNotFoundError:
+                continue  # it is ending: that says nothing of the folder
             try:
                 if namespace_of(".", process) == namespace:
                     return look(process, root)

@@ -9,8 +9,10 @@ has ended; HOLD seconds later nothing of it is open any more, and what was not r
 """
 
 import asyncio
+import contextlib
 import errno
 import logging
+import math
 import os
 import re
 import threading
@@ -36,11 +38,18 @@ from .vanished import VanishedStream
 
 log = logging.getLogger(__name__)
 
-TICK = 0.25
-"""Seconds between looks at /proc, and into containers that are new."""
+TICK = 0.05
+"""Seconds between looks at /proc, and into containers that are fresh."""
 
-EVERY, SELDOM = 1.0, 2.0
-"""Seconds between looks into other containers, and into those that have nothing to read."""
+QUICK = 0.02
+"""The same while a container is expected to begin."""
+
+MOST_AT_ONCE = 100
+"""Containers that are looked into in one turn, first those that are expected; the next turn waits as long as this one
+took."""
+
+OFTEN, EVERY, SELDOM = 0.25, 1.0, 2.0
+"""Seconds between looks into containers that are not settled, into others, and into those that have nothing to read."""
 
 HOLD = 1.0
 """Seconds for which files of a container that has ended are kept open at most."""
@@ -78,6 +87,9 @@ class Mounts:
         self._packages = ContainedPackages(self._clock, self._reader, self._complain)
         self._containers: dict[int, Container] = {}
         """The thread's; the loop gets what it found."""
+        self._there: dict[int, Namespace] | None = None
+        self._due = 0.0
+        """When one of them is to be looked into next."""
         self._owners: dict[int, int] = {}
         """Of each namespace, those that wait among them, the user behind it."""
         self._places = Places(MAX_CONTAINERS)
@@ -135,7 +147,7 @@ class Mounts:
         self._looker.close()
         self._reader.close()
         for container in [*self._containers.values(), *(container for _, container in self._ending)]:
-            container.files.close()
+            container.close()
 
     # the thread
 
@@ -152,42 +164,48 @@ class Mounts:
                 self._complain("look", f"containers can't be looked for: {error}")
             except RuntimeError:
                 return  # the loop has ended
-            self._stopped.wait(self._tick)
+            self._stopped.wait(max(QUICK if self._expects(now) else self._tick, self._clock.steady() - now))
 
-    def _look(self, now: float) -> tuple[list[Container], list[tuple[Container, Found]]]:
+    def _look(self, now: float) -> tuple[list[tuple[Container, Found]], list[tuple[Container, Found]]]:
+        """What was left in containers that have gone, and what is in those that are there."""
         for number, key in self._closings.told():
             if container := self._containers.get(number):
                 container.holds.closed(key, now)
-                container.due = now
+                container.due = self._due = now
         there = self._census.look(now)
+        if there is self._there and now < self._due:
+            return [], []
+        self._there = there
         if self._seen:
             self._seen(there)
-        gone = [self._containers.pop(number) for number, container in list(self._containers.items())
-                if number not in there or container.is_another(there[number])]
-        for container in gone:
+        gone = [self._last_look(self._containers.pop(number), now) for number, container in
+                list(self._containers.items()) if number not in there or container.is_another(there[number])]
+        for container, _ in gone:
             self._claims.leave(container.number)
             self._places.leave(container.owner)
             self._closings.forget(container.number)
         for number in self._owners.keys() - there.keys():
             del self._owners[number]
-        return gone, self._look_into([container for container in (
-            self._container(number, namespace, now) for number, namespace in there.items())
-            if container and now >= container.due and not self._looker.blames(container.number)], now)
+        known = [self._container(number, namespace, now) for number, namespace in there.items()]
+        due = [container for container in known
+               if container and now >= container.due and not self._looker.blames(container.number)]
+        due.sort(key=lambda container: (not container.expected(now), container.due))
+        found = self._look_into(due[:MOST_AT_ONCE], now)
+        self._due = min((one.due for one in known if one and not self._looker.blames(one.number)), default=math.inf)
+        return gone, found
 
     def _look_into(self, containers: list[Container], now: float) -> list[tuple[Container, Found]]:
-        own = {key_of(os.stat(folder)) for folder in self._folders if os.path.isdir(folder)} if containers else set()
+        own = self._own() if containers else set()
         answers = self._looker.do_each([(one.number, lambda one=one: self._inside(one, own, now))
                                         for one in containers])
         found = []
         for container, (seen, error) in zip(containers, answers, strict=True):
-            container.due = _next(now, EVERY)
+            container.due = now if container.expected(now) or container.fresh(now) else _next(now, EVERY)
             if error is None:
                 found.append((container, seen))
-                if now - container.since < SETTLED:
-                    container.due = now
-                elif not (seen.files or seen.packages):
-                    container.due = _next(now, SELDOM)
-                container.due = min(container.due, container.holds.due())
+                if container.due > now:
+                    container.due = min(container.holds.due(), _next(now, OFTEN if now - container.since < SETTLED else
+                                                                     EVERY if seen.files or seen.packages else SELDOM))
             elif isinstance(error, TimeoutError):
                 self._complain(container.number, "does not answer, and is not looked into any more", container)
             elif not isinstance(error, OSError):
@@ -197,6 +215,21 @@ class Mounts:
             elif error.errno not in (errno.ENOENT, errno.ENOTDIR):
                 self._complain(container.number, f"can't be looked into: {error.strerror}", container)
         return found
+
+    def _own(self) -> set[Key]:
+        """The machine's own folders."""
+        return {key_of(os.stat(folder)) for folder in self._folders if os.path.isdir(folder)}
+
+    def _expects(self, now: float) -> bool:
+        return any(container.expected(now) for container in self._containers.values())
+
+    def _last_look(self, container: Container, now: float) -> tuple[Container, Found]:
+        """What came since the look before, in the folders that are open still."""
+        container.over = True
+        if container.folders:
+            with contextlib.suppress(OSError):  # TimeoutError is one
+                return container, self._looker.do(container.number, lambda: self._inside(container, self._own(), now))
+        return container, Found(whole=False)
 
     def _container(self, number: int, namespace: Namespace, now: float) -> Container | None:
         container = self._containers.get(number)
@@ -217,7 +250,6 @@ class Mounts:
         """By the bystander: what is in the container's folders that are not the machine's `own`."""
         self._looked = self._clock.steady()
 
-
         def theirs(key: Key) -> bool:
             return key not in own and self._claims.take(container.number, key)
 
@@ -228,21 +260,24 @@ class Mounts:
 
     # the loop
 
-    def _take_in(self, gone: list[Container], found: list[tuple[Container, Found]]) -> None:
+    def _take_in(self, gone: list[tuple[Container, Found]], found: list[tuple[Container, Found]]) -> None:
         now = self._clock.steady()
-        for container in gone:
+        for container, what in gone:
+            self._compare(container, what)
             self._packages.ended(container)
+            if container.home.engine and container.expected(now):
+                self._miss(container)
         for container, what in found:
             self._compare(container, what)
             self._packages.take_in(container, what)
-        for container in gone:
+        for container, _ in gone:
             self._ending.append((now + HOLD, container))
             for file in self._files(container):
                 self._over(file)
         for until, container in list(self._ending):
             if now >= until:
                 self._ending.remove((until, container))
-                container.files.close()
+                container.close()
         self._taken_in = True
         self._say_farewell()
 
@@ -250,14 +285,12 @@ class Mounts:
         for key, (path, status) in found.files.items():
             name = f"{MOUNT_PREFIX}{container.number}:{key[0]}:{key[1]}"
             file = self._streams.get(name)
-            if not isinstance(file, ContainedFile):
+            if not isinstance(file, ContainedFile) or file.container is not container:  # its numbers are given anew
                 if len(self._files(container)) >= 2 * MAX_INSIDE:
                     continue  # many came and went, and the hub has not stored their ends
                 file = self._streams[name] = ContainedFile(container, key, path, status.st_uid, self._clock,
                                                            self._reader)
                 self._files_of.setdefault(container.number, {})[key] = file
-            if file.container is not container:
-                continue  # of one that had this number before: its end is under way
             if file.path != path:
                 file.called(path)
             if file.grew(status) or file.waiting:
@@ -268,7 +301,7 @@ class Mounts:
                 self._over(file)
         for path, why in found.refused.items():
             self._complain((container.number, path), f"{ascii(os.fsdecode(path))} {why}", container)
-        if found.more or not found.whole:
+        if found.more or not (found.whole or container.over):
             self._complain((container.number, "many"), f"has more than {MAX_INSIDE} log files (MAX_INSIDE) or "
                            f"{MAX_PACKAGES_INSIDE} packages (MAX_PACKAGES_INSIDE), or more than {MAX_NAMES} names in a "
                            "folder (MAX_NAMES)", container)
@@ -280,6 +313,13 @@ class Mounts:
         if not file.over:
             file.end()
             self._wake(file.name)
+
+    def _miss(self, container: Container) -> None:
+        """It ended before it was looked into: whether it logged anything is not known."""
+        name = f"{MOUNT_PREFIX}{container.number}:0:{container.pids[0]}"
+        lost = Gap("deleted", f"container {container.name} ended before it could be looked into", unit="bytes")
+        self._streams[name] = VanishedStream(name, lost, self._clock)
+        self._wake(name)
 
     def _say_farewell(self) -> None:
         """To what the hub has a cursor of, and no container has any more."""

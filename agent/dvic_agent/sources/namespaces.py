@@ -28,6 +28,7 @@ _ENGINES = (
     ("cri-o", re.compile(rf"/crio-{_ID}(?:\.scope)?(?=/|\Z)")),
     ("kubernetes", re.compile(rf"/kubepods(?:/[^/]+)*/pod[^/]+/{_ID}(?=/|\Z)")),
     ("containerd", re.compile(rf"/(?:nerdctl|containerd|default|k8s\.io)[-/]{_ID}(?:\.scope)?(?=/|\Z)")),
+    ("containerd", re.compile(r"\A/default/([^/]+)")),
     ("lxc", re.compile(r"/lxc(?:\.payload\.|/)([^/]+)")),
     ("nspawn", re.compile(r"/(?:machine-|systemd-nspawn@)([^/]+?)\.(?:scope|service)(?=/|\Z)")),
 )
