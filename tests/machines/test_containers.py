@@ -1,6 +1,8 @@
 """Logs of programs in containers, as real engines make them: whose they are, to their last line, from fifty at once,
 and from one that belongs to an enemy. What the agent needs for it, it can't use for anything else."""
 
+import re
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
