@@ -134,6 +134,16 @@ def test_numbers_that_begin_again_and_a_great_many_new_ones_are_found_by_a_listi
     assert (proc.look(0.5), proc.listed) == ({5: (7, 8 + PROBED)}, 3)
 
 
+def test_processes_that_come_stir_it_for_a_moment(proc):
+    proc.look(100)
+    proc.look(100 + YOUNG)
+    assert proc.census.stirred(100) and not proc.census.stirred(100 + YOUNG)
+    proc.begin(7)
+    proc.end(7)
+    proc.look(200)
+    assert proc.census.stirred(201)
+
+
 def test_a_thread_is_no_process_whatever_namespace_it_made_for_itself(proc):
     proc.look(0)
     proc.begin(7, 5, group=6)

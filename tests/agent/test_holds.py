@@ -143,11 +143,11 @@ def test_a_program_that_closed_its_log_can_unmount_what_it_was_on(monkeypatch):
 @as_root
 def test_who_may_not_unmount_is_read_to_the_end_whenever_the_log_was_closed():
     async def scenario():
-        one = Contained(then="setpriv --bounding-set -sys_admin")
-        async with looking() as reader:
-            one.tell("echo x > /tmp/dvic_log_mine_a")
+        one = Contained("mount -t tmpfs tmpfs /mnt", then="setpriv --bounding-set -sys_admin")
+        async with looking(folders=(Path("/mnt"),)) as reader:
+            one.tell("echo x > /mnt/dvic_log_mine_a")
             await reader.until(lambda: reader.messages("dvic_log_mine_a") == ["x"])
-            one.tell("seq 100 >> /tmp/dvic_log_mine_a")
+            one.tell("seq 100 >> /mnt/dvic_log_mine_a")
             one.end()
             await reader.until(lambda: reader.closed)
             assert reader.messages("dvic_log_mine_a")[-1] == "100" and not reader.gaps("dvic_log_mine_a")

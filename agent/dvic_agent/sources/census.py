@@ -62,7 +62,7 @@ class Census:
         """The number that was given last at the look before."""
         self._listed = b""
         """What the kernel told when /proc was listed."""
-        self._list_at = self._anyway_at = self._looked = 0.0
+        self._list_at = self._anyway_at = self._looked = self._stirred_at = 0.0
         self._said: dict[int, int] = {}
         self._young: dict[int, tuple[float, float]] = {}
         """Since when a new process is known, and when it is asked again."""
@@ -86,6 +86,10 @@ class Census:
         """A process was not there any more when it was needed: see at the next look who else."""
         self._list_at = self._anyway_at = 0.0
 
+    def stirred(self, now: float) -> bool:
+        """Whether processes came of late: what begins a container is mostly several."""
+        return now - self._stirred_at < YOUNG
+
     def look(self, now: float) -> dict[int, Namespace]:
         """The namespaces other than the machine's and the agent's own, by number; the same dict as before when nothing
         is new. `now`: steady seconds."""
@@ -108,6 +112,8 @@ class Census:
         told = found[0] if found else b""
         before, self._last = self._last, int(found[1]) if found else -1
         new = range(before + 1, self._last + 1)
+        if self._last != before or not told:
+            self._stirred_at = now
         if (told and before >= 0 and self._last >= before and len(new) <= PROBED
                 and (now < self._list_at or told == self._listed) and now < self._anyway_at):
             for pid in new:

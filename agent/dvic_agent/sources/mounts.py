@@ -38,8 +38,11 @@ from .vanished import VanishedStream
 
 log = logging.getLogger(__name__)
 
-TICK = 0.05
-"""Seconds between looks at /proc, and into containers that are fresh."""
+TICK = 0.1
+"""Seconds between looks at /proc, and into containers that are fresh, while processes come."""
+
+CALM = 0.25
+"""The same while none comes."""
 
 QUICK = 0.02
 """The same while a container is expected to begin."""
@@ -164,7 +167,8 @@ class Mounts:
                 self._complain("look", f"containers can't be looked for: {error}")
             except RuntimeError:
                 return  # the loop has ended
-            self._stopped.wait(max(QUICK if self._expects(now) else self._tick, self._clock.steady() - now))
+            wait = QUICK if self._expects(now) else self._tick if self._census.stirred(now) else max(self._tick, CALM)
+            self._stopped.wait(max(wait, self._clock.steady() - now))
 
     def _look(self, now: float) -> tuple[list[tuple[Container, Found]], list[tuple[Container, Found]]]:
         """What was left in containers that have gone, and what is in those that are there."""
