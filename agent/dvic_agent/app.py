@@ -309,8 +309,10 @@ def _containers(config: AgentConfig, clock: Clock, made: dict) -> Source:
         raise PermissionError("the agent may not look into containers (it has no CAP_SYS_PTRACE)")
     packages = "dvic_package_*" if config.packages else None
     if states := made.get("container_states"):
-        return Mounts(config.log_folders, config.log_pattern, packages, clock=clock, seen=states.seen,
-                      named=states.named)
+        mounts = Mounts(config.log_folders, config.log_pattern, packages, clock=clock, seen=states.seen,
+                        named=states.named)
+        states.left = mounts.look_again
+        return mounts
     return Mounts(config.log_folders, config.log_pattern, packages, clock=clock)
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import subprocess
 
 import pytest
 from container_engine import StandInEngine
@@ -226,4 +227,21 @@ def test_what_the_kernel_shows_is_told_as_it_comes_and_goes_and_waits_for_no_eng
             assert (one["unit"], one["since"] > 0) == ("lxc@web.service", True)
             await asyncio.to_thread(reader.source.seen, {})
             await reader.until(lambda: told(reader) == {"web": ("ended", None)})
+    played(scene)
+
+
+def test_when_those_have_ended_by_which_a_container_is_known_the_kernel_is_asked_again(tmp_path):
+    async def scene(_):
+        async with asking(tmp_path, kernel=True) as reader:
+            asked = []
+            reader.source.left = lambda: asked.append(1)
+            ended = subprocess.Popen(["true"])
+            ended.wait()
+            lives, home = {7: Namespace(7, (ended.pid, 1), Home("lxc", "web"))}, Home("lxc", "web")
+            await asyncio.to_thread(reader.source.seen, lives)
+            await reader.until(lambda: told(reader) == {"web": ("running", None)})
+            assert not asked
+            await asyncio.to_thread(reader.source.seen, {7: Namespace(7, (ended.pid,), home)})
+            await soon(lambda: asked)
+            assert told(reader) == {"web": ("running", None)}, "it is the kernel that says so, and not a guess"
     played(scene)

@@ -56,6 +56,10 @@ class Containers(Sampled):
         self._seen: dict[Home, int] | None = {} if kernel else None
         self._began: dict[int, int] = {}
         """When the first process of each namespace did, microseconds; 0 where nobody could tell."""
+        self._witnesses: list[tuple[int, ...]] = []
+        """Of each namespace, processes by which it is known."""
+        self.left: Callable[[], None] = lambda: None
+        """Called, in whatever thread, when those of one have ended: the kernel is to be asked again."""
         self._new: dict[Home, float] = {}
         """When each was first seen, steady seconds."""
         self._looked = not kernel
@@ -82,13 +86,15 @@ class Containers(Sampled):
     def seen(self, namespaces: Mapping[int, Namespace]) -> None:
         """What the kernel shows now; by the thread that asked it."""
         began: dict[int, int] = {}
+        witnesses = []
         now: dict[Home, int] = {}
         for number, namespace in namespaces.items():
             home = namespace.home
             if home.engine and home.id and (home in now or len(now) < MAX_SEEN):
+                witnesses.append(namespace.pids)
                 began[number] = self._began.get(number) or self._ask_when(namespace.pids)
                 now[home] = min(began[number], now.get(home) or began[number])
-        self._began = began
+        self._began, self._witnesses = began, witnesses
         steady = self._steady()
         self._new = {home: self._new.get(home, steady) for home in now}
         first, self._looked = not self._looked, True
@@ -119,6 +125,8 @@ class Containers(Sampled):
     def _records(self, now: int) -> list[dict]:
         if not self._looked or (not self._whole_at and not all(one.fresh or one.trouble for one in self._engines)):
             return []  # what is not known yet is not told as all there is
+        if any(not any((self._proc / str(pid)).exists() for pid in pids) for pids in self._witnesses):
+            self.left()
         told = [(one, engine.fresh) for engine in self._engines for one in list(engine.told.values())]
         buried = [one for engine in self._engines for one in engine.buried()]
         steady = self._steady()

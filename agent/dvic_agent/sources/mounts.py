@@ -152,6 +152,10 @@ class Mounts:
         for container in [*self._containers.values(), *(container for _, container in self._ending)]:
             container.close()
 
+    def look_again(self) -> None:
+        """Somebody may have left. Any thread."""
+        self._census.somebody_left()
+
     # the thread
 
     def _run(self) -> None:
