@@ -4,6 +4,7 @@ import contextlib
 import os
 import subprocess
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from one_reader import OneReader
@@ -19,9 +20,12 @@ class Contained:
     """A shell in a mount namespace with a /tmp of its own, that does what it is told. `then`: by what it is started
     after `first`."""
 
+    made: ClassVar[set[int]] = set()
+
     def __init__(self, first: str = "mount -t tmpfs tmpfs /tmp", then: str = ""):
         self._shell = subprocess.Popen(["unshare", "--mount", "sh", "-c", f"{first} && exec {then} sh"],
                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.made.add(self.pid)
         self.tell("true")
 
     @property
@@ -40,6 +44,10 @@ class Contained:
 @contextlib.asynccontextmanager
 async def looking(*contained: Contained, cursors=None, folders=(FOLDER,), tick=0.05, **options):
     source = Mounts(folders, "dvic_log_mine_*", "dvic_package_mine_*", tick=tick, **options)
+    everybody = source._census.look
+    # other tests' containers come and go on this machine
+    source._census.look = lambda now: {number: namespace for number, namespace in everybody(now).items()
+                                       if Contained.made.intersection(namespace.pids)}
     reader = OneReader(source, cursors)
     reader.start()
     try:

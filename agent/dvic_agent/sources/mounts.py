@@ -229,7 +229,8 @@ class Mounts:
         return {key_of(os.stat(folder)) for folder in self._folders if os.path.isdir(folder)}
 
     def _expects(self, now: float) -> bool:
-        return any(container.expected(now) for container in self._containers.values())
+        """Whether an engine has begun a container that is not in its own tree yet."""
+        return any(container.home.engine and container.expected(now) for container in self._containers.values())
 
     def _last_look(self, container: Container, now: float) -> tuple[Container, Found]:
         """What came since the look before, in the folders that are open still."""
