@@ -266,8 +266,8 @@ class Agent:
 
 def make_sources(config: AgentConfig, clock: Clock, desk: RunDesk) -> Sequence[Source]:
     """What the config asks for. A source whose library is missing on this machine is left out and named once."""
-    makers = {"journal": _journal, "log_files": _log_files, "containers": _containers, "hardware": _hardware,
-              "demos": _demos, "packages": _packages}
+    makers = {"journal": _journal, "log_files": _log_files, "container_states": _container_states,
+              "containers": _containers, "hardware": _hardware, "demos": _demos, "packages": _packages}
     sources: dict[str, Source] = {}
     for name, make in makers.items():
         if getattr(config, name):
@@ -292,12 +292,28 @@ def _log_files(config: AgentConfig, clock: Clock, made: dict) -> Source:
     return LogFiles(config.log_folders, config.log_pattern, clock=clock)
 
 
+def _container_states(config: AgentConfig, clock: Clock, made: dict) -> Source:
+    from .sources.containers import Containers
+    from .sources.mounts import may_look
+
+    kernel = config.containers and may_look()
+    if not (kernel or config.container_sockets):
+        raise PermissionError("the agent may not look into containers, and no socket of an engine is named")
+    return Containers(config.container_sockets, _rings(config), kernel=kernel, room=config.ring_bytes, clock=clock)
+
+
 def _containers(config: AgentConfig, clock: Clock, made: dict) -> Source:
     from .sources.mounts import Mounts, may_look
 
     if not may_look():
         raise PermissionError("the agent may not look into containers (it has no CAP_SYS_PTRACE)")
-    return Mounts(config.log_folders, config.log_pattern, "dvic_package_*" if config.packages else None, clock=clock)
+    packages = "dvic_package_*" if config.packages else None
+    if states := made.get("container_states"):
+        mounts = Mounts(config.log_folders, config.log_pattern, packages, clock=clock, seen=states.seen,
+                        named=states.named)
+        states.left = mounts.look_again
+        return mounts
+    return Mounts(config.log_folders, config.log_pattern, packages, clock=clock)
 
 
 def _hardware(config: AgentConfig, clock: Clock, made: dict) -> Source:

@@ -55,6 +55,9 @@ class AgentConfig:
 
     containers: bool = True
     """Log files and packages in other mount namespaces too, where the agent may look into them (CAP_SYS_PTRACE)."""
+    container_sockets: tuple[Path, ...] = ()
+    """Sockets of container engines that are asked for names, images and exit codes. Who may use one is as good as root;
+    the agent sends nothing but GET."""
 
     hardware: bool = True
     hardware_period: float = 10.0
@@ -63,7 +66,7 @@ class AgentConfig:
     packages: bool = True
     """Histogram packages, in the folders of log files."""
     ring_bytes: int = 8 * 1024 * 1024
-    """Room on disk for samples that the hub has not stored yet, for each of hardware and demos."""
+    """Room on disk for samples that the hub has not stored yet, for each of hardware, demos and containers."""
 
     batch_delay: float = 0.05
     """A batch leaves when it is full or this old."""
@@ -76,6 +79,11 @@ class AgentConfig:
     """Compressed bytes of all streams together that may be under way."""
     lines_per_second: int = 0
     """Records a second of one stream; the rest waits in its source. 0: as fast as the hub takes them."""
+
+    @property
+    def container_states(self) -> bool:
+        """Whether states of containers are told: by the kernel, by their engines, or by both."""
+        return self.containers or bool(self.container_sockets)
 
     @property
     def private_dir(self) -> Path:
@@ -112,6 +120,7 @@ KEYS = (
     Key("log_files.folders", "log_folders", tuple),
     Key("log_files.pattern", "log_pattern", str),
     Key("containers.enabled", "containers", bool),
+    Key("containers.sockets", "container_sockets", tuple, 1, 8),
     Key("hardware.enabled", "hardware", bool),
     Key("hardware.period", "hardware_period", float, 1, 3600),
     Key("demos.enabled", "demos", bool),
@@ -178,7 +187,9 @@ def _read(key: Key, value: object) -> object:
         return _path(key.name, value)
     if key.kind is tuple:
         if not isinstance(value, list) or not value:
-            raise ConfigError(f"{key.name} must be a list of folders")
+            raise ConfigError(f"{key.name} must be a list of paths")
+        if key.most and len(value) > key.most:
+            raise ConfigError(f"{key.name} may hold {key.most:g} paths at most")
         return tuple(_path(key.name, each) for each in value)
     if key.kind is float and type(value) is int:
         value = float(value)

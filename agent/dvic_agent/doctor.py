@@ -21,6 +21,7 @@ from .errors import AgentError, ExecutorError, IdentityError, NetworkError
 from .executor_client import ExecutorClient
 from .http import ask
 from .identity import PinnedHub, load_hub, load_key
+from .sources.engine_answers import TROUBLE
 from .status import ask_status
 
 OK, WARNING, PROBLEM = "ok", "warning", "problem"
@@ -57,7 +58,8 @@ def examine(config_dir: Path, state_dir: Path) -> list[Finding]:
     if hub is not None:
         findings += asyncio.run(check_hub(config, hub))
     findings += [*check_journal(config), *check_log_folders(config), check_disk(config),
-                 asyncio.run(check_executor(config)), *asyncio.run(check_update(config)), check_running(config)]
+                 asyncio.run(check_executor(config)), *asyncio.run(check_update(config)), *check_engines(config),
+                 check_running(config)]
     return findings
 
 
@@ -189,6 +191,24 @@ async def check_update(config: AgentConfig) -> list[Finding]:
         return [Finding("update", OK, f"an update is under way: {text}")]
     return [Finding("update", PROBLEM, f"an update is stuck, nobody is at work on it: {text}",
                     f"systemctl start dvic-update-resume; journalctl -u dvic-run-{run} says why it stopped")]
+
+
+def check_engines(config: AgentConfig) -> list[Finding]:
+    """Whether the engines' sockets can be asked: by the running agent's word, as a drop-in may give it a group that its
+    user has not."""
+    if not config.container_sockets:
+        return []
+    try:
+        notes = ask_status(config.private_dir).get("notes", [])
+    except AgentError as error:
+        return [Finding("engines", WARNING, f"nobody can say whether containers' engines can be asked: {error}",
+                        "start the agent, then run the doctor again")]
+    troubles = [str(note) for note in notes if str(note).startswith(TROUBLE)]
+    if not troubles:
+        return [Finding("engines", OK, f"asked at {', '.join(map(str, config.container_sockets))}")]
+    return [Finding("engines", PROBLEM, "; ".join(troubles),
+                    "correct containers.sockets in agent.toml; where it is permission: systemctl edit dvic-agent, "
+                    "below [Service]: SupplementaryGroups=docker, then systemctl restart dvic-agent")]
 
 
 def check_running(config: AgentConfig) -> Finding:

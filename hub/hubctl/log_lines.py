@@ -16,6 +16,8 @@ from .times import clock, moment_of, short_clock, to_rfc3339
 FIELDS = ("time", "node", "source", "level", "unit", "pid", "uid", "message", "fields")
 NODE_COLOURS = ("cyan", "green", "magenta", "blue", "yellow")
 LEVEL_WIDTH = 8
+JOURNAL = "journal"
+"""The source in which a field `container` is a program's claim, and the unit is the machine's word."""
 WIDEST_NODE = 24
 """Places that a node's name takes at most where names stand under each other."""
 
@@ -72,8 +74,10 @@ class LineWriter:
         return "\n".join(lines)
 
     def _origin(self, item: dict) -> str:
-        """Who wrote it: the unit where there is one, otherwise the source."""
-        unit, source = item["unit"], item["source"]
+        """Who wrote it: the unit where there is one, or the container, otherwise the source."""
+        unit, source, container = item["unit"], item["source"], item["fields"].get("container")
+        if isinstance(container, str) and source != JOURNAL and not self._wide:
+            unit = container
         name = f"{source}/{unit}" if self._wide and unit else unit.removesuffix(".service") or source
         process = [str(item["pid"])] if item["pid"] is not None else []
         whose = [f"uid {item['uid']}"] if self._wide and item["uid"] is not None else []

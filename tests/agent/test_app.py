@@ -239,8 +239,10 @@ def test_the_sources_are_those_that_the_config_asks_for(tmp_path):
         desk = RunDesk(ExecutorClient(tmp_path / "none.sock"), config.runs_dir, lambda reply: None)
         return [type(source).__name__ for source in make_sources(config, Clock(), desk)]
 
-    mounts = ["Mounts"] if may_look() else []
+    mounts = ["Containers", "Mounts"] if may_look() else []
     assert names() == ["Journal", "LogFiles", *mounts, "Hardware", "Demos", "Packages", "RunOutput"]
     assert names(journal=False, containers=False, hardware=False) == ["LogFiles", "Demos", "Packages", "RunOutput"]
     assert names(journal=False, log_files=False, containers=False, hardware=False, demos=False,
                  packages=False) == ["RunOutput"]
+    assert names(journal=False, log_files=False, containers=False, hardware=False, demos=False, packages=False,
+                 container_sockets=(tmp_path / "engine.sock",)) == ["Containers", "RunOutput"]

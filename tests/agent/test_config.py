@@ -32,6 +32,8 @@ def test_every_key_is_read(tmp_path):
         enabled = true
         folders = ["/tmp", "/srv/logs"]
         pattern = "*.log"
+        [containers]
+        sockets = ["/run/docker.sock", "/run/podman/podman.sock"]
         [hardware]
         period = 2.5
         [demos]
@@ -52,6 +54,8 @@ def test_every_key_is_read(tmp_path):
     assert (config.journal, config.journal_from, config.journal_folder) == (False, "now", Path("/srv/journal"))
     assert config.log_folders == (Path("/tmp"), Path("/srv/logs"))
     assert config.log_pattern == "*.log"
+    assert config.containers and config.container_states
+    assert config.container_sockets == (Path("/run/docker.sock"), Path("/run/podman/podman.sock"))
     assert (config.hardware, config.hardware_period) == (True, 2.5)
     assert (config.demos, config.demos_period) == (False, 7.0)
     assert (config.batch_delay, config.batch_records, config.batch_bytes) == (0, 10, 2048)
@@ -74,6 +78,8 @@ def test_every_key_is_read(tmp_path):
     ("[log_files]\nfolders = []", "log_files.folders must be a list"),
     ("[log_files]\nfolders = ['tmp']", "log_files.folders must be an absolute path"),
     ("[log_files]\npattern = '../*'", "log_files.pattern must be a name"),
+    ("[containers]\nsockets = 'docker.sock'", "containers.sockets must be a list of paths"),
+    (f"[containers]\nsockets = {['/run/x.sock'] * 9}", "containers.sockets may hold 8 paths at most"),
     ("[sending]\nrecords = 2001", "sending.records must lie between"),
     ("keepalive_period =", "is not TOML"),
 ])

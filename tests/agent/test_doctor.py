@@ -14,6 +14,8 @@ from dvic_agent import doctor
 from dvic_agent.config import AgentConfig
 from dvic_agent.http import read_date
 from dvic_agent.identity import PinnedHub, ensure_key, save_hub
+from dvic_agent.sources.containers import Containers
+from dvic_agent.status import StatusServer
 from dvic_wire.signing import PrivateKey
 
 
@@ -190,6 +192,36 @@ def test_a_user_outside_the_journals_groups_is_told_the_command(tmp_path, monkey
     assert finding.remedy.startswith("usermod -aG systemd-journal nobody")
     [finding] = doctor.check_journal(config, folders=(tmp_path / "none",))
     assert finding.state == doctor.WARNING
+
+
+def test_whether_engines_can_be_asked_is_the_running_agents_word(tmp_path):
+    socket = tmp_path / "engine.sock"
+    config = AgentConfig(state_dir=tmp_path, container_sockets=(socket,))
+    config.private_dir.mkdir()
+    assert doctor.check_engines(AgentConfig(state_dir=tmp_path)) == []
+    [finding] = doctor.check_engines(config)
+    assert finding.state == doctor.WARNING and "start the agent" in finding.remedy
+
+    async def asked(containers: Containers) -> doctor.Finding:
+        notes = [containers.unavailable] if containers.unavailable else []
+        server = StatusServer(config.private_dir, lambda: {"notes": ["there is no journal", *notes]})
+        await server.start()
+        try:
+            [finding] = await asyncio.to_thread(doctor.check_engines, config)
+        finally:
+            await server.stop()
+        return finding
+
+    async def scene() -> None:
+        containers = Containers([socket], tmp_path)
+        well = await asked(containers)
+        assert (well.state, str(socket) in well.text) == (doctor.OK, True)
+        containers._engines[0].trouble = "Permission denied"
+        bad = await asked(containers)
+        assert bad.state == doctor.PROBLEM and f"{socket} can't be asked: Permission denied" in bad.text
+        assert "SupplementaryGroups=docker" in bad.remedy and "journal" not in bad.text
+
+    asyncio.run(scene())
 
 
 def test_an_agent_that_does_not_run_is_a_warning(tmp_path):

@@ -183,6 +183,20 @@ def test_a_file_in_a_namespace_is_read_to_what_was_written_last_before_its_end()
 
 
 @as_root
+def test_a_line_has_the_name_and_image_that_the_engine_tells_whatever_the_line_claims():
+    async def scenario():
+        one, called, heard = Contained(), ("web", "nginx:1"), []
+        async with looking(one, seen=heard.append, named=lambda home: called) as reader:
+            one.tell("""echo '{"m": "x", "f": {"container": "eve", "image": "m", "run": 7}}' > /tmp/dvic_log_mine_a""")
+            await reader.until(lambda: reader.titled("dvic_log_mine_a"))
+            [record] = reader.titled("dvic_log_mine_a")
+            assert record["fields"] == {"container": "web", "image": "nginx:1", "run": 7}
+            assert int(next(iter(reader.cursors)).split(":")[1]) in heard[-1]
+            assert next(iter(reader.about.values()))["container"]["name"] == "web"
+    asyncio.run(scenario())
+
+
+@as_root
 def test_what_nobody_could_read_before_the_container_ended_is_a_gap():
     async def scenario():
         one = Contained()

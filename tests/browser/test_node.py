@@ -7,6 +7,7 @@ import sys
 import time
 
 import pytest
+from container_engine import ServedEngine
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
@@ -16,9 +17,17 @@ QUICK = "[demos]\nperiod = 1"
 
 
 @pytest.fixture(scope="module")
-def quick(rig):
-    """An agent that measures every second."""
-    return rig.new_agent("quick", QUICK).start().online()
+def engine(rig):
+    """A container engine that says what a real one did."""
+    with ServedEngine().at(rig.folder / "e.sock") as engine:
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def quick(rig, engine):
+    """An agent that measures every second, and asks an engine."""
+    asked = f'\n[containers]\nsockets = ["{rig.folder / "e.sock"}"]'
+    return rig.new_agent("quick", QUICK + asked).start().online()
 
 
 def chart(page, title):
@@ -112,6 +121,18 @@ def test_programs_with_a_log_live_and_end(open_page, rig, quick):
         program.stdin.close()
         program.wait(10)
     expect(page.get_by_text("ended")).to_be_visible()
+
+
+def test_containers_are_shown_as_they_run_and_end_with_the_way_to_their_log(open_page, quick, engine):
+    page = open_page("/nodes/quick", "vera")
+    table = page.get_by_role("group", name="Containers")
+    row = table.get_by_role("row").filter(has_text="web")
+    expect(row).to_contain_text(re.compile("running.*tiny.*docker"))
+    expect(row.get_by_role("link")).to_have_attribute("href", re.compile(r"^logs\?q=quick&unit=web"))
+    expect(table.get_by_role("row").filter(has_text="job")).to_contain_text("ended (5)")
+    expect(table.get_by_role("row").filter(has_text="again")).to_contain_text("restarting (7)")
+    engine.end("web", 137)
+    expect(row).to_contain_text("ended (137)")
 
 
 def test_a_node_is_renamed_and_tagged(open_page, rig):

@@ -3,6 +3,7 @@
 import pytest
 
 from dvic_hub.domain.alarm_defaults import BY_NAME, DEFAULTS
+from dvic_hub.domain.alarm_demos import programs_of
 from dvic_hub.domain.alarm_logs import LogLine
 from dvic_hub.domain.alarm_model import Alarm
 from dvic_hub.domain.alarm_rules import KINDS, Rule, checked, read, written
@@ -331,6 +332,40 @@ def test_restarts_too_quick_to_be_seen_alive_and_into_the_same_file_count_too():
         quick.demos(view(), [demo("ended", second, file=f"/tmp/{second}")], T + second * S)
         same.demos(view(), [demo("alive", second)], T + second * S)
     assert due(quick, T + 30 * S) == due(same, T + 30 * S) == ["node:n-ada demo shower"]
+
+
+def container(state, since, name="web", id="1"):
+    return {"engine": "docker", "id": id, "name": name, "state": state, "since": T + int(since * S), "time": T}
+
+
+def test_a_container_that_ended_is_told_by_its_name_until_one_of_that_name_runs_or_there_is_none():
+    ended = watch("demo-ended", seconds=0)
+    ended.demos(view(), programs_of([container("running", -9999), container("paused", -9999, "still", "2")]), T)
+    ended.demos(view(), programs_of([container("ended", 0), container("running", -9999, "still", "2")]), T)
+    assert raise_due(ended) == ["node:n-ada container web"]
+    ended.demos(view(), programs_of([container("running", 5, id="3")]), T)
+    assert ended.conditions.done == {"node:n-ada container web": ""}
+    ended.demos(view(), programs_of([container("ended", 9000, id="3"), container("ended", 9000, "still", "2")]), T)
+    assert raise_due(ended) == ["node:n-ada container still"]
+    ended.containers(view(), {"web"}, T)
+    assert ended.conditions.done == {"node:n-ada container still": "the container is gone"}
+
+
+def test_a_container_that_its_engine_starts_again_and_again_is_told_and_one_without_a_name_never():
+    again = watch("demo-restarts")
+    for second in (0, 10, 20, 30):
+        again.demos(view(), programs_of([container("running", second), container("running", second, "")]), T)
+        again.demos(view(), programs_of([container("restarting", second + 5), container("ended", second + 5, "")]), T)
+    assert due(again, T + 40 * S) == ["node:n-ada container web"]
+
+
+def test_a_demo_and_a_container_of_one_name_are_two():
+    ended = watch("demo-ended", seconds=0)
+    ended.demos(view(), [demo("alive", -9999, name="web"), *programs_of([container("running", -9999)])], T)
+    ended.demos(view(), [demo("ended", 0, name="web")], T)
+    assert due(ended) == ["node:n-ada demo web"]
+    ended.containers(view(), (), T)
+    assert due(ended) == ["node:n-ada demo web"]
 
 
 def test_how_many_programs_of_a_node_are_followed_is_bounded(monkeypatch):

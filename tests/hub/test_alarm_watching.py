@@ -109,6 +109,22 @@ def test_a_demo_that_ended_is_told_by_what_its_node_brings(tmp_path):
     with_hub(tmp_path, test)
 
 
+def test_a_container_that_ended_is_told_until_its_node_has_it_no_more(tmp_path):
+    async def test(hub):
+        ada = await hub.node(0, "ada")
+        web = {"id": "1", "engine": "docker", "name": "web"}
+        now, began = int(NOW * S), int((NOW - 5000) * S)
+        await hub.bring(ada, "containers", {"time": now, "containers": [{**web, "state": "running", "since": began}]})
+        await hub.bring(ada, "containers", {"time": now, "containers": [{**web, "state": "ended", "since": now}]})
+        await hub.turn(61)
+        assert hub.open() == [("demo-ended", f"node:{ada} container web")]
+        await hub.bring(ada, "containers", {"time": now, "containers": [], "whole": True})
+        await hub.turn(1)
+        assert hub.open() == []
+
+    with_hub(tmp_path, test)
+
+
 async def started_again_and_again(hub, node, file):
     """Four programs of one name, each started a second after the one before has ended."""
     for number in range(4):

@@ -32,21 +32,26 @@ def test_logs_are_found_by_node_level_source_unit_text_and_time(tmp_path):
                                    identifier="nginx", boot="b", priority=3, fields={"free": 0}))
         await cam.send("file:1:2", "dvic_log_cam",
                        records.log(now - 2 * SECOND, "debug", "frame", cut=5, binary="/w=="))
+        await web.send("mount:1:2:3", "daq", records.log(
+            now - 9000 * SECOND, "info", "from inside", unit="docker-1.scope", fields={"container": "daq-1"}))
+        await web.send("journal", "journal",
+                       records.log(now - 9001 * SECOND, "info", "a number", fields={"container": 5}))
 
         async def found(**query) -> list[str]:
             status, answer = await hub.ask("GET", "/api/v1/logs", "vera", params=query)
             assert status == 200, answer
             return [item["message"] for item in answer["items"]]
 
-        assert await found() == ["frame", "Disk is FULL", "long ago"]
-        assert await found(selector="tag:room=lab") == ["Disk is FULL", "long ago"]
+        assert await found() == ["frame", "Disk is FULL", "long ago", "from inside", "a number"]
+        assert await found(selector="tag:room=lab", since="150m") == ["Disk is FULL", "long ago"]
+        assert await found(unit="daq*") == await found(unit="docker-*") == ["from inside"]
         assert await found(selector="nobody-*") == []
         assert await found(level="warning") == ["Disk is FULL"]
         assert await found(source="dvic_log_*") == ["frame"]
         assert await found(unit="nginx*") == ["Disk is FULL"]
         assert await found(grep="disk is") == ["Disk is FULL"]
         assert await found(since="1h") == ["frame", "Disk is FULL"]
-        assert await found(until="1h") == ["long ago"]
+        assert await found(until="1h", since="150m") == ["long ago"]
         _, answer = await hub.ask("GET", "/api/v1/logs", "vera", params={"level": "error"})
         [item] = answer["items"]
         assert item == {
@@ -147,6 +152,25 @@ def test_demos_are_listed_with_what_is_known_of_them(tmp_path):
         assert status == 200
         assert [demo["name"] for demo in answer["items"]] == ["alpha", "beta"]
         assert answer["items"][0]["owner"] == "eve" and answer["items"][0]["since"].endswith("Z")
+
+    played(scene, tmp_path)
+
+
+def test_containers_are_listed_with_what_is_known_of_them(tmp_path):
+    async def scene(hub):
+        web, _ = await two_reporters(hub)
+        now = hub.doors.now()
+        await web.send("containers", "containers", {"time": now, "whole": True, "containers": [
+            {"id": "2" * 64, "engine": "docker", "name": "job", "image": "tiny", "unit": f"docker-{'2' * 64}.scope",
+             "state": "ended", "exit_code": 0, "since": now},
+            {"id": "web", "engine": "lxc", "state": "running", "since": 0}]})
+        status, answer = await hub.ask("GET", "/api/v1/nodes/web-1/containers", "vera")
+        assert status == 200
+        lxc, docker = answer["items"]
+        assert lxc == {"id": "web", "engine": "lxc", "state": "running"}
+        assert docker == {"id": "2" * 64, "engine": "docker", "name": "job", "image": "tiny", "state": "ended",
+                          "unit": f"docker-{'2' * 64}.scope", "exit_code": 0, "since": docker["since"]}
+        assert docker["since"].endswith("Z")
 
     played(scene, tmp_path)
 

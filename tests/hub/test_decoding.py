@@ -42,6 +42,8 @@ def test_what_a_batch_holds_is_summed_up():
     ("hardware", records.facts(1, {"os": "debian"}), Kind.HARDWARE),
     ("hardware", records.gap(1, Gap("overrun")), Kind.HARDWARE),
     ("demos", {"time": 1, "demos": [{"file": "x", "pid": 1, "state": "alive", "cpu": 0.5}]}, Kind.DEMOS),
+    ("containers", {"time": 1, "containers": [{"id": "5", "engine": "lxc", "state": "ended", "exit_code": 3}],
+                    "whole": True}, Kind.CONTAINERS),
     (RUN, records.run_start(1, 5, "root"), Kind.RUN),
     (RUN, records.run_output(1, "out", b"\xff"), Kind.RUN),
     (RUN, records.run_end(1, "timed-out", -1, "x", 3), Kind.RUN),
@@ -117,6 +119,9 @@ def test_a_stream_that_there_is_not_is_refused(stream):
     ("hardware", {"time": 1}), ("hardware", {"time": 1, "values": {}, "facts": {}}),
     ("hardware", {"time": 1, "values": {"cpu": "1"}}), ("hardware", {"time": 1, "values": {"cpu": None}}),
     ("hardware", GOOD), ("demos", {"time": 1, "values": {}}), ("demos", {"time": 1, "demos": [{"pid": 1}]}),
+    ("containers", {"time": 1, "demos": []}), ("containers", {"time": 1, "containers": [{"id": "5", "engine": "x"}]}),
+    ("containers", {"time": 1, "containers": [{"id": "5", "engine": "x", "state": "ended", "exit_code": "3"}]}),
+    ("demos", {"time": 1, "containers": []}), ("containers", {"time": 1, "whole": True}),
     (RUN, {"time": 1, "out": "a", "err": "b"}), (RUN, {"time": 1, "end": {"state": "running"}}),
     (RUN, {"time": 1, "step": {}}), (RUN, {"time": 1, "step": {"name": "installing"}, "out": "x"}),
     (RUN, {"time": 1, "step": {"name": "installing", "node": "other"}}),
@@ -160,10 +165,11 @@ def test_records_can_be_taken_apart_as_the_bytes_that_came():
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4), max_leaves=12)
-names = st.sampled_from(["time", "level", "message", "unit", "pid", "fields", "gap", "values", "demos", "out", "end"])
+names = st.sampled_from(["time", "level", "message", "unit", "pid", "fields", "gap", "values", "demos", "containers",
+                         "out", "end"])
 
 
-@given(stream=st.sampled_from(["journal", "file:1:2", "hardware", "demos", RUN]),
+@given(stream=st.sampled_from(["journal", "file:1:2", "hardware", "demos", "containers", RUN]),
        content=json_values | st.lists(st.dictionaries(names, json_values), max_size=3))
 def test_no_json_gets_through_that_is_not_a_record(stream, content):
     try:

@@ -153,14 +153,17 @@ async def test_level_source_unit_and_text_are_filtered_record_by_record(scene):
     units = scene.box(Filter(kinds=("log",), unit="nginx*"))
     texts = scene.box(Filter(kinds=("log",), grep="DISK"))
     sources = scene.box(Filter(kinds=("log",), source="dvic_log_*"))
-    records = [b'{"time":1,"level":"info","message":"fine"}',
+    contained = scene.box(Filter(kinds=("log",), unit="daq-?"))
+    records = [b'{"time":1,"level":"info","message":"fine","fields":{"container":5}}',
                b'{"time":2,"level":"critical","message":"the Disk is full","unit":"nginx.service"}']
     mixed = 1 << LEVELS.index("info") | 1 << LEVELS.index("critical")
     scene.bus.publish(LogsStored("n-web", "journal", records, mixed))
+    inside = [b'{"time":1,"level":"info","message":"inside","unit":"x.scope","fields":{"container":"daq-1","run":7}}']
+    scene.bus.publish(LogsStored("n-web", "daq", inside, 1 << LEVELS.index("info")))
     scene.bus.publish(logs("n-web", "demo says", source="dvic_log_cam"))
     await scene.settle()
     assert errors.messages == units.messages == texts.messages == ["the Disk is full"]
-    assert sources.messages == ["demo says"]
+    assert sources.messages == ["demo says"] and contained.messages == ["inside"]
 
 
 @played

@@ -123,6 +123,7 @@ def test_what_the_hub_answers_is_what_the_document_says(tmp_path):
             await ask("PATCH", "/nodes/{node}", "otto", changes, node="web-1")
             await ask("GET", "/nodes/{node}/metrics/latest", node="web-2")
             await ask("GET", "/nodes/{node}/demos", node="web-2")
+            await ask("GET", "/nodes/{node}/containers", node="web-2")
             await ask("GET", "/nodes/{node}/streams", node="web-2")
             device = await ask("POST", "/nodes", "ada", {"name": "esp-1", "generate": True})
             assert "PRIVATE KEY" in device["private_key"]

@@ -151,13 +151,15 @@ def test_a_day_that_is_over_is_joined_to_the_last_row_of_every_sort(store, clock
             await it.streams.commit(batch("n-ada", "hardware", samples(0, 5), "", "5", source="hardware"))
             demos = [{"time": 1, "demos": [{"file": "x"}]}]
             await it.streams.commit(batch("n-ada", "demos", demos, "", "1", source="demos"))
+            states = [{"time": 1, "containers": [{"id": "1", "engine": "lxc", "state": "running"}]}]
+            await it.streams.commit(batch("n-ada", "containers", states, "", "1", source="containers"))
             output = [run_output(NOON * MICROSECONDS, "out", b"x")]
             await it.streams.commit(batch("n-ada", "run:0123456789ab", output, "", "1", source="run"))
             assert await it.streams.compact() == 0
             clock.now += DAY
             await compact(it)
             assert await it.check() == []
-            assert it.stats()["compacted_rows_total"] == 4
+            assert it.stats()["compacted_rows_total"] == 5
             assert await all_pages(it) == ["line 0"]
             [piece] = (await it.streams.run_output("0123456789ab", "n-ada", "", 9)).items
             assert piece.pop("place") and [piece] == output

@@ -5,9 +5,10 @@ import asyncio
 from batches import MICROSECONDS, NOON, all_pages, batch, lines, samples
 
 from dvic_hub.domain.model import Run, RunNode
-from dvic_wire.records import facts, run_end, run_output, run_start
+from dvic_wire.limits import MAX_CONTAINER_STATES
+from dvic_wire.records import facts, gap, run_end, run_output, run_start
 from dvic_wire.runs import DISPATCHED, FAILED, FINISHED, LOST, RUNNING, RunSpec
-from dvic_wire.streams import Verdict
+from dvic_wire.streams import Gap, Verdict
 
 
 def run(steps):
@@ -152,6 +153,36 @@ def test_the_newest_sample_and_the_newest_state_of_each_demo_are_at_hand(store):
             gone = [{"time": 3, "demos": [{"file": "a", "state": "gone"}]}]
             await it.streams.commit(batch("n-ada", "demos", gone, "2", "3", source="demos"))
             assert [demo["file"] for demo in await it.streams.demos("n-ada")] == ["b"]
+
+    run(steps)
+
+
+def test_the_newest_state_of_each_container_is_at_hand_until_it_is_gone_or_not_in_a_whole(store):
+    web = {"id": "1", "engine": "docker", "name": "web", "state": "running", "since": 1}
+    other, lxc = {**web, "id": "2", "name": "other"}, {"id": "1", "engine": "lxc", "state": "running"}
+
+    async def steps():
+        async with store() as it:
+            async def told(cursor: int, *records: dict) -> list[tuple]:
+                batched = [{"time": cursor, **record} for record in records]
+                await it.streams.commit(batch("n-ada", "containers", batched, str(cursor - 1) if cursor > 1 else "",
+                                              str(cursor), source="containers"))
+                return [(one["engine"], one["id"], one["state"]) for one in await it.streams.containers("n-ada")]
+
+            assert await it.streams.containers("n-ada") == []
+            assert len(await told(1, {"containers": [web, other, lxc], "whole": True})) == 3
+            assert await it.streams.containers("n-bob") == []
+            ended = {**web, "state": "ended", "exit_code": 3}
+            assert ("docker", "1", "ended") in await told(2, {"containers": [ended]}, gap(2, Gap("overrun")))
+            assert (await it.streams.containers("n-ada"))[0] == {"time": 2, **ended}
+            assert await told(3, {"containers": [{**web, "state": "gone"}]}) == [
+                ("docker", "2", "running"), ("lxc", "1", "running")]
+            assert await told(4, {"containers": [lxc], "whole": True}) == [("lxc", "1", "running")]
+            many = [{**web, "id": f"x{number}"} for number in range(MAX_CONTAINER_STATES)]
+            assert len(await told(5, {"containers": many})) == MAX_CONTAINER_STATES
+            assert "lxc" not in [one["engine"] for one in await it.streams.containers("n-ada")], "the oldest gave way"
+            await it.nodes.remove("n-ada")
+            assert await it.streams.containers("n-ada") == []
 
     run(steps)
 

@@ -123,6 +123,16 @@ def test_a_line_for_people(hubctl, fleet):
     assert "dvic_log_x[42, uid 1000]: two\n    lines\n    beam=1\n" in wide
 
 
+def test_a_line_from_a_container_begins_with_its_name(hubctl, fleet):
+    whose = {"container": "daq", "image": "tiny"}
+    fleet.log("web-1", "inside", source="dvic_log_x", unit="docker-1.scope", fields=whose)
+    fleet.log("web-1", "claimed", source="journal", unit="ssh.service", fields={"container": "daq"})
+    inside, claimed = hubctl("logs", "all").stdout.splitlines()
+    assert inside.endswith(" info     daq: inside") and claimed.endswith(" info     ssh: claimed")
+    wide = hubctl("logs", "all", "-o", "wide").stdout
+    assert "dvic_log_x/docker-1.scope: inside" in wide and "container=daq image=tiny" in wide
+
+
 def test_hostile_lines_do_nothing_to_the_terminal(hubctl, fleet):
     fleet.log("web-1", "\x1b[2Jgone \x9b2J \u202eevil\rover\x07", source="dvic_log_\x1b[0m", unit="\x1b[31m")
     for arguments in (["logs"], ["logs", "-o", "wide"], ["logs", "-o", "jsonl"], ["logs", "-o", "json"]):

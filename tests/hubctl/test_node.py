@@ -22,6 +22,17 @@ def test_show_takes_an_id_as_well(hubctl, web_1):
     assert "web-1" in hubctl("node", "show", web_1["id"]).stdout
 
 
+def test_show_tells_of_containers_how_each_does_and_harmlessly(hubctl, hub):
+    web = {"id": "3" * 64, "engine": "docker", "name": "web", "image": "tiny\x1b[2J", "state": "running"}
+    job = {"id": "4" * 64, "engine": "docker", "state": "ended", "exit_code": 3, "unit": "docker-4.scope"}
+    hub.containers = [web, job]
+    lines = hubctl("node", "show", "web-1").stdout.splitlines()
+    at = next(number for number, line in enumerate(lines) if line.startswith("CONTAINER"))
+    assert lines[at].split() == ["CONTAINER", "STATE", "SINCE", "ENGINE", "IMAGE", "UNIT"]
+    assert lines[at + 1].split() == ["web", "running", "docker", "tiny\\x1b[2J"]
+    assert lines[at + 2].split() == ["4" * 12, "ended", "(3)", "docker", "docker-4.scope"]
+
+
 def test_tags_come_and_go(hubctl, hub):
     assert hubctl("node", "tag", "web-1", "owner=anna", "room=cellar", "empty=").returncode == 0
     assert hub.nodes[0]["tags"] == {"room": "cellar", "owner": "anna", "empty": ""}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from checkout import TOP
-from engines import ENGINES, EngineRoom
+from engines import ENGINES, PODMAN, EngineRoom
 from member_lab import MemberLab
 from rig import until
 
@@ -182,3 +182,30 @@ def test_with_the_drop_in_nothing_of_containers_is_read_and_without_it_all_is(ro
 
     member.sh(f"rm -r {folder}; systemctl daemon-reload; systemctl restart dvic-agent")
     room.seen("kept-inside")
+
+
+def test_how_containers_do_is_told_by_the_kernel_and_more_by_engines_that_may_be_asked(room):
+    def told() -> dict[str, tuple]:
+        found = room.lab.rig.request("GET", "/api/v1/nodes/ada/containers?limit=1000")[1]["items"]
+        return {one.get("name") or one["id"]: (one["state"], one.get("exit_code"), one.get("image")) for one in found}
+
+    boxes = [room.start(engine, "exec sleep 1000") for engine in ENGINES if engine != "service"]
+    for box in boxes:
+        until(lambda box=box: told().get(box.id) == ("running", None, None), f"{box} is seen to run")
+        box.remove()
+        until(lambda box=box: told()[box.id] == ("ended", None, None), f"the end of {box} is seen")
+    with room.asked():
+        room.member.sh("docker run --detach --name=daq --network=none --restart=on-failure image sh -c "
+                       "'echo of-daq > /tmp/dvic_log_daq; while ! [ -e /tmp/end ]; do sleep 0.1; done; exit 3'")
+        room.member.sh(f"{PODMAN} run --detach --name=pod --network=none image sleep 1000")
+        [line] = until(lambda: room.lab.rig.logs("&grep=of-daq&unit=daq"), "its line is found by its name")
+        assert (line["fields"]["container"], line["fields"]["image"]) == ("daq", "image")
+        until(lambda: told().get("daq") == ("running", None, "image"), "docker is asked")
+        until(lambda: told().get("pod", "")[:2] == ("running", None), "podman is asked")
+        room.member.sh("docker exec daq touch /tmp/end")
+        until(lambda: told()["daq"] == ("restarting", 3, "image"), "it is started again and again")
+        room.member.sh(f"docker rm --force daq; {PODMAN} kill pod; "
+                       "docker run --rm --name=brief --network=none image sh -c 'exit 4'", code=4)
+        until(lambda: told().get("brief") == ("ended", 4, "image"), "what was removed at once keeps its code")
+        until(lambda: told()["pod"][:2] == ("ended", 137), "podman tells how it ended")
+        room.member.sh(f"{PODMAN} rm pod")

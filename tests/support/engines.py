@@ -97,6 +97,34 @@ ENGINES = {
 }
 
 
+DROP_IN = "/etc/systemd/system/dvic-agent.service.d/engine.conf"
+
+ASK = f"""
+install -D -m 644 /dev/stdin {DROP_IN} <<END
+[Service]
+SupplementaryGroups=docker
+END
+install -D -m 644 /dev/stdin /etc/systemd/system/podman.socket.d/agent.conf <<END
+[Socket]
+ListenStream=
+ListenStream=/run/podman-agent.sock
+SocketGroup=dvic-agent
+END
+cp /etc/dvic-agent/agent.toml /root/agent.toml
+cat >> /etc/dvic-agent/agent.toml <<END
+[containers]
+sockets = ["/run/docker.sock", "/run/podman-agent.sock"]
+END
+systemctl daemon-reload && systemctl enable podman.socket && systemctl restart podman.socket dvic-agent
+"""
+"""As docs/operating.md has it."""
+
+ASK_NO_MORE = f"""
+rm {DROP_IN} && cp /root/agent.toml /etc/dvic-agent/agent.toml
+systemctl daemon-reload && systemctl disable --now podman.socket && systemctl restart dvic-agent
+"""
+
+
 @dataclass
 class Box:
     """A container that was started. `id`: what its engine calls it; "" for a service, which is known by its `name`."""
@@ -148,6 +176,16 @@ class EngineRoom:
             self.member.sh(OVERLAY.format(**words))
         said = self.member.sh(used.start.format(**words))
         return Box(self, used, name, said.split()[-1] if said else "")
+
+    @contextmanager
+    def asked(self) -> Iterator[None]:
+        """The agent may ask Docker and root's Podman meanwhile."""
+        self.member.sh(ASK)
+        self.lab.online("ada")
+        try:
+            yield
+        finally:
+            self.member.sh(ASK_NO_MORE)
 
     def into(self, box_word: str, name: str) -> None:
         """Make an empty file in the /tmp of the container in which somebody has this word in their command line."""

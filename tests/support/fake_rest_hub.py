@@ -49,7 +49,7 @@ class FakeRestHub(FakePeople, FakeRuns, FakeRollouts, FakeSilences):
         self.valid = {"dvic_test_token": ("admin", "admin")}
         self.api_tokens = []
         self.series = []
-        self.latest = {}
+        self.latest, self.containers = {}, []
         self.behaviour = {}
         self.rollouts, self.updates, self.kinds_asked, self.silences = {}, {}, [], {}
         self.refuse = {}
@@ -203,6 +203,7 @@ class FakeRestHub(FakePeople, FakeRuns, FakeRollouts, FakeSilences):
             ("GET", "/nodes/{node}", self._show_node), ("PATCH", "/nodes/{node}", self._change_node),
             ("DELETE", "/nodes/{node}", self._remove_node), ("POST", "/nodes/{node}/revoke", self._revoke_node),
             ("GET", "/nodes/{node}/demos", self._nothing), ("GET", "/nodes/{node}/streams", self._nothing),
+            ("GET", "/nodes/{node}/containers", self._containers),
             ("GET", "/nodes/{node}/metrics/latest", self._latest), ("GET", "/metrics/series", self._series),
             ("GET", "/tokens", self._tokens), ("POST", "/tokens", self._add_token),
             ("DELETE", "/tokens/{id}", self._remove_token),
@@ -304,6 +305,9 @@ class FakeRestHub(FakePeople, FakeRuns, FakeRollouts, FakeSilences):
 
     async def _nothing(self, request):
         return web.json_response({"items": [], "next": ""})
+
+    async def _containers(self, request):
+        return web.json_response({"items": self.containers, "next": ""})
 
     async def _latest(self, request):
         node = await self._on_node(request)

@@ -149,6 +149,9 @@ class MemoryStreams(_Table):
     async def demos(self, node):
         return []
 
+    async def containers(self, node):
+        return []
+
     async def drop_before(self, day):
         return 0
 

@@ -75,6 +75,9 @@ MAX_METRIC_NAME = 200
 MAX_DEMOS = 5000
 """Processes in one record of the demos stream."""
 
+MAX_CONTAINER_STATES = 1500
+"""Containers in one record of the containers stream."""
+
 MAX_PACKAGE_BYTES = 4 * 1024 * 1024
 """One histogram package as its file holds it, bytes."""
 

@@ -12,6 +12,8 @@ Log record (streams `journal`, `file:...`)
 
 Sample (stream `hardware`)       {time, values: {name: number}} and, at start or change, {time, facts: {name: text}}
 Demo processes (stream `demos`)  {time, demos: [{file, name, pid, executable, user, owner, since, state, cpu, memory}]}
+Containers (stream `containers`) {time, containers: [{id, engine, name, image, unit, state, exit_code, since}]}, and
+    whole     true: these are all that there are
 Run (stream `run:...`), one or the other of, besides time:
     start     {pid, user}
     out, err  text of stdout or stderr; `binary` holds base64 instead where the bytes were not UTF-8 (text then is "")

@@ -13,6 +13,7 @@ Names of streams and the records that they carry:
     file:<dev>:<inode>          log records of one dvic_log file; the cursor is an offset and a fingerprint of its head
     mount:<ns>:<dev>:<inode>    the same of a file in another mount namespace (a container's), by its number
     hardware, demos             metric samples and process states, out of the ring; the cursor is <ring id>:<serial>
+    containers                  states of containers, out of the ring too
     run:<run id>                output and end of one run
     package:<uid>:<hash>        histograms of one package file, the newest state of it (packages.py)
     package:<uid>:<hash>:<home> the same of a file in another mount namespace, `home` a hash of whose it is
@@ -23,6 +24,7 @@ from dataclasses import dataclass, field
 JOURNAL = "journal"
 HARDWARE = "hardware"
 DEMOS = "demos"
+CONTAINERS = "containers"
 FILE_PREFIX = "file:"
 MOUNT_PREFIX = "mount:"
 RUN_PREFIX = "run:"

@@ -50,17 +50,18 @@ class ContainedFile(LogFile):
             reading = self._reader.do(self.container.number, reading_there)
         except TimeoutError:
             return Reading([], cursor, closed=self.over)
+        called = self.container.called
         for record in reading.records:
-            self._sign(record)
+            self._sign(record, called)
         if self.about:
-            self.about = {**self.about, "container": self.container.home.told}
+            self.about = {**self.about, "container": self.container.told}
         return reading
 
-    def _sign(self, record: dict) -> None:
-        """What the kernel tells of the writer takes the place of what the line claims."""
-        fields = {name: value for name, value in record.get("fields", {}).items() if name != "container"}
-        while len(fields) >= MAX_FIELDS:
+    def _sign(self, record: dict, called: dict[str, str]) -> None:
+        """What kernel and engine tell of the writer takes the place of what the line claims."""
+        fields = {name: value for name, value in record.get("fields", {}).items() if name not in called}
+        while len(fields) + len(called) > MAX_FIELDS:
             fields.popitem()
-        record["fields"] = {**fields, "container": self.container.name}
+        record["fields"] = {**fields, **called}
         if self.container.home.unit:
             record["unit"] = self.container.home.unit

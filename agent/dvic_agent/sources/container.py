@@ -24,6 +24,9 @@ MAX_PACKAGES_INSIDE = 20
 MAX_OPEN_INSIDE = 4
 """Descriptors held for files of one container."""
 
+Naming = Callable[[Home], tuple[str, str] | None]
+"""Name and image of a container, None where nobody tells them."""
+
 
 FRESH = 2.0
 """Seconds for which a container is looked into at each look, from when its folder was there first."""
@@ -57,7 +60,8 @@ class Container:
     """`since`: when it was first seen, steady seconds; `due`: when to look again; `owner`: the user behind it;
     `seen`: when one of its own folders was there first; `over`: no process of it is there any more."""
 
-    def __init__(self, number: int, since: float, proc: str, closings: Closings, owner: int = 0):
+    def __init__(self, number: int, since: float, proc: str, closings: Closings, owner: int = 0,
+                 named: Naming = lambda home: None):
         self.number = number
         self.since = since
         self.due = since
@@ -70,6 +74,7 @@ class Container:
         self.folders = HeldFolders()
         self.holds = Holds(number, self.files, closings)
         self._proc = proc
+        self._named = named
         self._known: dict[Key, tuple[int, int]] = {}
         """Size and time of change of each log file, at the last look."""
         self._apart: dict[int, bool] = {}
@@ -77,7 +82,7 @@ class Container:
 
     @property
     def name(self) -> str:
-        """What people call it."""
+        """What people call it, by the kernel's word."""
         return self.home.short or f"mnt:{self.number}"
 
     def expected(self, now: float) -> bool:
@@ -90,9 +95,17 @@ class Container:
         return self.seen is not None and now - self.seen < FRESH
 
     @property
+    def called(self) -> dict[str, str]:
+        """For the fields of its lines: name and image where its engine tells them, otherwise what the kernel tells."""
+        name, image = self._named(self.home) or ("", "")
+        return {"container": name or self.name, **({"image": image} if image else {})}
+
+    @property
     def told(self) -> dict[str, str]:
         """What the hub is told of it."""
-        return self.home.told or {"id": self.name}
+        name, image = self._named(self.home) or ("", "")
+        called = {key: value for key, value in (("name", name), ("image", image)) if value}
+        return {**(self.home.told or {"id": self.name}), **called}
 
     @property
     def home_id(self) -> str:

@@ -16,7 +16,7 @@ import math
 import os
 import re
 import threading
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from dvic_wire.streams import MOUNT_PREFIX, Gap
@@ -27,7 +27,7 @@ from .census import Census
 from .claims import Claims, Places
 from .contained_file import ContainedFile
 from .contained_packages import ContainedPackages
-from .container import MAX_INSIDE, MAX_PACKAGES_INSIDE, Container, Found, Wanted
+from .container import MAX_INSIDE, MAX_PACKAGES_INSIDE, Container, Found, Naming, Wanted
 from .holds import SETTLED, Closings
 from .inside import MAX_NAMES
 from .namespace_owner import owner_of
@@ -72,16 +72,19 @@ def may_look(status: Path = Path("/proc/self/status")) -> bool:
 
 class Mounts:
     """A source. `folders`: where files are looked for, in each container as on the machine itself; `packages`: by what
-    names packages are, None: they are not looked for."""
+    names packages are, None: they are not looked for. `seen` hears after each look, in the looking thread, which
+    namespaces there are; `named`: what a container is called."""
 
     def __init__(self, folders: Sequence[Path], pattern: str = "dvic_log_*", packages: str | None = "dvic_package_*", *,
-                 clock: Clock | None = None, tick: float = TICK, proc: str = "/proc"):
+                 clock: Clock | None = None, tick: float = TICK, proc: str = "/proc",
+                 seen: Callable[[Mapping[int, Namespace]], None] | None = None, named: Naming = lambda home: None):
         self._folders = [os.fsencode(folder) for folder in folders]
         self._wanted = Wanted(pattern, packages)
         self._clock = clock or Clock()
         self._tick = tick
         self._proc = proc
         self._census = Census(proc)
+        self._seen, self._named = seen, named
         self._closings = Closings()
         self._looker, self._reader = Bystander(), Bystander()
         self._packages = ContainedPackages(self._clock, self._reader, self._complain)
@@ -149,6 +152,10 @@ class Mounts:
         for container in [*self._containers.values(), *(container for _, container in self._ending)]:
             container.close()
 
+    def look_again(self) -> None:
+        """Somebody may have left. Any thread."""
+        self._census.somebody_left()
+
     # the thread
 
     def _run(self) -> None:
@@ -177,6 +184,8 @@ class Mounts:
         if there is self._there and now < self._due:
             return [], []
         self._there = there
+        if self._seen:
+            self._seen(there)
         gone = [self._last_look(self._containers.pop(number), now) for number, container in
                 list(self._containers.items()) if number not in there or container.is_another(there[number])]
         for container, _ in gone:
@@ -241,7 +250,8 @@ class Mounts:
                 self._complain(f"user {owner}", f"of user {owner} waits: {len(self._containers)} others are looked "
                                "into already (MAX_CONTAINERS, half of them of one user)")
                 return None
-            container = self._containers[number] = Container(number, now, self._proc, self._closings, owner)
+            container = self._containers[number] = Container(number, now, self._proc, self._closings, owner,
+                                                             self._named)
         container.pids, container.home = namespace.pids, namespace.home
         return container
 

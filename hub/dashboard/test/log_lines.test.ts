@@ -26,6 +26,13 @@ test("a record is the same line by the search and by the stream", () => {
   assert.equal(plainText(entry), "2026-11-20T10:00:00.123456Z ada journal cron error: x")
 })
 
+test("a line from a container has its name, and none that a program claims in the journal", () => {
+  const told = { kind: "log", time: 1, message: "x", place: "1.0", unit: "docker-1.scope", fields: { container: "daq" } }
+  assert.equal(fromEvent({ ...told, source: "dvic_log_x" }).unit, "daq")
+  assert.equal(fromEvent({ ...told, source: "journal" }).unit, "docker-1.scope")
+  for (const fields of [null, 5, { container: 5 }]) assert.equal(fromEvent({ ...told, source: "dvic_log_x", fields }).unit, "docker-1.scope")
+})
+
 test("what a record lacks or has in a wrong form does no harm", () => {
   const odd = fromEvent({ kind: "log", time: "x", message: 7, place: {}, unit: null })
   assert.deepEqual([odd.message, odd.batch, odd.unit], ["", 0, ""])

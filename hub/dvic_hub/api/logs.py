@@ -23,7 +23,8 @@ TextLimit = Annotated[int, msgspec.Meta(ge=0, le=MAX_RECORD_TEXT)]
 class LogsQuery(msgspec.Struct, forbid_unknown_fields=True):
     """`grep`: text that the message holds, in capitals or not. `text`: characters of each message, and of each field,
     that are wanted at most (0: all); a longer message comes cut and with its `length`. `arrived`: the `place` of a
-    record; only what came in its batch or later is wanted, however old it is: what a live stream has missed."""
+    record; only what came in its batch or later is wanted, however old it is: what a live stream has missed. `unit`: of
+    systemd, or the name (or short id) of a container."""
 
     selector: SelectorText = "all"
     since: TimeText = ""

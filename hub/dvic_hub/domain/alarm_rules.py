@@ -131,11 +131,11 @@ _KINDS = (
         _glob("source", "*", "From these files or streams."), _glob("unit", "*", "Of these systemd units."),
         _count(1, "Raised when there are so many of one node."),
         _window(300, "Within so long; cleared after as long without so many.")), of_nodes=True),
-    RuleKind("demo-ended", "A program behind a log file has ended and none of its name goes on.", (
+    RuleKind("demo-ended", "A program behind a log file, or a container, has ended and none of its name goes on.", (
         _glob("demo", "*", "Programs of these names."), _seconds(60, "How long it must be gone."),
         Setting("lived", "whole", "s", "Only one that ran for so long before.", 600, least=0, most=MAX_RULE_SECONDS)),
         of_nodes=True),
-    RuleKind("demo-restarts", "A program behind a log file is started again and again.", (
+    RuleKind("demo-restarts", "A program behind a log file, or a container, is started again and again.", (
         _glob("demo", "*", "Programs of these names."), _count(3, "Raised at so many restarts."),
         _window(600, "Within so long; cleared after as long without so many.")), of_nodes=True),
     RuleKind("step-error", "A step of a service's cycle ended in an error; cleared when it is ok again.", _STEPS),

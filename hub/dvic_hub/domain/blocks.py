@@ -52,6 +52,12 @@ class DamagedBlock(ValueError):
     """Stored bytes are not what was written."""
 
 
+def whose(record: dict) -> tuple[str, str]:
+    """A log record's unit and container, by either of which it is asked for; "" where it has none."""
+    container = record.get("fields", {}).get("container", "")
+    return record.get("unit", ""), container if isinstance(container, str) else ""
+
+
 def pack_logs(batches: Iterable[tuple[int, list[dict]]]) -> tuple[bytes, bytes]:
     """A block of the log records of some batches (number, records), and its token filter."""
     numbers, counts, times, levels, messages, extras = [], [], [], [], [], []
@@ -167,8 +173,8 @@ class LogBlock:
         bounds = self._marks[1]
         return self._text[bounds[index]:bounds[index + 1]].decode()
 
-    def unit(self, index: int) -> str:
-        return self.record(index).get("unit", "")
+    def whose(self, index: int) -> tuple[str, str]:
+        return whose(self.record(index))
 
     def record(self, index: int) -> dict:
         """The record as it came."""
@@ -245,8 +251,8 @@ class FreshBlock:
     def key(self, index: int) -> Key:
         return self._records[index]["time"], self.number, index
 
-    def unit(self, index: int) -> str:
-        return self._records[index].get("unit", "")
+    def whose(self, index: int) -> tuple[str, str]:
+        return whose(self._records[index])
 
     def record(self, index: int) -> dict:
         return self._records[index]

@@ -19,6 +19,7 @@ from dvic_wire.codec import load_json
 from dvic_wire.errors import LimitExceeded, MalformedMessage
 from dvic_wire.limits import (
     MAX_ABOUT_BYTES,
+    MAX_CONTAINER_STATES,
     MAX_CURSOR,
     MAX_DEMOS,
     MAX_DEPTH,
@@ -33,9 +34,18 @@ from dvic_wire.limits import (
     MAX_STREAM_NAME,
 )
 from dvic_wire.runs import TERMINAL
-from dvic_wire.streams import DEMOS, FILE_PREFIX, HARDWARE, JOURNAL, MOUNT_PREFIX, PACKAGE_PREFIX, RUN_PREFIX
+from dvic_wire.streams import (
+    CONTAINERS,
+    DEMOS,
+    FILE_PREFIX,
+    HARDWARE,
+    JOURNAL,
+    MOUNT_PREFIX,
+    PACKAGE_PREFIX,
+    RUN_PREFIX,
+)
 
-from .record_types import LEVEL_NUMBER, DemoRecord, LogRecord, PackageRecord, RunRecord, SampleRecord
+from .record_types import LEVEL_NUMBER, ContainerRecord, DemoRecord, LogRecord, PackageRecord, RunRecord, SampleRecord
 
 
 class Kind(IntEnum):
@@ -46,6 +56,7 @@ class Kind(IntEnum):
     HARDWARE = 2
     DEMOS = 3
     PACKAGE = 4
+    CONTAINERS = 5
 
 
 @dataclass(frozen=True)
@@ -84,10 +95,12 @@ class _Envelope(msgspec.Struct):
 _ENVELOPE = msgspec.json.Decoder(_Envelope)
 _RECORDS = {kind: msgspec.json.Decoder(Annotated[list[record], msgspec.Meta(max_length=MAX_RECORDS)])
             for kind, record in ((Kind.LOG, LogRecord), (Kind.RUN, RunRecord), (Kind.HARDWARE, SampleRecord),
-                                 (Kind.DEMOS, DemoRecord), (Kind.PACKAGE, PackageRecord))}
+                                 (Kind.DEMOS, DemoRecord), (Kind.PACKAGE, PackageRecord),
+                                 (Kind.CONTAINERS, ContainerRecord))}
 _RAW_RECORDS = msgspec.json.Decoder(list[msgspec.Raw])
 _ONE_OF = {Kind.RUN: ("start", "out", "err", "step", "end", "gap"), Kind.HARDWARE: ("values", "facts", "gap"),
-           Kind.DEMOS: ("demos", "gap"), Kind.PACKAGE: ("package", "gap")}
+           Kind.DEMOS: ("demos", "gap"), Kind.PACKAGE: ("package", "gap"),
+           Kind.CONTAINERS: ("containers", "gap")}
 _RUN_ID = re.compile(r"[a-z0-9]{12,32}\Z")
 _PACKAGE_FILE = re.compile(r"[0-9]{1,10}:[0-9a-f]{16}(:[0-9a-f]{16})?\Z")
 _PLACE = re.compile(r" - at (?:`key` in )?`\$\.?(.*)`\Z", re.DOTALL)
@@ -96,6 +109,7 @@ _LENGTHS = {
     "": {MAX_STREAM_NAME: "MAX_STREAM_NAME", MAX_CURSOR: "MAX_CURSOR"},
     "records": {MAX_RECORD_TEXT: "MAX_RECORD_TEXT", MAX_FIELD_TEXT: "MAX_FIELD_TEXT", MAX_FIELDS: "MAX_FIELDS",
                 MAX_METRIC_NAME: "MAX_METRIC_NAME", MAX_METRICS: "MAX_METRICS", MAX_DEMOS: "MAX_DEMOS",
+                MAX_CONTAINER_STATES: "MAX_CONTAINER_STATES",
                 MAX_RECORDS: "MAX_RECORDS", MAX_OBJECTS: "MAX_OBJECTS", MAX_OBJECT_BYTES: "MAX_OBJECT_BYTES"},
 }
 """Names of limits by their values, which is all that msgspec says: of the batch itself, and of its records."""
@@ -109,6 +123,8 @@ def kind_of(stream: str) -> Kind:
         return Kind.HARDWARE
     if stream == DEMOS:
         return Kind.DEMOS
+    if stream == CONTAINERS:
+        return Kind.CONTAINERS
     if stream.startswith(RUN_PREFIX) and _RUN_ID.match(stream, len(RUN_PREFIX)):
         return Kind.RUN
     if stream.startswith(PACKAGE_PREFIX) and _PACKAGE_FILE.match(stream, len(PACKAGE_PREFIX)):

@@ -60,7 +60,7 @@ class RunOutputStored:
 
 @dataclass(frozen=True)
 class SamplesStored:
-    """Hardware or demo records were committed (raw JSON objects). `stream` is hardware or demos."""
+    """Records of hardware, demos or containers (`stream`) were committed (raw JSON objects)."""
 
     node: str
     stream: str

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from dvic_wire.limits import (
+    MAX_CONTAINER_STATES,
     MAX_DEMOS,
     MAX_FIELD_TEXT,
     MAX_FIELDS,
@@ -103,6 +104,30 @@ class DemoRecord(_Record):
 
     time: Time
     demos: Annotated[list[Demo], Meta(max_length=MAX_DEMOS)] | UnsetType = UNSET
+    gap: GapMark | UnsetType = UNSET
+    level: Name | UnsetType = UNSET
+    message: Name | UnsetType = UNSET
+
+
+class ContainerState(_Record):
+    """`exit_code` of one that has ended or is started again; not there where nobody knows it."""
+
+    id: Name
+    engine: Name
+    state: Name
+    since: Time = 0
+    name: Name | UnsetType = UNSET
+    image: Name | UnsetType = UNSET
+    unit: Name | UnsetType = UNSET
+    exit_code: Whole | UnsetType = UNSET
+
+
+class ContainerRecord(_Record):
+    """Of the stream `containers`: exactly one of `containers` and `gap`. `whole`: there are no others."""
+
+    time: Time
+    containers: Annotated[list[ContainerState], Meta(max_length=MAX_CONTAINER_STATES)] | UnsetType = UNSET
+    whole: bool = False
     gap: GapMark | UnsetType = UNSET
     level: Name | UnsetType = UNSET
     message: Name | UnsetType = UNSET

@@ -74,12 +74,21 @@ class Filter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     data: bool = False
 
 
+class _PeekFields(msgspec.Struct, frozen=True, gc=False):
+    container: str | int | float | bool = ""
+
+
 class _Peek(msgspec.Struct, gc=False):
     """What filters look at inside a log record."""
 
     level: str = ""
     unit: str = ""
     message: str = ""
+    fields: _PeekFields = _PeekFields()
+
+    @property
+    def container(self) -> str:
+        return self.fields.container if isinstance(self.fields.container, str) else ""
 
 
 _PEEK = msgspec.json.Decoder(_Peek)
@@ -290,7 +299,8 @@ class _Compiled:
             found = [index for index in found if peeked[index].level in self.names]
         if self.unit:
             peeked = happening.peeked()
-            found = [index for index in found if self.unit(peeked[index].unit)]
+            found = [index for index in found
+                     if self.unit(peeked[index].unit) or self.unit(peeked[index].container)]
         if self.grep:
             messages = happening.lowered()
             found = [index for index in found if self.grep in messages[index]]

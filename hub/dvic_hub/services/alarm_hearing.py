@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
-from dvic_hub.domain.alarm_demos import EndedWatch, RestartsWatch
+from dvic_hub.domain.alarm_demos import EndedWatch, RestartsWatch, programs_of
 from dvic_hub.domain.alarm_logs import LogLine, LogWatch
 from dvic_hub.domain.alarm_steps import StepWatch
 from dvic_hub.domain.alarm_watch import Watch
@@ -16,7 +16,7 @@ from dvic_hub.domain.alarm_watches import DiskFullWatch, HostSilentWatch, Metric
 from dvic_hub.domain.events import HostChanged, LogsStored, NodeChanged, SamplesStored, StepChanged
 from dvic_hub.domain.hosts import Host
 from dvic_hub.domain.liveness import REMOVED, NodeView
-from dvic_wire.streams import DEMOS
+from dvic_wire.streams import CONTAINERS, DEMOS
 
 MAX_STEP_PROGRAMS = 10_000
 """Log files that are remembered as those of a service's steps; the one that told longest ago makes room."""
@@ -33,6 +33,8 @@ class _Sample(msgspec.Struct, gc=False):
 
 class _Demos(msgspec.Struct, gc=False):
     demos: list[dict] | None = None
+    containers: list[dict] | None = None
+    whole: bool = False
 
 
 _SAMPLE = msgspec.json.Decoder(_Sample)
@@ -68,8 +70,8 @@ class Hearing:
         return [watch for watch in self._watches if isinstance(watch, kind)]
 
     def samples(self, event: SamplesStored, now: int) -> None:
-        """Measurements, or states of programs."""
-        if event.stream == DEMOS:
+        """Measurements, or states of programs and containers."""
+        if event.stream in (DEMOS, CONTAINERS):
             if self._demos and (view := self._view_of(event.node)):
                 self._hear_demos(view, event.records, now)
         elif self._measuring and (view := self._view_of(event.node)):
@@ -139,10 +141,15 @@ class Hearing:
     def _hear_demos(self, view: NodeView, records: Iterable[bytes], now: int) -> None:
         meant = [watch for watch in self._demos if watch.means(view)]
         for record in records if meant else ():
-            told = [demo for demo in _DEMOS.decode(record).demos or ()
+            states = _DEMOS.decode(record)
+            told = [demo for demo in states.demos or ()
                     if (view.id, demo.get("file", "").rpartition("/")[2]) not in self._step_programs]
+            told += programs_of(states.containers or ())
             for watch in meant if told else ():
                 watch.demos(view, told, now)
+            for watch in meant if states.whole else ():
+                if isinstance(watch, EndedWatch):
+                    watch.containers(view, {program["name"] for program in told}, now)
 
     def _remember(self, node: str, source: str) -> None:
         """A log file tells of a service's steps: these say when something is wrong. Its program begins and ends as the

@@ -15,7 +15,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from dvic_hub.domain.alarm_demos import EndedWatch
+from dvic_hub.domain.alarm_demos import EndedWatch, programs_of
 from dvic_hub.domain.alarm_events import RunWatch, UpdateWatch
 from dvic_hub.domain.alarm_logs import LogLine, LogWatch
 from dvic_hub.domain.alarm_steps import StepWatch
@@ -91,8 +91,9 @@ class Recall:
 
     async def demos(self, watch: EndedWatch, mark: int, now: int) -> None:
         for view in self._fleet.views():
-            if watch.means(view) and (demos := await self._store.streams.demos(view.id)):
-                watch.recall(view, demos, mark, now)
+            if watch.means(view):
+                containers = programs_of(await self._store.streams.containers(view.id))
+                watch.recall(view, [*await self._store.streams.demos(view.id), *containers], mark, now)
 
     async def steps(self, watches: Sequence[StepWatch], now: int) -> None:
         for service in await self._store.services.all() if watches else ():

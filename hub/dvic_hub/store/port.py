@@ -88,6 +88,9 @@ class Streams(Protocol):
     async def demos(self, node: str) -> list[dict]:
         """The newest known state of each demo process whose log file is there."""
 
+    async def containers(self, node: str) -> list[dict]:
+        """The newest known state of each container that is there, or has ended and is not forgotten yet."""
+
     async def drop_before(self, day: str) -> int:
         """Forget whole days before `day` (YYYYMMDD); returns how many were dropped."""
 

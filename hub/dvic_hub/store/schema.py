@@ -9,12 +9,13 @@
     node ... audit    state: one row a thing
     stream            the cursor of each open stream
     latest, demo      newest hardware sample of a node, newest state of each of its demo processes
+    container         newest state of each container of a node
     package ...       histogram packages: the newest state, snapshots, objects by the time in which they were so
     glance            what a list of all nodes shows of one (domain/glance.py)
     day               which days there are; a day that is not listed here is being taken away
     string_D          texts of day D as numbers: nodes, sources, streams
     index_D           what a block or batch of logs or run output holds; data_D: its token filter and bytes
-    metrics_D         samples and demo states
+    metrics_D         samples, states of demos and of containers
 
 History is cut by the day on which it arrived, so that a day goes as a whole. Ids are given once, over all tables.
 A migration is never changed once released; a new one is added behind it.
@@ -220,6 +221,11 @@ ALTER TABLE service ADD COLUMN muted TEXT NOT NULL DEFAULT '[]';
 """
 """By what people are told, who is told of what, and what each was told last; media that are off for a service."""
 
+_CONTAINERS = """
+CREATE TABLE container (node TEXT NOT NULL, engine TEXT NOT NULL, id TEXT NOT NULL, time INTEGER NOT NULL,
+    body TEXT NOT NULL, PRIMARY KEY (node, engine, id)) WITHOUT ROWID;
+"""
+
 _PACKAGE_CONTAINERS = """
 ALTER TABLE package ADD COLUMN container TEXT NOT NULL DEFAULT '';
 """
@@ -227,7 +233,7 @@ ALTER TABLE package ADD COLUMN container TEXT NOT NULL DEFAULT '';
 
 MIGRATIONS: tuple[str, ...] = (_STATE, _UPDATES, _WHO_REMOVED, _GLANCE, _TERMINALS, _SILENCES, _SERVICES, _SHARED_KEYS,
                                _PACKAGES, _SHARES, _ALARMS, _NOTICES, _WINDOWS,
-                               _PACKAGE_CONTAINERS)
+                               _PACKAGE_CONTAINERS, _CONTAINERS)
 """The database's user_version counts how many of these it has been through."""
 
 _DAY = """

@@ -17,7 +17,7 @@ from dvic_hub.domain.packages import NotHeld
 from dvic_wire.runs import DISPATCHED, QUEUED, RUNNING, TERMINAL
 from dvic_wire.streams import RUN_PREFIX, START, Verdict
 
-from . import sqlite_package_rows
+from . import sqlite_containers, sqlite_package_rows
 from .codecs import Codec
 from .sqlite_cursors import Cursors
 from .sqlite_days import Days
@@ -128,6 +128,8 @@ class Batches:
             records = decode_records(kind, batch.records_json)
             if kind is Kind.HARDWARE:
                 _keep_latest(connection, batch.node, id, records)
+            elif kind is Kind.CONTAINERS:
+                sqlite_containers.keep(connection, batch.node, records)
             else:
                 _keep_demos(connection, batch.node, records)
         if batch.facts:

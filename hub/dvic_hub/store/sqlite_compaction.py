@@ -173,7 +173,7 @@ def _join_metrics(connection: apsw.Connection, piece: Piece) -> Joined:
             else:
                 numbered += demo_batches(id, codec, data)
     codec = int(Codec.SEALED if piece.seal else Codec.OPEN)
-    if piece.kind is Kind.DEMOS:
+    if piece.kind is not Kind.HARDWARE:
         count = sum(len(records) for _, records in numbered)
         return Joined(piece, piece.ids, (int(piece.kind), node, first, last, count, codec, 0),
                       (pack_demo_batches(numbered),))

@@ -243,7 +243,8 @@ def _check_day(connection: apsw.Connection, day: str, thorough: bool) -> list[st
 def _count(kind: int, id: int, codec: int, data: bytes) -> int:
     if kind == Kind.HARDWARE:
         return len(samples(codec, data))
-    parts = demo_batches(id, codec, data) if kind == Kind.DEMOS else batches(id, codec, data, kind == Kind.LOG)
+    parts = (demo_batches(id, codec, data) if kind in (Kind.DEMOS, Kind.CONTAINERS)
+             else batches(id, codec, data, kind == Kind.LOG))
     return sum(len(records) for _, records in parts)
 
 

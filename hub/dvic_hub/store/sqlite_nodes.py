@@ -60,7 +60,7 @@ class SqliteNodes:
     async def remove(self, id: str) -> bool:
         def job(connection: apsw.Connection) -> bool:
             self._cursors.forget(id)
-            for table in ("stream", "latest", "glance", "demo", "run_node"):
+            for table in ("stream", "latest", "glance", "demo", "container", "run_node"):
                 connection.execute(f"DELETE FROM {table} WHERE node = ?", (id,))  # noqa: S608
             sqlite_package_rows.remove_of_node(connection, id)
             return NODES.delete(connection, "id = ?", (id,)) > 0

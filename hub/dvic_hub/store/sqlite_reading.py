@@ -102,7 +102,7 @@ def samples(codec: int, data: bytes, wanted: Wanted | None = None) -> list[Sampl
 
 
 def demo_batches(id: int, codec: int, data: bytes) -> list[tuple[int, list[dict]]]:
-    """The batches that a row of demo states holds."""
+    """The batches that a row of states of demos, or of containers, holds."""
     if codec in FRESH:
         return [(id, records(codec, data))]
     try:

@@ -12,7 +12,7 @@ from dvic_hub.domain.model import Around, IncomingBatch, LevelCounts, LogQuery, 
 from dvic_hub.errors import StoreFull
 from dvic_wire.streams import Verdict
 
-from . import sqlite_metrics, sqlite_search, sqlite_surroundings
+from . import sqlite_containers, sqlite_metrics, sqlite_search, sqlite_surroundings
 from .rows import JSON
 from .sqlite_compaction import Compaction
 from .sqlite_days import Days
@@ -87,6 +87,9 @@ class SqliteStreams:
 
     async def demos(self, node: str) -> list[dict]:
         return await self._readers.run(lambda connection: sqlite_metrics.demos(connection, node))
+
+    async def containers(self, node: str) -> list[dict]:
+        return await self._readers.run(lambda connection: sqlite_containers.containers(connection, node))
 
     async def drop_before(self, day: str) -> int:
         """On a full disk the reserve is given up for it, and taken again when there is room."""

@@ -32,7 +32,7 @@ RETRY_SECONDS = 1.0
 @click.option("--until", type=Moment(), metavar="T", help="Up to then.")
 @click.option("--level", type=click.Choice(LEVELS), default=None, help="This level and worse.")
 @click.option("--source", default="", metavar="S", help="Only this source (glob): journal, 'dvic_log_*'.")
-@click.option("--unit", default="", metavar="U", help="Only this unit (glob): ssh.service, 'nginx*'.")
+@click.option("--unit", default="", metavar="U", help="Only this unit or container (glob): ssh.service, 'web*'.")
 @click.option("--grep", default="", metavar="TEXT", help="Only messages that hold this text, in capitals or not.")
 @output_option()
 @click.pass_obj

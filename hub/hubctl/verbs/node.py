@@ -72,6 +72,9 @@ def show(desk: Desk, node: str, form: str) -> None:
     if demos := list(client.items("nodes", found["id"], "demos")):
         click.echo()
         show_list(demos, demo_listing(now), TABLE)
+    if containers := list(client.items("nodes", found["id"], "containers")):
+        click.echo()
+        show_list(containers, container_listing(now), TABLE)
     if files := [one for one in client.items("nodes", found["id"], "streams") if one.get("path")]:
         click.echo()
         show_list(files, FILES, TABLE)
@@ -100,6 +103,25 @@ def demo_listing(now: float) -> Listing:
         Column("MEMORY", lambda demo: size(demo["memory"]) if demo.get("memory") is not None else "", right=True),
         Column("LOG FILE", lambda demo: demo.get("file"), least=16),
     ), name=lambda demo: demo["name"])
+
+
+STATE_STYLES = {"running": "green", "restarting": "yellow", "paused": "yellow"}
+
+
+def container_listing(now: float) -> Listing:
+    return Listing(columns=(
+        Column("CONTAINER", lambda one: one.get("name") or one["id"][:12], least=12),
+        Column("STATE", container_state, style=lambda one: STATE_STYLES.get(one["state"], "dim")),
+        Column("SINCE", lambda one: ago(moment_of(one.get("since")), now) if one.get("since") else ""),
+        Column("ENGINE", lambda one: one["engine"]),
+        Column("IMAGE", lambda one: one.get("image"), least=12),
+        Column("UNIT", lambda one: one.get("unit"), least=16),
+    ), name=lambda one: one.get("name") or one["id"][:12])
+
+
+def container_state(one: dict) -> str:
+    """With the code that it ended with, where that is known."""
+    return one["state"] if one.get("exit_code") is None else f"{one['state']} ({one['exit_code']})"
 
 
 @command.command()

@@ -74,13 +74,20 @@ function made(time: number, from: Record<string, unknown>): LogLine {
     node: text("node"),
     nodeId: text("node_id"),
     source: text("source"),
-    unit: text("unit") || text("identifier"),
+    unit: containerOf(from) || text("unit") || text("identifier"),
     level: text("level") as Level,
     // a copy: a slice would keep the long text alive
     message: message.length > KEPT_TEXT ? copied(message.slice(0, KEPT_TEXT)) : message,
     length: Math.max(number("length"), message.length),
     cut: number("cut"),
   }
+}
+
+/** What a container is called whose line it is. In the journal it would be a program's claim. */
+function containerOf(from: Record<string, unknown>): string {
+  const fields = from["fields"] as Record<string, unknown> | null | undefined
+  const name = from["source"] === "journal" ? "" : fields?.["container"]
+  return typeof name === "string" ? name : ""
 }
 
 function copied(text: string): string {

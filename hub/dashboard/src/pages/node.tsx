@@ -17,6 +17,7 @@ import { Empty, Waiting } from "../ui/notices.tsx"
 import { useTitle } from "../ui/shell.tsx"
 import { NodeActions, SilencedNotice } from "./node_actions.tsx"
 import { NodeCharts, type Sample } from "./node_charts.tsx"
+import { Containers } from "./node_containers.tsx"
 import { NodeFiles } from "./node_files.tsx"
 import { Demos, LogFiles, NodeRuns, NodeUpdates } from "./node_lists.tsx"
 import { NodeLog } from "./node_log.tsx"
@@ -24,6 +25,7 @@ import { NodeSessions } from "./node_sessions.tsx"
 import "./node.css"
 
 const HOUR_MS = 3600_000
+const CONTAINERS_TURN_MS = 500
 
 type Latest = { time: string | null; values: Record<string, number> }
 
@@ -31,11 +33,12 @@ const FACTS: readonly (readonly [string, string])[] = [
   ["os", "Operating system"], ["kernel", "Kernel"], ["arch", "Architecture"], ["model", "Model"], ["hostname", "Host name"], ["machine_id", "Machine id"], ["boot_id", "Boot id"],
 ]
 
-/** What comes live of one node: its samples, and that something was heard of its programs. */
+/** What comes live of one node: its samples, and that something was heard of its programs and containers. */
 function useLive(id: string) {
   const names = useSignal<readonly string[] | null>(null)
   const sample = useSignal<Sample | null>(null)
   const demos = useSignal(0)
+  const containers = useSignal(0)
   const turn = useSignal(0)
   useEffect(() => {
     if (!id) return
@@ -47,10 +50,19 @@ function useLive(id: string) {
     }
     const look = () => ask<Latest>("GET", `nodes/${part(id)}/metrics/latest`, { signal: stop.signal }).then(
       (latest) => know(Object.keys(latest.values)), () => { if (!stop.signal.aborted) know([]) })
+    // where many start and end at once, the list is asked for now and then only
+    let waiting: ReturnType<typeof setTimeout> | undefined
+    const stirred = () => {
+      waiting ??= setTimeout(() => {
+        waiting = undefined
+        containers.value++
+      }, CONTAINERS_TURN_MS)
+    }
     const stream = openStream([{ kinds: ["sample"], selector: `id:${id}` }], {
       events(list) {
         for (const event of list) {
           if (event.stream === "demos") demos.value++
+          if (event.stream === "containers") stirred()
           if (typeof event.time !== "number" || typeof event.values !== "object" || !event.values) continue
           const values = new Map(Object.entries(event.values as Record<string, number>))
           know(values.keys())
@@ -60,16 +72,18 @@ function useLive(id: string) {
       back() {
         turn.value++
         demos.value++
+        stirred()
         void look()
       },
     })
     void look()
     return () => {
       stop.abort()
+      clearTimeout(waiting)
       stream.close()
     }
   }, [id])
-  return { names, sample, demos, turn }
+  return { names, sample, demos, containers, turn }
 }
 
 /** Of a machine that has just joined the hour before is empty. */
@@ -100,6 +114,7 @@ export function NodePage(props: { params: Record<string, string> }) {
         {live.names.value === null ? <Waiting /> : <NodeCharts node={node.id} usual={usualOf(node)} names={live.names.value} live={live.sample} turn={live.turn.value} />}
       </section>
       <Demos node={node} turn={live.demos.value} />
+      <Containers node={node} turn={live.containers.value} />
       <LogFiles node={node} turn={live.demos.value} />
       <NodeLog node={node} />
       <NodeFiles node={node} />
