@@ -166,6 +166,15 @@ def test_who_lives_there_is_asked_again_while_it_is_new(proc):
     assert proc.census.look(0.25)[5].home.engine == "docker"
 
 
+def test_a_number_that_is_given_anew_at_once_is_known_by_nobody_who_left(proc):
+    proc.begin(7, 5, f"/system.slice/docker-{'a' * 64}.scope")
+    assert proc.census.look(0)[5].home.engine == "docker"
+    proc.end(7)
+    proc.begin(9, 5)
+    known = proc.census.look(0.25)[5]  # long before a listing could tell that 7 has left
+    assert known.pids == (9,) and known.home == Home()
+
+
 @as_root
 def test_a_real_namespace_comes_and_goes_and_threads_do_not_count():
     def pids(now: float) -> set[int]:

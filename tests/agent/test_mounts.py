@@ -107,7 +107,7 @@ def test_who_is_behind_a_namespace_is_who_made_it_whoever_its_processes_are_in_t
 
 @pytest.mark.parametrize(("pids", "home", "another"), [
     ((7, 9), Home(unit="b.service"), False), ((9,), Home(unit="a.service"), False),
-    ((9,), Home(unit="b.service"), True)])
+    ((9,), Home(unit="b.service"), True), ((9,), Home(), True)])
 def test_a_number_is_another_namespaces_when_others_live_elsewhere_by_it(pids, home, another):
     container = Container(1, 0.0, "/proc", Closings())
     container.pids, container.home = (7, 8), Home(unit="a.service")

@@ -73,8 +73,8 @@ class Census:
         self._known: dict[int, Namespace] = {}
         self._unsettled = 0.0
         """Until when a home may be another one."""
-        self._homes: dict[int, tuple[int, float, Home]] = {}
-        """Of a namespace: the process by which it is known, since when, and who lives there."""
+        self._homes: dict[int, tuple[tuple[int, ...], float, Home]] = {}
+        """Of a namespace: the processes by which it is known, since when, and who lives there."""
 
     def close(self) -> None:
         for fd in (self._proc, self._counts):
@@ -94,14 +94,20 @@ class Census:
         """The namespaces other than the machine's and the agent's own, by number; the same dict as before when nothing
         is new. `now`: steady seconds."""
         changed = self._come_and_gone(now)
+        joined = set()
         for pid in self._due(now):
+            if self._ask(pid):
+                changed = True
+                joined.add(self._said.get(pid, 0))
+        # a number is given anew as soon as it is free: those by whom it was known may have left a moment ago
+        for pid in [pid for number in joined & self._there.keys() for pid in self._there[number]]:
             changed |= self._ask(pid)
         if changed:
             self._there = residents(self._said, self._own)
             for number in self._homes.keys() - self._there.keys():
                 del self._homes[number]
         if changed or now < self._unsettled:
-            self._known = {number: Namespace(number, pids, self._home(number, pids[0], now))
+            self._known = {number: Namespace(number, pids, self._home(number, pids, now))
                            for number, pids in self._there.items()}
         return self._known
 
@@ -173,14 +179,17 @@ class Census:
         found = _GROUP.search(told) if told else None
         return found is not None and int(found[1]) == pid
 
-    def _home(self, number: int, pid: int, now: float) -> Home:
-        """Asked again while it is new: an engine may move the first process into its control group a moment later."""
-        by, since, home = self._homes.get(number, (0, now, Home()))
+    def _home(self, number: int, pids: tuple[int, ...], now: float) -> Home:
+        """Asked again while it is new: an engine may move the first process into its control group a moment later. What
+        is known of a number is nothing worth when none of its processes is left."""
+        by, since, home = self._homes.get(number, ((), now, Home()))
+        if not set(by) & set(pids):
+            since, home = now, Home()
         self._unsettled = max(self._unsettled, since + YOUNG)
-        if by != pid or now - since < YOUNG:
-            if (told := self._cgroup(pid)) is not None and (found := home_of(told)) != Home():
+        if by[:1] != pids[:1] or now - since < YOUNG:
+            if (told := self._cgroup(pids[0])) is not None and (found := home_of(told)) != Home():
                 home = found
-            self._homes[number] = (pid, since, home)
+        self._homes[number] = (pids, since, home)
         return home
 
     def _cgroup(self, pid: int) -> str | None:

@@ -113,8 +113,9 @@ class Container:
         return f"{self.home.engine} {self.home.id or self.home.unit}" if self.home.short else self.name
 
     def is_another(self, namespace: Namespace) -> bool:
-        """Whether the number was given to another namespace since: to other processes that live elsewhere."""
-        return self.home != namespace.home and not set(self.pids) & set(namespace.pids)
+        """Whether the number was given to another namespace since: to other processes, that live elsewhere or of which
+        it is not known where."""
+        return not set(self.pids) & set(namespace.pids) and (self.home != namespace.home or not namespace.home.short)
 
     def look(self, folders: Sequence[bytes], wanted: Wanted, theirs: Callable[[Key], bool], now: float) -> Found:
         """The log files and packages in those of the folders that are `theirs`. A new log file is opened at once: it
