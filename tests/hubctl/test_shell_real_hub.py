@@ -147,6 +147,7 @@ def test_who_joins_a_full_screen_program_late_sees_its_screen(rig, tmp_path):
 def test_a_recording_holds_what_was_shown_and_nothing_that_was_typed(rig):
     id = open_session(rig, "ada", "/bin/sh")
     with JoinedTerminal(rig, id, size=(90, 25)) as anna:
+        anna.sees("#")  # else her words are echoed before the shell is there
         anna.type("stty -echo; printf 'gr\\303\\274\\303\\237e\\n'\n")
         anna.sees("grüße\r\n")
         anna.resize(70, 25)
