@@ -44,7 +44,7 @@ class Detector:
     """`step(now)` lets it measure for a while; `readout()` and `modules()` are what it shows then."""
 
     def __init__(self, seed, events):
-        self._chance, self._events = random.Random(seed), events  # noqa: S311 nothing is secret here
+        self._chance, self._events = random.Random(seed), events  # noqa: S311 (nothing is secret here)
         self._charge = [[0] * (BINS + 2) for _ in range(CRATES * CHANNELS)]
         self._map = [[0] * 42 for _ in range(42)]
         self._sums = [(0, 0.0, 0.0)] * (CRATES * CHANNELS)
