@@ -18,6 +18,7 @@ import socket
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -133,8 +134,14 @@ class RigAgent:
         return self
 
     def online(self) -> "RigAgent":
-        """Wait until the hub says so."""
-        until(lambda: self.rig.node(self.name).get("state") == "online", f"{self.name} is online")
+        """Wait until the hub says so, and the node has promised the period that the hub asks for.
+
+        Its very first keepalive promises the agent's own: one that is killed right after it is silent much later.
+        """
+        def there() -> bool:
+            node = self.rig.node(self.name)
+            return node.get("state") == "online" and node["period"] == self.rig.keepalive_period()
+        until(there, f"{self.name} is online")
         return self
 
 
@@ -205,6 +212,10 @@ class Rig:
         """A new enrolment token's text."""
         made = json.loads(self.hubctl("token", "create", *arguments, "-o", "json"))
         return (made[0] if isinstance(made, list) else made)["token"]
+
+    def keepalive_period(self) -> int:
+        """Seconds in which the hub asks its nodes for a keepalive."""
+        return tomllib.loads(self.config.read_text("utf-8")).get("keepalive_period", 10)
 
     def new_agent(self, name: str, settings: str = "", core: int | None = None) -> RigAgent:
         """An enrolled agent, not started yet."""
