@@ -303,17 +303,18 @@ def _container_states(config: AgentConfig, clock: Clock, made: dict) -> Source:
 
 
 def _containers(config: AgentConfig, clock: Clock, made: dict) -> Source:
+    from .sources.control_groups import tree_of
     from .sources.mounts import Mounts, may_look
 
     if not may_look():
         raise PermissionError("the agent may not look into containers (it has no CAP_SYS_PTRACE)")
     packages = "dvic_package_*" if config.packages else None
-    if states := made.get("container_states"):
-        mounts = Mounts(config.log_folders, config.log_pattern, packages, clock=clock, seen=states.seen,
-                        named=states.named)
+    states = made.get("container_states")
+    told = {"seen": states.seen, "named": states.named} if states else {}
+    mounts = Mounts(config.log_folders, config.log_pattern, packages, clock=clock, groups=tree_of(), **told)
+    if states:
         states.left = mounts.look_again
-        return mounts
-    return Mounts(config.log_folders, config.log_pattern, packages, clock=clock)
+    return mounts
 
 
 def _hardware(config: AgentConfig, clock: Clock, made: dict) -> Source:

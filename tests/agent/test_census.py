@@ -98,6 +98,18 @@ def test_one_that_moves_when_it_is_old_is_seen_within_a_round(proc):
     assert seen == {5: (30,)} and now <= YOUNG + ROUND + 0.25
 
 
+def test_one_that_is_expected_to_move_is_asked_at_each_look_however_old_it_is(proc):
+    for pid in range(2, 52):
+        proc.begin(pid)
+    proc.look(0)
+    proc.look(YOUNG)
+    proc.census.expect([30, 999], YOUNG)
+    assert proc.look(YOUNG + 0.02) == {}
+    proc.move(30, 5)
+    proc.census.expect([30, 999], YOUNG + 0.02)
+    assert proc.look(YOUNG + 0.04) == {5: (30,)}
+
+
 def test_who_left_is_seen_within_the_time_of_a_listing_or_when_somebody_says_so(proc):
     proc.begin(7, 5)
     proc.begin(8, 6)

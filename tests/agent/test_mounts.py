@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from mount_namespaces import FOLDER, Contained, as_root, looking
 
+from dvic_agent.sources import mounts
 from dvic_agent.sources.bystander import Bystander
 from dvic_agent.sources.claims import Claims, Places
 from dvic_agent.sources.container import MAX_INSIDE, Container
@@ -224,6 +225,42 @@ def test_a_container_that_went_while_the_agent_was_away_is_a_gap_too():
 
 
 @as_root
+def test_a_container_that_nobody_met_is_known_by_its_control_group_and_a_gap(tmp_path):
+    async def scenario():
+        (tmp_path / "cgroup.procs").touch()
+        async with looking(groups=tmp_path) as reader:
+            while not reader.source._taken_in:
+                await asyncio.sleep(0.01)
+            group = tmp_path / f"docker-{ID}.scope"
+            group.mkdir()
+            group.rmdir()
+            (tmp_path / "daq.service").mkdir()
+            (tmp_path / "daq.service").rmdir()
+            await reader.until(lambda: reader.closed)
+            [name] = reader.closed
+            assert name.startswith("mount:0:0:")
+            [gap] = reader.titled(name)
+            assert f"container {ID[:12]} ended before" in gap["gap"]["detail"]
+    asyncio.run(scenario())
+
+
+@as_root
+def test_of_a_great_many_that_nobody_met_the_hub_is_told_up_to_a_limit(tmp_path, monkeypatch, caplog):
+    async def scenario():
+        monkeypatch.setattr(mounts, "MAX_MISSED", 3)
+        (tmp_path / "cgroup.procs").touch()
+        async with looking(groups=tmp_path) as reader:
+            source = reader.source
+            for number in range(5):
+                source._miss(f"box{number}", f"0:0:{number}")
+            assert len(list(source.streams())) == 3 and "MAX_MISSED" in caplog.text
+            source.released("mount:0:0:1")
+            source._miss("box9", "0:0:9")
+            assert "mount:0:0:9" in [stream.name for stream in source.streams()]
+    asyncio.run(scenario())
+
+
+@as_root
 def test_a_namespace_that_has_the_machines_own_folder_is_not_read_twice():
     async def scenario():
         shared, own = Contained("true"), Contained()
@@ -292,7 +329,7 @@ def test_what_came_after_the_last_look_into_a_container_is_read_when_it_has_ende
     async def scenario():
         one = Contained()
         async with looking(tick=1.0) as reader:
-            while not any(container.folders for container in list(reader.source._containers.values())):
+            while not any(container.folders for container in list(reader.source.lookout.containers.values())):
                 await asyncio.sleep(0.01)
             one.tell("seq 1000 > /tmp/dvic_log_mine_a")
             one.end()

@@ -13,7 +13,7 @@ from rig import until
 
 pytestmark = pytest.mark.machines
 
-FIFTY, LINES = 50, 1000
+FIFTY, LINES, BRIEF = 50, 1000, 15
 
 WITHOUT_UNIT = ("containerd", "lxc")
 """Engines that make control groups without asking systemd."""
@@ -90,6 +90,27 @@ def test_of_fifty_that_start_and_log_and_end_at_once_each_line_is_there_or_a_gap
     assert not told & whole.keys()
     # a container that lives for less than a look may not be seen, but that is not how it is
     assert len(whole) > FIFTY / 2 and len(unseen) < FIFTY / 10
+
+
+def test_of_those_that_are_removed_at_their_end_each_line_is_there_or_a_gap_says_so(room, tell):
+    member = room.member
+    member.sh("mkdir -p /root/ids && rm -f /root/ids/*")
+    for number in range(BRIEF):
+        member.sh(f"docker run --rm --cidfile=/root/ids/{number} --network=none image sh -c "
+                  f"'echo brief-{number} > /tmp/dvic_log_brief'")
+    ids = {one[:12] for one in member.sh("tail --quiet -n +1 /root/ids/* | grep -o '[0-9a-f]\\{64\\}'").split()}
+    assert len(ids) == BRIEF
+
+    def there() -> tuple[set[str], set[str]]:
+        whole = {line["fields"]["container"] for line in room.lines("brief-", "dvic_log_brief")}
+        gaps = [line["gap"]["detail"] for source in ("mount:*", "dvic_log_brief") for line in
+                room.lines("", source) if "gap" in line]
+        return whole & ids, {one for one in ids for gap in gaps if one in gap}
+
+    until(lambda: ids == set().union(*there()), "each is accounted for")
+    whole, told = there()
+    tell(f"of {BRIEF} containers that were removed at their end {len(whole)} have their line, {len(told)} a gap")
+    assert len(whole) > BRIEF / 2
 
 
 def test_a_hostile_container_leads_the_agent_nowhere_and_keeps_no_other_from_being_heard(room):

@@ -44,9 +44,9 @@ class Contained:
 @contextlib.asynccontextmanager
 async def looking(*contained: Contained, cursors=None, folders=(FOLDER,), tick=0.05, **options):
     source = Mounts(folders, "dvic_log_mine_*", "dvic_package_mine_*", tick=tick, **options)
-    everybody = source._census.look
+    everybody = source.lookout.census.look
     # other tests' containers come and go on this machine
-    source._census.look = lambda now: {number: namespace for number, namespace in everybody(now).items()
+    source.lookout.census.look = lambda now: {number: namespace for number, namespace in everybody(now).items()
                                        if Contained.made.intersection(namespace.pids)}
     reader = OneReader(source, cursors)
     reader.start()

@@ -9,6 +9,7 @@ of them in ROUND seconds.
 import os
 import re
 from collections import deque
+from collections.abc import Iterable
 
 from .namespaces import Home, Namespace, cgroup_of, home_of, residents
 
@@ -85,6 +86,12 @@ class Census:
     def somebody_left(self) -> None:
         """A process was not there any more when it was needed: see at the next look who else."""
         self._list_at = self._anyway_at = 0.0
+
+    def expect(self, pids: Iterable[int], now: float) -> None:
+        """These are about to move into a namespace of their own: ask them at each look."""
+        for pid in pids:
+            if pid in self._young or pid in self._said:
+                self._young[pid] = (now, now)
 
     def stirred(self, now: float) -> bool:
         """Whether processes came of late: what begins a container is mostly several."""

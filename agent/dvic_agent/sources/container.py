@@ -9,9 +9,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from fnmatch import translate
 
+from .expected import SOON
 from .held_folders import HeldFolders
 from .holds import SETTLED, Closings, Holds
-from .inside import folder_inside, list_inside, may_be_unmounted, open_inside
+from .inside import folder_inside, list_inside, may_be_unmounted, open_inside, root_inside
 from .namespaces import Home, Namespace
 from .open_files import Key, OpenFiles, key_of
 
@@ -27,12 +28,8 @@ MAX_OPEN_INSIDE = 4
 Naming = Callable[[Home], tuple[str, str] | None]
 """Name and image of a container, None where nobody tells them."""
 
-
-FRESH = 2.0
-"""Seconds for which a container is looked into at each look, from when its folder was there first."""
-
-SOON = 20.0
-"""Seconds in which what an engine has begun is expected to be there."""
+NEWBORN, FRESH = 0.5, 2.0
+"""Seconds for which a container is looked into again at once, and then often, from when it was in its own tree."""
 
 
 @dataclass
@@ -58,7 +55,7 @@ class Wanted:
 
 class Container:
     """`since`: when it was first seen, steady seconds; `due`: when to look again; `owner`: the user behind it;
-    `seen`: when one of its own folders was there first; `over`: no process of it is there any more."""
+    `seen`: when it was first in a tree of its own; `over`: no process of it is there any more."""
 
     def __init__(self, number: int, since: float, proc: str, closings: Closings, owner: int = 0,
                  named: Naming = lambda home: None):
@@ -89,6 +86,10 @@ class Container:
         """Whether its folder may be there at the next look: an engine makes a namespace, and moves into the container's
         tree as late as the machine is busy."""
         return self.seen is None and now - self.since < (SOON if self.home.engine else FRESH)
+
+    def newborn(self, now: float) -> bool:
+        """Whether its program may be about to write, and to end."""
+        return self.seen is not None and now - self.seen < NEWBORN
 
     def fresh(self, now: float) -> bool:
         """Whether it may be gone at the look after."""
@@ -148,12 +149,18 @@ class Container:
                 del self._known[key]
                 self.holds.gone(key, now)
         self.holds.tend(now)
+        if self.expected(now) and self.home.engine and self._has_own_root():
+            self.seen = now
         return found
 
     def close(self) -> None:
         """Let go of everything."""
         self.folders.close()
         self.files.close()
+
+    def _has_own_root(self) -> bool:
+        """Its tree may have no folder that we look for, or the machine's."""
+        return root_inside(self.number, self.pids, self._proc) != key_of(os.stat("/"))
 
     def _folder(self, path: bytes) -> AbstractContextManager[int]:
         if self.over:

@@ -109,6 +109,11 @@ def may_be_unmounted(namespace: int, pids: Sequence[int], path: bytes, proc: str
     return _through(namespace, pids, proc, look)
 
 
+def root_inside(namespace: int, pids: Sequence[int], proc: str = "/proc") -> Key:
+    """Which folder those who live there have for their root. Raises OSError as folder_inside does."""
+    return _through(namespace, pids, proc, lambda process, root: key_of(os.fstat(root)))
+
+
 def _folder(namespace: int, pids: Sequence[int], path: bytes, proc: str) -> int:
     return _through(namespace, pids, proc, lambda process, root: _descend(root, path))
 

@@ -52,11 +52,20 @@ class Home:
         """The container's id for people, or the unit, or ""."""
         return (self.id[:SHORT] if len(self.id) == 64 else self.id[:MAX_LABEL]) or self.unit
 
-
     @property
     def told(self) -> dict[str, str]:
         """What there is, by name."""
         return {name: told for name, told in (("engine", self.engine), ("id", self.id), ("unit", self.unit)) if told}
+
+
+@dataclass(frozen=True)
+class Group:
+    """A control group. `path`: from the top, as /proc/PID/cgroup has it; `number`: its alone since the machine booted;
+    `home`: who lives in it."""
+
+    path: str
+    number: int
+    home: Home
 
 
 @dataclass(frozen=True)
