@@ -55,6 +55,29 @@ def test_a_package_travels_whole_at_first_then_only_what_changed_and_ends_with_i
 
 
 @as_root
+@pytest.mark.parametrize("known", [True, False])
+def test_what_was_published_after_the_last_look_is_read_when_the_container_has_ended(known):
+    """Between two looks, a second apart, an update comes and the container goes."""
+    async def scenario():
+        one = Contained()
+        async with looking(tick=1.0) as reader:
+            containers = reader.source.lookout.containers
+            while not any(container.folders for container in list(containers.values())):
+                await asyncio.sleep(0.01)
+            [container] = containers.values()
+            container.since -= SETTLED  # it is believed whose it is
+            if known:
+                publish(one, package(1))
+                await reader.until(lambda: any(updates(reader).values()))
+            publish(one, package(2, {"a": HISTOGRAM % 7}))
+            one.end()
+            await reader.until(lambda: reader.closed)
+            [told] = updates(reader).values()
+            assert len(told) == (2 if known else 1) and told[-1] == {"a": (HISTOGRAM % 7).decode()}
+    asyncio.run(scenario())
+
+
+@as_root
 def test_two_containers_have_two_packages_of_one_name_and_a_removed_file_ends_one():
     async def scenario():
         one, two = Contained(), Contained()
@@ -128,11 +151,25 @@ def test_a_container_that_is_started_anew_goes_on_with_its_package_when_the_hub_
     it = Watched()
     before = it.sees(1, home, "/tmp/dvic_package_x")
     [name] = it.names
-    it.packages.ended(before)
+    it.packages.ended(before, Found(whole=False))
     it.sees(2, home, "/tmp/dvic_package_x")
     assert [stream.read("", 1, 1).closed for stream in it.packages.streams()] == [True]
     it.packages.released(name)
     it.sees(2, home, "/tmp/dvic_package_x")
+    assert it.names == [name]
+
+
+def test_while_the_last_update_of_one_that_ended_is_read_the_next_of_its_name_waits():
+    it = Watched()
+    before = it.sees(1, SERVICE, "/tmp/dvic_package_x")
+    it.packages.ended(before, Found(packages={b"/tmp/dvic_package_x": os.stat("/")}))
+    it.sees(1, SERVICE, "/tmp/dvic_package_x")  # its number was given anew
+    [name] = it.names
+    assert not any(stream.over for stream in it.packages.streams())
+    it.packages.let_go(before)
+    assert [stream.read("", 1, 1).closed for stream in it.packages.streams()] == [True]
+    it.packages.released(name)
+    it.sees(1, SERVICE, "/tmp/dvic_package_x")
     assert it.names == [name]
 
 
@@ -164,7 +201,7 @@ def test_nobody_has_more_than_half_of_the_packages_and_what_ended_makes_room():
     assert len(it.names) == 5 and "MAX_CONTAINED_PACKAGES" in it.said[0]
     it.sees(2, SERVICE, "/tmp/dvic_package_x", uid=8)
     assert len(it.names) == 6
-    it.packages.ended(container)
+    it.packages.ended(container, Found(whole=False))
     for name in it.names[:5]:
         it.packages.released(name)
     it.sees(3, Home(unit="a.service"), "/tmp/dvic_package_x", uid=7)

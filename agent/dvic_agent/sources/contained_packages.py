@@ -42,6 +42,8 @@ class ContainedPackage(PackageStream):
     def __init__(self, container: Container, home: str, path: bytes, uid: int, clock: Clock, reader: Bystander):
         super().__init__(path, uid, self._tell, clock, home)
         self.container = container
+        self.ending = False
+        """Its container has ended; what the last look saw of it is read, if that is soon."""
         self._reader = reader
         self._looked: tuple | None = None
 
@@ -75,6 +77,7 @@ class ContainedPackages:
         self._streams: dict[str, Stream] = {}
         self._by_path: dict[int, dict[bytes, ContainedPackage]] = {}
         """Of each namespace, those that are there."""
+        self._ending: dict[Container, list[ContainedPackage]] = {}
         self._of_owner: Counter[int] = Counter()
         self._asked: set[str] = set()
         self._since = 0.0
@@ -111,8 +114,19 @@ class ContainedPackages:
             for path in here.keys() - found.packages.keys():
                 self._left(here.pop(path))
 
-    def ended(self, container: Container) -> None:
-        for package in self._by_path.pop(container.number, {}).values():
+    def ended(self, container: Container, found: Found) -> None:
+        """`found`: at the last look, in the folders that are open still; what it gave can be read until `let_go`."""
+        self.take_in(container, found)
+        for path, package in self._by_path.pop(container.number, {}).items():
+            if path in found.packages:
+                package.ending = True
+                self._ending.setdefault(container, []).append(package)
+            else:
+                self._left(package)
+
+    def let_go(self, container: Container) -> None:
+        """Nothing of a container that has ended is open any more."""
+        for package in self._ending.pop(container, []):
             self._left(package)
 
     def say_farewell(self) -> None:
@@ -126,7 +140,7 @@ class ContainedPackages:
     def _add(self, container: Container, path: bytes, uid: int) -> ContainedPackage | None:
         home = _hash(container.home_id)
         before = self._streams.get(stream_name(path, uid, home))
-        if isinstance(before, ContainedPackage) and not before.over:
+        if isinstance(before, ContainedPackage) and not before.over and not before.ending:
             home = _hash(f"{container.home_id} {container.number}")
             before = self._streams.get(stream_name(path, uid, home))
         if before is not None:

@@ -1,6 +1,6 @@
 """The stream `containers`: which containers there are, and how each does. container_states.py says by what rules.
 
-    what the kernel shows (mounts.py)  ─┐
+    what the kernel shows (lookout.py) ─┐
                                         ├─>  states  ->  ring  ->  hub        names  ->  the lines of contained files
     what engines say (engine.py)       ─┘
 
@@ -31,7 +31,7 @@ WHOLE = 600.0
 """Seconds between two records that tell of all containers."""
 
 MAX_SEEN = 400
-"""Containers of which the kernel's word is taken; mounts.py looks into as many."""
+"""Containers of which the kernel's word is taken; lookout.py looks into as many."""
 
 GRACE = 0.5
 """Seconds in which an engine can say more of a new container before the kernel's word alone is told."""

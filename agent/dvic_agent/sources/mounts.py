@@ -119,7 +119,7 @@ class Mounts:
     def _take_in(self, looked: Looked) -> None:
         for container, what in looked.gone:
             self._compare(container, what)
-            self._packages.ended(container)
+            self._packages.ended(container, what)
         for container, what in looked.found:
             self._compare(container, what)
             self._packages.take_in(container, what)
@@ -135,6 +135,7 @@ class Mounts:
 
     def _let_go(self, container: Container) -> None:
         self._ending.discard(container)
+        self._packages.let_go(container)
         container.close()
 
     def _compare(self, container: Container, found: Found) -> None:
