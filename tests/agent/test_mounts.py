@@ -13,7 +13,7 @@ from mount_namespaces import FOLDER, Contained, as_root, looking
 from dvic_agent.sources import mounts
 from dvic_agent.sources.bystander import Bystander
 from dvic_agent.sources.claims import Claims, Places
-from dvic_agent.sources.container import MAX_INSIDE, Container
+from dvic_agent.sources.container import MAX_INSIDE, Container, Found
 from dvic_agent.sources.held_folders import HeldFolders
 from dvic_agent.sources.holds import Closings
 from dvic_agent.sources.inside import open_inside
@@ -339,6 +339,35 @@ def test_what_came_after_the_last_look_into_a_container_is_read_when_it_has_ende
             while reader.source._ending:
                 await asyncio.sleep(0.01)
     asyncio.run(scenario())
+
+
+@as_root
+@pytest.mark.parametrize("wrote", [True, False])
+def test_what_came_and_went_after_the_last_look_into_a_short_life_is_a_gap(wrote):
+    async def scenario():
+        one, docker = Contained(), Home("docker", ID)
+        async with looking(home=docker) as reader:
+            while not any(container.folders for container in list(reader.source.lookout.containers.values())):
+                await asyncio.sleep(0.01)
+            [container] = reader.source.lookout.containers.values()
+            reader.source.lookout._look_into = lambda containers, now: []  # no look more but the last
+            await asyncio.sleep(0.1)  # one may be under way, and the kernel's times of change are coarse
+            one.tell("echo x > /tmp/dvic_log_mine_a; rm /tmp/dvic_log_mine_a" if wrote else "true")
+            container.seen = reader.source._clock.steady()
+            one.end()
+            while container not in reader.source._ending:
+                await asyncio.sleep(0.01)
+            reader.read_all()
+            found = [record["gap"]["detail"] for records in reader.records.values() for record in records]
+            assert found == ([f"container {ID[:12]} ended before it could be looked into"] if wrote else [])
+    asyncio.run(scenario())
+
+
+def test_a_gap_is_told_of_short_lives_only_and_where_nothing_was_met():
+    one, something = Container(7, 100.0, "/proc", Closings()), {b"/tmp/x": os.stat("/")}
+    one.seen = 100.0
+    assert one.lost(Found(changed=True), 101.0) and not one.lost(Found(changed=True), 103.0)
+    assert not one.lost(Found(), 101.0) and not one.lost(Found(changed=True, packages=something), 101.0)
 
 
 def test_a_container_is_expected_until_it_has_a_folder_of_its_own_and_fresh_for_a_moment_from_then():

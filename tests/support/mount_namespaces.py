@@ -3,6 +3,7 @@
 import contextlib
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -10,6 +11,7 @@ import pytest
 from one_reader import OneReader
 
 from dvic_agent.sources.mounts import Mounts
+from dvic_agent.sources.namespaces import Home
 
 FOLDER = Path("/tmp")
 
@@ -42,11 +44,14 @@ class Contained:
 
 
 @contextlib.asynccontextmanager
-async def looking(*contained: Contained, cursors=None, folders=(FOLDER,), tick=0.05, **options):
+async def looking(*contained: Contained, cursors=None, folders=(FOLDER,), tick=0.05, home: Home | None = None,
+                  **options):
+    """A reader of what the source finds in those that the test makes. `home`: of all of them, in place of the real."""
     source = Mounts(folders, "dvic_log_mine_*", "dvic_package_mine_*", tick=tick, **options)
     everybody = source.lookout.census.look
     # other tests' containers come and go on this machine
-    source.lookout.census.look = lambda now: {number: namespace for number, namespace in everybody(now).items()
+    source.lookout.census.look = lambda now: {number: replace(namespace, home=home or namespace.home)
+                                              for number, namespace in everybody(now).items()
                                        if Contained.made.intersection(namespace.pids)}
     reader = OneReader(source, cursors)
     reader.start()

@@ -35,13 +35,15 @@ NEWBORN, FRESH = 0.5, 2.0
 @dataclass
 class Found:
     """What a look gave. `refused`: names that are not read, and why; `whole`: all names were looked at;
-    `more`: there are files that wait, for MAX_INSIDE are followed, or MAX_PACKAGES_INSIDE."""
+    `more`: there are files that wait, for MAX_INSIDE are followed, or MAX_PACKAGES_INSIDE; `changed`: names came or
+    went since the look before."""
 
     files: dict[Key, tuple[bytes, os.stat_result]] = field(default_factory=dict)
     packages: dict[bytes, os.stat_result] = field(default_factory=dict)
     refused: dict[bytes, str] = field(default_factory=dict)
     whole: bool = True
     more: bool = False
+    changed: bool = False
 
 
 class Wanted:
@@ -74,6 +76,8 @@ class Container:
         self._named = named
         self._known: dict[Key, tuple[int, int]] = {}
         """Size and time of change of each log file, at the last look."""
+        self._listed: dict[bytes, int] = {}
+        """When each folder had changed last, at the last look."""
         self._apart: dict[int, bool] = {}
         """Of a device, whether somebody in there could unmount it."""
 
@@ -113,6 +117,11 @@ class Container:
         """What stays the same when it is started again, where its engine or systemd has a name for it."""
         return f"{self.home.engine} {self.home.id or self.home.unit}" if self.home.short else self.name
 
+    def lost(self, last: Found, now: float) -> bool:
+        """Whether it wrote what no look met: it lived for a moment, nothing of it is known, and something was there
+        that its engine, or it, has taken away."""
+        return self.fresh(now) and last.changed and not (self._known or last.files or last.packages)
+
     def is_another(self, namespace: Namespace) -> bool:
         """Whether the number was given to another namespace since: to other processes, that live elsewhere or of which
         it is not known where."""
@@ -122,12 +131,16 @@ class Container:
         """The log files and packages in those of the folders that are `theirs`. A new log file is opened at once: it
         may be all that is left of the container a moment later. Raises OSError."""
         found = Found()
+        arrived = self.expected(now) and bool(self.home.engine) and self._has_own_root()
         for folder in folders:
             try:
                 with self._folder(folder) as fd:
                     if not theirs(key_of(os.fstat(fd))):
                         continue
                     self._hold(folder, fd, now)
+                    changed = os.fstat(fd).st_mtime_ns
+                    found.changed |= self._listed.get(folder, changed) != changed
+                    self._listed[folder] = changed
                     listing = list_inside(fd, wanted.any)
             except (FileNotFoundError, NotADirectoryError):
                 continue
@@ -149,7 +162,7 @@ class Container:
                 del self._known[key]
                 self.holds.gone(key, now)
         self.holds.tend(now)
-        if self.expected(now) and self.home.engine and self._has_own_root():
+        if arrived and self.seen is None:
             self.seen = now
         return found
 

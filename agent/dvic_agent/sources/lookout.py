@@ -182,17 +182,7 @@ class Lookout:
         self._there = there
         if self._seen:
             self._seen(there)
-        looked = Looked(gone=[self._last_look(self.containers.pop(number), now) for number, container in
-                              list(self.containers.items())
-                              if number not in there or container.is_another(there[number])])
-        for container, _ in looked.gone:
-            self._claims.leave(container.number)
-            self._places.leave(container.owner)
-            self._closings.forget(container.number)
-            if container.home.engine and container.expected(now) and not self._expected.knows(container.home):
-                looked.missed.append((container.name, f"{container.number}:0:{container.pids[0]}"))
-        for number in self._owners.keys() - there.keys():
-            del self._owners[number]
+        looked = self._take_leave(there, now)
         known = [self._container(number, namespace, now) for number, namespace in there.items()]
         due = [container for container in known
                if container and now >= container.due and not self._looker.blames(container.number)]
@@ -202,6 +192,22 @@ class Lookout:
         self._expected.met(container.home for container, _ in (*looked.found, *looked.gone)
                            if container.seen is not None)
         looked.missed += [(group.home.short, f"0:0:{group.number}") for group in self._expected.end(ended)]
+        return looked
+
+    def _take_leave(self, there: Mapping[int, Namespace], now: float) -> Looked:
+        """Of those that are gone."""
+        looked = Looked(gone=[self._last_look(self.containers.pop(number), now) for number, container in
+                              list(self.containers.items())
+                              if number not in there or container.is_another(there[number])])
+        for container, found in looked.gone:
+            self._claims.leave(container.number)
+            self._places.leave(container.owner)
+            self._closings.forget(container.number)
+            unmet = container.expected(now) and not self._expected.knows(container.home)
+            if container.home.engine and (unmet or container.lost(found, now)):
+                looked.missed.append((container.name, f"{container.number}:0:{container.pids[0]}"))
+        for number in self._owners.keys() - there.keys():
+            del self._owners[number]
         return looked
 
     def _look_into(self, containers: list[Container], now: float) -> list[tuple[Container, Found]]:
