@@ -157,6 +157,12 @@ def test_a_zoom_stays_while_data_comes_in(open_page, publish):
     page.set_viewport_size({"width": 800, "height": 800})  # so much narrower that it is built anew
     expect(box.locator("svg").first).not_to_have_attribute("viewBox", before)
     expect(box).to_have_attribute("data-zoom", zoom)
+    box.locator("svg").first.evaluate("picture => picture.setAttribute('data-light', '')")
+    page.emulate_media(color_scheme="dark")  # and so it is in other colours
+    update(objects(height=35))
+    expect(plot(page, "ADC")).to_contain_text("185 entries")
+    expect(box.locator("svg[data-light]")).to_have_count(0)
+    expect(box).to_have_attribute("data-zoom", zoom)
     box.dblclick()
     update(objects(height=40))
     expect(plot(page, "ADC")).to_contain_text("210 entries")

@@ -16,7 +16,7 @@ type RootPad = {
   getFramePainter(): RootFrame | null
   getRootPad(own: boolean): RootObject
 }
-type RootFrame = { getFrameX(): number; getFrameY(): number; getFrameWidth(): number; getFrameHeight(): number; zoom(axis: string, from: number, to: number): Promise<unknown>; unzoom(axes?: string): Promise<unknown>; createXY2(options: unknown): void; zoom_xmin: number; zoom_xmax: number }
+type RootFrame = { getFrameX(): number; getFrameY(): number; getFrameWidth(): number; getFrameHeight(): number; zoom(axis: string, from: number, to: number, byHand: boolean): Promise<unknown>; unzoom(axes?: string): Promise<unknown>; createXY2(options: unknown): void; zoom_xmin: number; zoom_xmax: number }
 
 declare module "jsroot/core" {
   export const settings: Record<string, unknown>

@@ -1,5 +1,5 @@
-// One canvas, drawn by JSROOT: built when its shape is new, else only given new contents, so that nothing flickers and a zoom
-// stays. Loaded by the page of a package only. JSROOT's own menus and buttons are off: they write HTML from objects' names.
+// One canvas, drawn by JSROOT: built when its shape is new, else only given new contents, so that nothing flickers. A zoom stays
+// in either case. Loaded by the page of a package only. JSROOT's own menus and buttons are off: they write HTML from objects' names.
 
 import { ColorPalette, getColorPalette, getRootColors } from "jsroot/colors"
 import { create, gStyle, settings } from "jsroot/core"
@@ -60,6 +60,7 @@ export class PlotDrawing {
         return
       }
     }
+    const zoom = zoomOf(this.#pad)
     this.clear()
     if (!items.length || !this.#box.clientWidth) return
     this.#colours = sheet + ink
@@ -79,6 +80,9 @@ export class PlotDrawing {
       if (this.#painters.length === 1) ownLogarithms(pad, plan)
     }
     if (plan.colours) await pad.redrawPad()
+    const span = spanOf(plan)
+    // as if by hand: any other is given up with the next contents
+    if (zoom && zoom.from < span.high && zoom.to > span.low) await pad.getFramePainter()?.zoom("x", zoom.from, zoom.to, true)
     this.#finish()
   }
 
@@ -87,10 +91,7 @@ export class PlotDrawing {
     if (!this.#pad || !this.#plan) return
     if (Math.abs(this.#box.clientWidth / this.#width - 1) > REBUILT) {
       this.#shape = ""
-      const { zoom_xmin: from, zoom_xmax: to } = this.#pad.getFramePainter() ?? { zoom_xmin: 0, zoom_xmax: 0 }
       await this.show(this.#plan)
-      if (from !== to) await this.#pad.getFramePainter()?.zoom("x", from, to)
-      this.#finish()
       return
     }
     this.#size = null
@@ -128,11 +129,12 @@ export class PlotDrawing {
 
   #finish(): void {
     const frame = this.#pad?.getFramePainter()
+    const zoom = zoomOf(this.#pad)
     const picture = this.picture
     if (!frame || !picture || !this.#plan) return
     const area = { x: frame.getFrameX(), y: frame.getFrameY(), width: frame.getFrameWidth(), height: frame.getFrameHeight() }
     drawOverlay(picture, this.#plan, area, paletteColours)
-    this.#box.dataset["zoom"] = frame.zoom_xmin === frame.zoom_xmax ? "" : `${frame.zoom_xmin} ${frame.zoom_xmax}`
+    this.#box.dataset["zoom"] = zoom ? `${zoom.from} ${zoom.to}` : ""
   }
 
   /** ROOT's black and white are what the page writes with and on. */
@@ -147,6 +149,12 @@ export class PlotDrawing {
     colours[1] = theme.ink
     return theme
   }
+}
+
+/** What part of the horizontal axis somebody chose to see. */
+function zoomOf(pad: RootPad | null): { from: number; to: number } | null {
+  const frame = pad?.getFramePainter()
+  return frame && frame.zoom_xmin !== frame.zoom_xmax ? { from: frame.zoom_xmin, to: frame.zoom_xmax } : null
 }
 
 /** JSROOT takes one word (the pad's) for both vertical axes: it is another one while the axis on the right is made. */
