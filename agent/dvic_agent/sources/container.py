@@ -28,7 +28,7 @@ MAX_OPEN_INSIDE = 4
 Naming = Callable[[Home], tuple[str, str] | None]
 """Name and image of a container, None where nobody tells them."""
 
-NEWBORN, FRESH = 0.5, 2.0
+NEWBORN, FRESH = 0.3, 2.0
 """Seconds for which a container is looked into again at once, and then often, from when it was in its own tree."""
 
 

@@ -96,12 +96,12 @@ class ControlGroups:
                 return found
             with os.scandir(folder) as names:
                 below = next((entry.path for entry in names if entry.is_dir(follow_symlinks=False)), None)
-            return _processes(Path(below)) if below else []
+            return _processes(below) if below else []
         except OSError:
             return []  # it has ended
 
-    def _place(self, path: str) -> Path:
-        return Path(f"{self._tree}{path}")
+    def _place(self, path: str) -> str:
+        return f"{self._tree}{path}"
 
     def _begin(self, path: str, begun: list[Group]) -> None:
         home = home_of(path)
@@ -153,7 +153,7 @@ class ControlGroups:
         self._watch("", begun)
 
 
-def _processes(folder: Path) -> list[int]:
+def _processes(folder: str) -> list[int]:
     """Raises OSError."""
-    with (folder / "cgroup.procs").open("rb", buffering=0) as told:
+    with open(f"{folder}/cgroup.procs", "rb", buffering=0) as told:
         return [int(pid) for pid in told.read(8 * MAX_PROCESSES).split(b"\n")[:MAX_PROCESSES] if pid.isdigit()]

@@ -36,7 +36,8 @@ CALM, CALMER = 0.25, 1.0
 """The same while none comes, and where control groups tell of what begins."""
 
 QUICK = 0.02
-"""The same while a container is expected to begin, or has just begun; less is never between two looks."""
+"""The same while a container is expected to begin, or has just begun; less is never between two looks. While a service
+is, it is TICK."""
 
 MOST_AT_ONCE = 100
 """Containers that are looked into in one turn, first those that are expected; the next turn waits as long as this one
@@ -154,10 +155,13 @@ class Lookout:
 
     def _wait(self, now: float) -> float:
         """Seconds from one look to the next."""
-        if self._expected.awaited(now) or any(
-                container.newborn(now) or (container.home.engine and container.expected(now))
+        awaited = self._expected.awaited(now)
+        if any(group.home.engine for group in awaited) or any(
+                container.home.engine and (container.newborn(now) or container.expected(now))
                 for container in self.containers.values()):
             return QUICK
+        if awaited:  # a service, which mostly has no tree of its own
+            return TICK
         stirred = self.census.stirred(now)
         if self._groups.told:
             wait = CALM if stirred else CALMER
