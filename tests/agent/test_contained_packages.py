@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import os
+import time
 
 import pytest
 from mount_namespaces import Contained, as_root, looking
@@ -227,6 +228,17 @@ def test_what_the_hub_has_of_containers_that_are_gone_is_told_to_have_ended_when
     it.now += 10
     it.packages.say_farewell()
     assert [stream.name for stream in it.packages.streams() if stream.read("x", 1, 1).closed] == [gone]
+
+
+@as_root
+def test_so_it_is_where_no_container_ever_comes():
+    async def scenario():
+        gone = stream_name(b"/tmp/dvic_package_x", 0, "0" * 16)
+        hasty = Clock(time.time, lambda: 100 * time.monotonic())
+        async with looking(cursors={gone: "x"}, clock=hasty) as reader:
+            await reader.until(lambda: reader.closed)
+            assert reader.closed == [gone]
+    asyncio.run(scenario())
 
 
 @pytest.mark.parametrize("containers", [True, False])

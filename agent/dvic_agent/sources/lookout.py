@@ -46,6 +46,9 @@ took."""
 OFTEN, EVERY, SELDOM = 0.25, 1.0, 2.0
 """Seconds between looks into containers that are not settled, into others, and into those that have nothing to read."""
 
+AT_LEAST = 10.0
+"""Seconds after which it is told that nothing is new, too."""
+
 MAX_CONTAINERS = 400
 """Mount namespaces that are looked into at a time, at most half of them of one user; more are named in the agent's log
 and wait."""
@@ -130,14 +133,14 @@ class Lookout:
                 os.eventfd_write(self._bell, 1)
 
     def _run(self) -> None:
-        first = True
+        told = -math.inf
         while not self._stopped.is_set():
             now = self.looked = self._clock.steady()
             try:
                 looked = self._look(now)
-                if looked or first:
+                if looked or now >= told + AT_LEAST:
                     self._tell(looked)
-                    first = False
+                    told = now
             except OSError as error:
                 self._complain("look", f"containers can't be looked for: {error}", None)
             except RuntimeError:
