@@ -72,7 +72,7 @@ function Head(props: { feed: PackageFeed }) {
       <div class="page-head package-head"><h1>{visible(about.title || about.name)}</h1></div>
       <p class="line">
         {visible(about.name)} on <a href={addressOf("/nodes/{node}", { node: about.node })}>{about.node}</a>{about.container && <> in <bdi>{visible(about.container)}</bdi></>} by <bdi>{visible(about.owner)}</bdi>, {count(about.object_count, "object")},
-        {" "}update <span class="package-serial">{about.serial}</span> <Ago time={about.received} />{about.state === "gone" && ": its file is gone"}
+        {" "}update <span class="package-serial">{about.serial}</span>, <Ago time={about.received} />{about.state === "gone" && ": its file is gone"}
       </p>
       {about.problem && <div class="notice warn" role="alert"><span>The newest update could not be taken: {visible(about.problem)}</span></div>}
       {layout?.problem && <div class="notice warn" role="alert"><span>A newer layout was refused, line {layout.line}: {visible(layout.problem)}. The last good one is shown.</span></div>}
