@@ -350,8 +350,11 @@ def test_what_came_and_went_after_the_last_look_into_a_short_life_is_a_gap(wrote
             while not any(container.folders for container in list(reader.source.lookout.containers.values())):
                 await asyncio.sleep(0.01)
             [container] = reader.source.lookout.containers.values()
-            reader.source.lookout._look_into = lambda containers, now: []  # no look more but the last
-            await asyncio.sleep(0.1)  # one may be under way, and the kernel's times of change are coarse
+            turns = []
+            reader.source.lookout._look_into = lambda containers, now: turns.append(now) or []  # only the last is left
+            while not turns:  # one was under way
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.02)  # the kernel's times of change are coarse
             one.tell("echo x > /tmp/dvic_log_mine_a; rm /tmp/dvic_log_mine_a" if wrote else "true")
             container.seen = reader.source._clock.steady()
             one.end()

@@ -164,13 +164,13 @@ class Lookout:
                 for container in self.containers.values()):
             return QUICK
         if awaited:  # a service, which mostly has no tree of its own
-            return TICK
+            return self._tick
         stirred = self.census.stirred(now)
         if self._groups.told:
             wait = CALM if stirred else CALMER
         else:
             wait = self._tick if stirred else max(self._tick, CALM)
-        return min(wait, self._due - now)
+        return min(wait, max(self._tick, self._due - now))
 
     def _look(self, now: float) -> Looked:
         for number, key in self._closings.told():
