@@ -189,6 +189,17 @@ def test_a_new_connection_goes_on_where_the_old_one_was_and_takes_its_place(exec
     assert terminal.output[:place] == before
 
 
+def test_a_connection_that_breaks_while_output_is_on_its_way_is_followed_by_others(executor):
+    """The next one gets the descriptor that it had."""
+    terminal = opened(executor)
+    for n in range(60):
+        terminal.type(f"echo lo''st-{n}\n")
+        terminal.disconnect()
+        terminal.connect()
+        terminal.type(f"echo he''ard-{n}\n")
+        terminal.sees(f"heard-{n}\r\n")
+
+
 def test_nobody_coming_back_hangs_it_up(executor):
     terminal = opened(executor, keep=5, argv=("sleep", "1000"))
     terminal.disconnect()

@@ -100,9 +100,10 @@ class Copying:
         while not self._work.done:
             heard = self._wait()
             client = self._client
-            if client is not None and client.resumed and not client.closed:
+            if client is not None and client.resumed and not client.over:
                 self._work.feed(client, heard)
-            if client is not None and client.closed:
+            if client is not None and client.over:
+                client.close()
                 self._client, self._alone_since = None, time.monotonic()
             if self._client is None and time.monotonic() - self._alone_since > self._keep:
                 raise CopyFailed(f"nobody carried it on within {self._keep} s")
@@ -122,7 +123,7 @@ class Copying:
             elif key.fileobj is self._client:
                 if events & selectors.EVENT_WRITE:
                     client.flush()
-                if events & selectors.EVENT_READ and not client.closed:
+                if events & selectors.EVENT_READ and not client.over:
                     heard = self._hear(client) or heard
         return heard
 

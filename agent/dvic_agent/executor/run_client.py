@@ -49,7 +49,8 @@ def listen(run: RunDir, name: str) -> socket.socket:
 
 
 class Client:
-    """One connection. What it does wrong ends it (`closed`), nothing else."""
+    """One connection. What it does wrong ends it, nothing else: it is `over`, and its owner, who may have it registered
+    somewhere, closes it."""
 
     def __init__(self, connection: socket.socket):
         connection.setblocking(False)
@@ -58,19 +59,19 @@ class Client:
         self._outgoing = bytearray()
         self.resumed = False
         """It has said from where on it wants output."""
-        self.closed = False
+        self.over = False
 
     def fileno(self) -> int:
         return self._socket.fileno()
 
     def close(self) -> None:
-        self.closed = True
+        self.over = True
         self._socket.close()
 
     @property
     def has_room(self) -> bool:
         """Whether more may be put to it now."""
-        return not self.closed and len(self._outgoing) < MAX_UNSENT_BYTES
+        return not self.over and len(self._outgoing) < MAX_UNSENT_BYTES
 
     @property
     def has_unsent(self) -> bool:
@@ -82,13 +83,13 @@ class Client:
         self.flush()
 
     def flush(self) -> None:
-        while self._outgoing and not self.closed:
+        while self._outgoing and not self.over:
             try:
                 del self._outgoing[:self._socket.send(self._outgoing)]
             except BlockingIOError:
                 return
             except OSError:
-                self.close()
+                self.over = True
 
     def read(self) -> Iterator[dict]:
         """What has come: whole lines that are objects; at most one buffer of them."""
@@ -107,8 +108,8 @@ class Client:
             except (ValueError, RecursionError):
                 message = None
             if not isinstance(message, dict):
-                self.close()
+                self.over = True
                 return
             yield message
         if not data or len(rest) > MAX_CLIENT_LINE:
-            self.close()
+            self.over = True

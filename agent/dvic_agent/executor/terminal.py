@@ -247,11 +247,10 @@ class TerminalCarrier(Recorder):
         client = self._client
         if events & selectors.EVENT_WRITE:
             client.flush()
-        if events & selectors.EVENT_READ and not client.closed:
-            self._wait_for(client, 0)  # it may close itself, and a closed one can't be unregistered
+        if events & selectors.EVENT_READ and not client.over:
             for message in client.read():
                 self._take(client, message)
-        if not client.closed:
+        if not client.over:
             self._type()
 
     def _take(self, client: Client, message: dict) -> None:
@@ -280,9 +279,8 @@ class TerminalCarrier(Recorder):
         client = self._client
         while client is not None and client.resumed and client.has_room and (piece := self._backlog.take()):
             client.put({"out": piece[0], "data": encode_bytes(piece[1])})
-        if client is not None and client.closed:
-            self._client = None
-            self._alone_since = time.monotonic()
+        if client is not None and client.over:
+            self._drop_client()
 
 
 def _set_size(handle: int, cols: int, rows: int) -> None:
