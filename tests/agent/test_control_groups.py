@@ -1,9 +1,11 @@
 """What begins and ends as control groups: heard through folders that the test makes, of which inotify tells as it does
 of the kernel's own; and what follows for who is expected and who was missed."""
 
+import os
 from pathlib import Path
 
 import pytest
+from mount_namespaces import as_root
 
 from dvic_agent.sources import control_groups
 from dvic_agent.sources.control_groups import ControlGroups, tree_of
@@ -50,7 +52,7 @@ def paths(found: list[Group]) -> list[str]:
 def test_a_container_is_heard_when_its_group_begins_and_when_it_ends(tree, groups):
     tree.begin(DOCKER, 7, 8)
     [group], ended = groups.changes()
-    assert group == Group(DOCKER, (tree.place / DOCKER[1:]).stat().st_ino, home_of(DOCKER)) and not ended
+    assert (group.path, group.home) == (DOCKER, home_of(DOCKER)) and not ended
     assert groups.processes(group) == [7, 8]
     assert groups.changes() == ([], [])
     tree.end(DOCKER)
@@ -130,6 +132,41 @@ def test_when_the_kernel_dropped_events_what_is_there_is_compared(tree, groups):
     assert begun == ["/system.slice/late.service"] and sorted(ended) == sorted([DOCKER, others[0]])
 
 
+def test_one_path_may_be_another_groups_at_once(tree, groups):
+    tree.begin(DOCKER)
+    [first], _ = groups.changes()
+    tree.end(DOCKER)
+    tree.begin(DOCKER)
+    [second], ended = groups.changes()
+    assert ended == [first] and second.number > first.number
+    expected = Expected()
+    expected.begin([first], 100.0)
+    expected.met([first.home])
+    expected.begin([second], 101.0)
+    expected.met([first.home], before=101.0)
+    assert expected.end([first]) == [] and expected.awaited(101.0) == [second] and expected.end([second]) == [second]
+
+
+@as_root
+def test_what_ended_is_watched_no_more_in_a_real_tree(tree):
+    """The kernel does not end a watch on a control group's folder by itself."""
+    top = tree_of() / f"dvic-test-{os.getpid()}"
+    top.mkdir()
+    groups = ControlGroups(top)
+    try:
+        for number in range(20):
+            for name in ("tick.service", f"run-{number}.service"):
+                (top / name).mkdir()
+                assert len(groups.changes()[0]) == 1
+                (top / name).rmdir()
+                assert len(groups.changes()[1]) == 1
+        watches = Path(f"/proc/self/fdinfo/{groups.fileno()}").read_text().count("inotify wd:")
+        assert watches == 1 and groups.told
+    finally:
+        groups.close()
+        top.rmdir()
+
+
 def test_people_who_make_many_groups_leave_room_for_others(tree, groups, monkeypatch):
     monkeypatch.setattr(control_groups, "MAX_WATCHED", 20)
     for number in range(30):
@@ -139,13 +176,18 @@ def test_people_who_make_many_groups_leave_room_for_others(tree, groups, monkeyp
     tree.begin(mine)
     tree.begin(another)
     assert paths(groups.changes()[0]) == [another]
+    assert not groups.told and "MAX_WATCHED" in groups.trouble
 
 
-def test_no_more_groups_are_kept_in_mind_than_the_limit(tree, groups, monkeypatch):
-    monkeypatch.setattr(control_groups, "MAX_KNOWN", 3)
+def test_no_more_groups_are_kept_in_mind_than_the_limit_and_half_of_them_of_people(tree, groups, monkeypatch):
+    monkeypatch.setattr(control_groups, "MAX_KNOWN", 4)
+    for number in range(5):
+        tree.begin(f"/user.slice/s{number}.service")
+    assert len(groups.changes()[0]) == 1  # one was there before
+    assert not groups.told and "MAX_KNOWN" in groups.trouble
     for number in range(5):
         tree.begin(f"/system.slice/s{number}.service")
-    assert len(groups.changes()[0]) == 2  # one was there before
+    assert len(groups.changes()[0]) == 2
 
 
 def test_the_unified_tree_is_taken_and_systemds_own_where_there_are_several(tmp_path):

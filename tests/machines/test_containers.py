@@ -107,6 +107,7 @@ def test_of_those_that_are_removed_at_their_end_each_line_is_there_or_a_gap_says
 
     until(lambda: ids == set().union(*there()), "each is accounted for")
     whole, told = there()
+    assert not whole & told
     tell(f"of {BRIEF} containers that were removed at their end {len(whole)} have their line, {len(told)} a gap")
     assert len(whole) > BRIEF / 2
 

@@ -70,6 +70,8 @@ class Container:
         self.files = OpenFiles(MAX_OPEN_INSIDE, self.open)
         self.seen: float | None = None
         self.over = False
+        self.logged = False
+        """There was a file of it once."""
         self.folders = HeldFolders()
         self.holds = Holds(number, self.files, closings)
         self._proc = proc
@@ -120,7 +122,7 @@ class Container:
     def lost(self, last: Found, now: float) -> bool:
         """Whether it wrote what no look met: it lived for a moment, nothing of it is known, and something was there
         that its engine, or it, has taken away."""
-        return self.fresh(now) and last.changed and not (self._known or last.files or last.packages)
+        return self.fresh(now) and last.changed and not self.logged
 
     def is_another(self, namespace: Namespace) -> bool:
         """Whether the number was given to another namespace since: to other processes, that live elsewhere or of which
@@ -162,6 +164,7 @@ class Container:
                 del self._known[key]
                 self.holds.gone(key, now)
         self.holds.tend(now)
+        self.logged |= bool(found.files or found.packages)
         if arrived and self.seen is None:
             self.seen = now
         return found

@@ -7,6 +7,7 @@ has to look often for containers that may never come, and one that no look met i
 Groups are watched from the top down to those of containers. What a container makes below its own is its own business.
 """
 
+import errno
 import os
 import time
 from pathlib import Path
@@ -22,16 +23,13 @@ MAX_WATCHED = 2000
 what begins in another is found later, by its processes."""
 
 MAX_KNOWN = 5000
-"""Groups of containers and services that are known at a time."""
+"""Groups of containers and services that are known at a time; of people while it is less than half as many."""
 
 MAX_PROCESSES = 64
 """Processes of one group that are told."""
 
 MAX_DEPTH = 12
 """Groups below one another that are watched."""
-
-_PEOPLE = "/user.slice/"
-
 
 def tree_of(mounted: Path = MOUNTED) -> Path | None:
     """The unified tree, or systemd's own where there are several; None where there is neither."""
@@ -47,8 +45,11 @@ class ControlGroups:
         self._folders: dict[int, str] = {}
         """Path of each watched group, "" for the top."""
         self._watched: dict[str, int] = {}
-        self._known: dict[str, Group] = {}
-        """Groups of containers and of services that are there."""
+        self._known: dict[str, tuple[Group, int]] = {}
+        """Groups of containers and of services that are there, and the inodes of their folders."""
+        self._number = 0
+        self.trouble = ""
+        """Why not all that begins is heard of."""
         if tree is not None:
             try:
                 self._inotify = Inotify()
@@ -58,8 +59,8 @@ class ControlGroups:
 
     @property
     def told(self) -> bool:
-        """Whether what begins is heard of."""
-        return self._inotify is not None
+        """Whether all that begins is heard of."""
+        return self._inotify is not None and not self.trouble
 
     def fileno(self) -> int:
         """For poll(2): readable when something began or ended; -1 when nothing is ever told."""
@@ -77,9 +78,6 @@ class ControlGroups:
         for event in self._inotify.read() if self._inotify else ():
             if event.mask & inotify.OVERFLOW:
                 self._compare(begun, ended)
-            elif event.mask & inotify.IGNORED:
-                if (path := self._folders.pop(event.wd, None)) is not None and self._watched.get(path) == event.wd:
-                    del self._watched[path]
             elif event.mask & inotify.ISDIR and event.wd in self._folders:
                 path = f"{self._folders[event.wd]}/{os.fsdecode(event.name)}"
                 if event.mask & inotify.DELETE:
@@ -105,33 +103,39 @@ class ControlGroups:
 
     def _begin(self, path: str, begun: list[Group]) -> None:
         home = home_of(path)
-        if (home.short and home != home_of(os.path.dirname(path)) and path not in self._known
-                and len(self._known) < MAX_KNOWN):
-            try:
-                number = os.stat(self._place(path)).st_ino
-            except OSError:
-                number = time.time_ns()  # it is over already, and its number is not known
-            group = self._known[path] = Group(path, number, home)
-            begun.append(group)
+        if home.short and home != home_of(os.path.dirname(path)) and path not in self._known:
+            if len(self._known) < _share(MAX_KNOWN, path):
+                self._number = max(self._number + 1, time.time_ns())
+                group = Group(path, self._number, home)
+                self._known[path] = group, self._inode(path)
+                begun.append(group)
+            else:
+                self.trouble = f"there are more than {MAX_KNOWN} (MAX_KNOWN, half of them of people)"
         if not home.id:
             self._watch(path, begun)
 
     def _end(self, path: str, ended: list[Group]) -> None:
-        if group := self._known.pop(path, None):
-            ended.append(group)
+        self._forget(path)  # the kernel does not, for groups
+        if known := self._known.pop(path, None):
+            ended.append(known[0])
 
     def _watch(self, path: str, begun: list[Group]) -> None:
         """Hear of what begins in this group, and find what is there already."""
-        most = MAX_WATCHED // 2 if path.startswith(_PEOPLE) else MAX_WATCHED
-        if path.count("/") > MAX_DEPTH or (path not in self._watched and len(self._watched) >= most):
+        if path.count("/") > MAX_DEPTH or (path not in self._watched
+                                           and len(self._watched) >= _share(MAX_WATCHED, path)):
+            self.trouble = f"there are more than {MAX_WATCHED} (MAX_WATCHED, half of them of people), or deeper ones"
             return
         place = os.fsencode(self._place(path))
         try:
             watch = self._inotify.add(place, inotify.CREATE | inotify.DELETE, follow=not path)
-        except OSError:
+        except OSError as error:
             if not path:
                 raise
+            if error.errno not in (errno.ENOENT, errno.ENOTDIR):
+                self.trouble = f"one can't be watched: {error.strerror}"
             return
+        if self._watched.get(path) != watch:
+            self._forget(path)
         self._folders[watch], self._watched[path] = path, watch
         try:
             with os.scandir(place) as names:
@@ -143,14 +147,35 @@ class ControlGroups:
 
     def _compare(self, begun: list[Group], ended: list[Group]) -> None:
         """Events were lost: see what is there."""
-        for path, group in list(self._known.items()):
-            try:
-                if os.stat(self._place(path)).st_ino == group.number:
-                    continue
-            except OSError:
-                pass
-            self._end(path, ended)
+        for path, (_, inode) in list(self._known.items()):
+            if not inode or self._inode(path) != inode:
+                self._end(path, ended)
+        for path in [path for path in self._watched if not self._inode(path)]:
+            self._forget(path)
         self._watch("", begun)
+
+    def _forget(self, path: str) -> None:
+        """Watch it no more."""
+        if (watch := self._watched.pop(path, None)) is not None:
+            del self._folders[watch]
+            self._inotify.remove(watch)
+
+    def _inode(self, path: str) -> int:
+        """0: it is not there any more."""
+        try:
+            return os.stat(self._place(path)).st_ino
+        except OSError:
+            return 0
+
+
+def of_people(path: str) -> bool:
+    """Whether somebody may have made this group who is not root."""
+    return path.startswith("/user.slice/")
+
+
+def _share(most: int, path: str) -> int:
+    """How many may be there when this one comes."""
+    return most // 2 if of_people(path) else most
 
 
 def _processes(folder: str) -> list[int]:

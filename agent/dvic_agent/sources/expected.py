@@ -4,6 +4,7 @@
                  └──────> missed       its control group is gone, and no look did: what it logged is not known
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -27,20 +28,21 @@ class Expected:
     """Of the groups whose beginning was heard. Times: steady seconds."""
 
     def __init__(self) -> None:
-        self._lives: dict[str, _Life] = {}
+        self._lives: dict[int, _Life] = {}
+        """By the groups' numbers: one path may be another group's at once."""
 
     def begin(self, groups: Iterable[Group], now: float) -> None:
         for group in groups:
-            self._lives[group.path] = _Life(group, now)
+            self._lives[group.number] = _Life(group, now)
 
     def awaited(self, now: float) -> list[Group]:
         return [life.group for life in self._lives.values() if life.awaited(now)]
 
-    def met(self, homes: Iterable[Home]) -> None:
-        """Looks found these in trees of their own."""
+    def met(self, homes: Iterable[Home], before: float = math.inf) -> None:
+        """Looks found these in trees of their own; that says nothing of lives that did not begin `before` then."""
         whose = {_who(home) for home in homes}
         for life in self._lives.values():
-            life.met |= _who(life.group.home) in whose
+            life.met |= life.since < before and _who(life.group.home) in whose
 
     def knows(self, home: Home) -> bool:
         """Whether the end of this one will be heard."""
@@ -48,7 +50,7 @@ class Expected:
 
     def end(self, groups: Iterable[Group]) -> list[Group]:
         """These are gone; returns the containers among them that were never met."""
-        lives = [self._lives.pop(group.path, None) for group in groups]
+        lives = [self._lives.pop(group.number, None) for group in groups]
         return [life.group for life in lives if life and life.group.home.engine and not life.met]
 
 

@@ -22,11 +22,11 @@ from .bystander import Bystander
 from .census import Census
 from .claims import Claims, Places
 from .container import Container, Found, Naming, Wanted
-from .control_groups import ControlGroups
+from .control_groups import ControlGroups, of_people
 from .expected import Expected
 from .holds import SETTLED, Closings
 from .namespace_owner import owner_of
-from .namespaces import Namespace
+from .namespaces import Group, Namespace
 from .open_files import Key, key_of
 
 TICK = 0.1
@@ -40,8 +40,8 @@ QUICK = 0.02
 is, it is TICK."""
 
 MOST_AT_ONCE = 100
-"""Containers that are looked into in one turn, first those that are expected; the next turn waits as long as this one
-took."""
+"""Containers that are looked into in one turn, first those that are expected, and control groups whose processes are
+asked; the next turn waits as long as this one took."""
 
 OFTEN, EVERY, SELDOM = 0.25, 1.0, 2.0
 """Seconds between looks into containers that are not settled, into others, and into those that have nothing to read."""
@@ -84,6 +84,8 @@ class Lookout:
         self.census = Census(proc)
         self._groups = ControlGroups(groups)
         self._expected = Expected()
+        self._ended: list[Group] = []
+        """Of which it is not told yet."""
         self._closings = Closings()
         self._looker = Bystander()
         self.containers: dict[int, Container] = {}
@@ -113,13 +115,13 @@ class Lookout:
         self._ring()
         if self._thread.ident:
             self._thread.join(2.0)
-        os.close(self._bell)
-        self._bell = -1
+        bell, self._bell = self._bell, -1
+        os.close(bell)
         self.census.close()
         self._groups.close()
         self._closings.close()
         self._looker.close()
-        for container in self.containers.values():
+        for container in list(self.containers.values()):
             container.close()
 
     def look_again(self) -> None:
@@ -153,7 +155,7 @@ class Lookout:
         self._stopped.wait(least)
         if seconds > least and not self._stopped.is_set():
             self._told_of.poll((seconds - least) * 1000)
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # nobody rang, or it is closed
             os.eventfd_read(self._bell)
 
     def _wait(self, now: float) -> float:
@@ -178,13 +180,17 @@ class Lookout:
                 container.holds.closed(key, now)
                 container.due = self._due = now
         begun, ended = self._groups.changes()
+        if self._groups.trouble:
+            self._complain("groups", f"are looked for less often, as of control groups {self._groups.trouble}", None)
         self._expected.begin(begun, now)
-        if ended:
+        self._ended += ended
+        if any(group.home.engine for group in ended):
             self.census.somebody_left()
-        for group in self._expected.awaited(now):
+        awaited = sorted(self._expected.awaited(now), key=lambda group: of_people(group.path))
+        for group in awaited[:MOST_AT_ONCE]:
             self.census.expect(self._groups.processes(group), now)
         there = self.census.look(now)
-        if there is self._there and now < self._due and not ended:
+        if there is self._there and now < self._due and not self._ended:
             return Looked()
         self._there = there
         if self._seen:
@@ -196,9 +202,11 @@ class Lookout:
         due.sort(key=lambda container: (not container.expected(now), container.due))
         looked.found = self._look_into(due[:MOST_AT_ONCE], now)
         self._due = min((one.due for one in known if one and not self._looker.blames(one.number)), default=math.inf)
-        self._expected.met(container.home for container, _ in (*looked.found, *looked.gone)
-                           if container.seen is not None)
-        looked.missed += [(group.home.short, f"0:0:{group.number}") for group in self._expected.end(ended)]
+        # what was looked into for long enough lives in the machine's own tree
+        self._expected.met(container.home for container, _ in looked.found if not container.expected(now))
+        self._expected.met((container.home for container, _ in looked.gone if container.seen is not None), before=now)
+        looked.missed += [(group.home.short, f"0:0:{group.number}") for group in self._expected.end(self._ended)]
+        self._ended = []
         return looked
 
     def _take_leave(self, there: Mapping[int, Namespace], now: float) -> Looked:

@@ -30,7 +30,8 @@ _ENGINES = (
     ("containerd", re.compile(rf"/(?:nerdctl|containerd|default|k8s\.io)[-/]{_ID}(?:\.scope)?(?=/|\Z)")),
     ("containerd", re.compile(r"\A/default/([^/]+)")),
     ("lxc", re.compile(r"/lxc(?:\.payload\.|/)([^/]+)")),
-    ("nspawn", re.compile(r"/(?:machine-|systemd-nspawn@)([^/]+?)\.(?:scope|service)(?=/|\Z)")),
+    # libvirt's virtual machines are named so too, and are no containers
+    ("nspawn", re.compile(r"/(?:machine-(?!qemu\\x2d)|systemd-nspawn@)([^/]+?)\.(?:scope|service)(?=/|\Z)")),
 )
 """The first that fits, from the outside in: what runs in a container that runs in a container belongs to the outer."""
 
