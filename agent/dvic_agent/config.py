@@ -50,7 +50,7 @@ class AgentConfig:
     """Another folder of journal files than the machine's own."""
 
     log_files: bool = True
-    log_folders: tuple[Path, ...] = (Path("/tmp"),)  # noqa: S108 (where the libraries write)
+    log_folders: tuple[Path, ...] = (Path("/tmp"),)  # noqa: S108 (read, not written: where programs log)
     log_pattern: str = "dvic_log_*"
 
     containers: bool = True

@@ -35,6 +35,7 @@ def test_options_that_are_not_given_are_written_out():
     (channel("telegram", TOKEN, chats=["42"], api="file:///etc/passwd"), "options.api"),
     (channel("webhook", "ftp://x"), "secret"), (channel("webhook", "https://x/\n"), "secret"),
     (channel("webhook", ""), "secret"), (channel("url", "no address"), "secret"),
+    (channel("webhook", "https://x:y/"), "secret"), (channel("webhook", "https://x:0/"), "secret"),
     (channel("webhook", "https://x", extra=1), "options.extra"),
     (channel("webhook", "https://" + "x" * 2000), "secret"),
 ])

@@ -67,7 +67,7 @@ def main(argv: list[str] | None = None) -> int:
         if arguments.verb == "record-end":
             return record_end(state, arguments.run)
         from .leaving import forget  # noqa: PLC0415 (cryptography, which the verbs above lack)
-        from .listen import Listener, answer_one, sweep_all  # noqa: PLC0415 (the same)
+        from .listen import Listener, answer_one, sweep_all  # noqa: PLC0415 (it needs cryptography too)
 
         if arguments.verb == "leave":
             forget(arguments.config_dir, state, backend, arguments.by, arguments.reason, time.time())

@@ -56,6 +56,6 @@ def _carrier(run: RunDir, spec: RunSpec, request: dict, keeper: int,
         return Recorder(run, spec, keeper, others)
     from dvic_wire.terminals import TerminalSpec  # noqa: PLC0415 (cryptography, which other runs don't need)
 
-    from .terminal import TerminalCarrier  # noqa: PLC0415 (the same)
+    from .terminal import TerminalCarrier  # noqa: PLC0415 (it needs cryptography too)
 
     return TerminalCarrier(run, spec, TerminalSpec.from_json(request["terminal"]), keeper, others)

@@ -31,6 +31,7 @@ MAX_PROCESSES = 64
 MAX_DEPTH = 12
 """Groups below one another that are watched."""
 
+
 def tree_of(mounted: Path = MOUNTED) -> Path | None:
     """The unified tree, or systemd's own where there are several; None where there is neither."""
     return next((tree for tree in (mounted, mounted / "systemd") if (tree / "cgroup.procs").exists()), None)

@@ -90,7 +90,7 @@ class SystemdHandle:
 
 def open_handle(folder: Path | None) -> Handle:
     """The machine's own journal, or the files of a folder. Raises OSError, and ImportError without systemd-python."""
-    from systemd import _reader  # noqa: PLC0415 (optional)
+    from systemd import _reader  # noqa: PLC0415 (a node without python3-systemd has no journal)
 
     try:
         if folder is None:

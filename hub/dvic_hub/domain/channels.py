@@ -173,10 +173,10 @@ _CHECKS = {EMAIL: _check_email, TELEGRAM: _check_telegram, WEBHOOK: _check_webho
 def _is_web_address(text: str, with_query: bool = False) -> bool:
     try:
         parts = urlsplit(text)
-        parts.port  # noqa: B018 (raises for one that is no number)
+        reachable = bool(parts.hostname) and parts.port != 0  # ValueError: the port is no number, or too large
     except ValueError:
         return False
-    plain = parts.scheme in ("http", "https") and bool(parts.hostname) and not any(each.isspace() for each in text)
+    plain = parts.scheme in ("http", "https") and reachable and not any(each.isspace() for each in text)
     return plain and not parts.fragment and (with_query or not parts.query)
 
 
