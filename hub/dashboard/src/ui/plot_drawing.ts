@@ -47,6 +47,7 @@ export class PlotDrawing {
 
   /** Show a plan; resolves when it is drawn. */
   async show(plan: Plan): Promise<void> {
+    const before = this.#plan
     this.#plan = plan
     const { sheet, ink } = this.#theme()
     const items = itemsOf(plan)
@@ -60,7 +61,7 @@ export class PlotDrawing {
         return
       }
     }
-    const zoom = zoomOf(this.#pad)
+    const zoom = before && sameAxis(before, plan) ? zoomOf(this.#pad) : null
     this.clear()
     if (!items.length || !this.#box.clientWidth) return
     this.#colours = sheet + ink
@@ -80,9 +81,8 @@ export class PlotDrawing {
       if (this.#painters.length === 1) ownLogarithms(pad, plan)
     }
     if (plan.colours) await pad.redrawPad()
-    const span = spanOf(plan)
     // as if by hand: any other is given up with the next contents
-    if (zoom && zoom.from < span.high && zoom.to > span.low) await pad.getFramePainter()?.zoom("x", zoom.from, zoom.to, true)
+    if (zoom) await pad.getFramePainter()?.zoom("x", zoom.from, zoom.to, true)
     this.#finish()
   }
 
@@ -155,6 +155,12 @@ export class PlotDrawing {
 function zoomOf(pad: RootPad | null): { from: number; to: number } | null {
   const frame = pad?.getFramePainter()
   return frame && frame.zoom_xmin !== frame.zoom_xmax ? { from: frame.zoom_xmin, to: frame.zoom_xmax } : null
+}
+
+/** Whether both have the same horizontal axis: a projection may have another. */
+function sameAxis(one: Plan, other: Plan): boolean {
+  const [a, b] = [spanOf(one), spanOf(other)]
+  return one.axes.x.title === other.axes.x.title && a.low === b.low && a.high === b.high
 }
 
 /** JSROOT takes one word (the pad's) for both vertical axes: it is another one while the axis on the right is made. */
